@@ -1,0 +1,192 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours is compiled with these settings: warnings are errors, imports are explicit.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// Executables carry Swift's runtime, so that one file is all a node needs.
+let staticRuntime: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
+let staticFoundation: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-stdlib", "-lCoreFoundation", "-l_FoundationCShims", "-l_FoundationCollections", "-l_FoundationICU",
+        "-lstdc++",
+    ])
+]
+
+/// A library target of ours; `ours` are targets of this package, `from` are products of others.
+func library(_ name: String, _ ours: [String] = [], from: [Target.Dependency] = [], plugins: [Target.PluginUsage] = [])
+    -> Target
+{
+    .target(
+        name: name, dependencies: ours.map { .target(name: $0) } + from, swiftSettings: strict, plugins: plugins)
+}
+
+func tests(_ name: String, _ ours: [String], from: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name, dependencies: ours.map { .target(name: $0) } + from, swiftSettings: strict)
+}
+
+func cTarget(_ name: String, links: [String] = []) -> Target {
+    .target(name: name, path: "Sources-C/\(name)", linkerSettings: links.map { .linkedLibrary($0) })
+}
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let nioHTTPTypes1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+let nioHTTPTypes2 = Target.Dependency.product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioCompression = Target.Dependency.product(name: "NIOHTTPCompression", package: "swift-nio-extras")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let grpc = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport = Target.Dependency.product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
+let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+
+let package = Package(
+    name: "martlet",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // C: the layout both sides share, and thin shims over system libraries.
+        cTarget("CMartletABI"),
+        cTarget("CLibbpf", links: ["bpf", "elf", "z"]),
+        cTarget("CMnl", links: ["mnl"]),
+        cTarget("CLinux"),
+        .plugin(name: "BPFCompile", capability: .buildTool()),
+
+        // Pure targets.
+        library("NetTypes"),
+        library("JSONText"),
+        library("MapLayout", ["CMartletABI", "NetTypes"]),
+        library("KubeObjects", ["NetTypes", "JSONText"]),
+        library("PolicyCompiler", ["KubeObjects", "MapLayout", "NetTypes"]),
+        library("ServiceCompiler", ["KubeObjects", "MapLayout", "NetTypes"]),
+        library("RouteCompiler", ["KubeObjects", "MapLayout", "NetTypes"]),
+        library("Reconcile"),
+        library("APIMachinery", ["KubeObjects", "JSONText", "NetTypes"]),
+        library("DaemonAPI", ["NetTypes", "JSONText"]),
+
+        // Shells.
+        library("Store", from: [grdb, logging]),
+        library("APIClient", ["KubeObjects", "JSONText"], from: [httpClient, nioCore, nioSSL, logging]),
+        library(
+            "APIServer", ["Store", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "NetTypes"],
+            from: [
+                nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTP2, nioSSL, httpTypes, nioHTTPTypes, nioHTTPTypes1,
+                nioHTTPTypes2, nioCompression, x509, crypto, asn1, yams, logging, metrics, lifecycle,
+            ]),
+        library("Informers", ["APIClient", "KubeObjects", "JSONText"], from: [logging, lifecycle]),
+        library(
+            "Controllers", ["Informers", "APIClient", "APIMachinery", "KubeObjects", "JSONText", "NetTypes"],
+            from: [logging, lifecycle]),
+        library("Netlink", ["CMnl", "CLinux", "NetTypes"]),
+        library("BPFObjects", plugins: [.plugin(name: "BPFCompile")]),
+        library("BPFRuntime", ["CLibbpf", "CLinux", "MapLayout", "BPFObjects", "NetTypes"], from: [logging]),
+        library(
+            "PodNetwork", ["Netlink", "BPFRuntime", "MapLayout", "DaemonAPI", "JSONText", "NetTypes"], from: [logging]),
+        library("Flows", ["MapLayout", "KubeObjects", "JSONText", "NetTypes"]),
+        library(
+            "NodeAgent", ["Informers", "APIClient", "KubeObjects", "JSONText", "NetTypes", "CLinux"],
+            from: [
+                grpc, grpcTransport, grpcProtobuf, protobuf, nioCore, nioPosix, httpClient, yams, logging, lifecycle,
+            ]
+        ),
+        library(
+            "Agent",
+            [
+                "Informers", "APIClient", "PolicyCompiler", "ServiceCompiler", "RouteCompiler", "Reconcile",
+                "BPFRuntime", "PodNetwork", "Flows", "DaemonAPI", "KubeObjects", "MapLayout", "Netlink", "NetTypes",
+                "JSONText", "CLinux",
+            ], from: [logging, metrics, lifecycle]),
+        library(
+            "CommandLineUI", ["DaemonAPI", "APIClient", "KubeObjects", "JSONText", "NetTypes"], from: [yams]),
+
+        // Binaries.
+        .executableTarget(
+            name: "martletd",
+            dependencies: [
+                "Agent", "APIServer", "APIMachinery", "APIClient", "Store", "Controllers", "NodeAgent", "Informers",
+                "DaemonAPI", "BPFRuntime", "PodNetwork", "Netlink", "KubeObjects", "JSONText", "NetTypes", "CLinux",
+                arguments, logging, metrics, lifecycle, nioCore, nioPosix,
+            ], swiftSettings: strict, linkerSettings: staticFoundation),
+        .executableTarget(
+            name: "martlet",
+            dependencies: ["CommandLineUI", "DaemonAPI", "APIClient", "JSONText", "NetTypes", "CLinux", arguments],
+            swiftSettings: strict, linkerSettings: staticFoundation),
+        .executableTarget(
+            name: "martlet-cni", dependencies: ["DaemonAPI", "JSONText", "NetTypes", "CLinux"], path: "cni",
+            swiftSettings: strict, linkerSettings: staticRuntime),
+
+        // Tests mirror Sources.
+        .target(
+            name: "TestKit", dependencies: ["NetTypes", "JSONText", "CLinux"], path: "Tests/TestKit",
+            swiftSettings: strict),
+        tests("NetTypesTests", ["NetTypes"]),
+        tests("JSONTextTests", ["JSONText", "TestKit"]),
+        tests("MapLayoutTests", ["MapLayout", "CMartletABI"]),
+        tests("KubeObjectsTests", ["KubeObjects", "JSONText", "TestKit"]),
+        tests("PolicyCompilerTests", ["PolicyCompiler", "KubeObjects", "MapLayout", "JSONText", "TestKit"]),
+        tests("ServiceCompilerTests", ["ServiceCompiler", "KubeObjects", "MapLayout", "JSONText", "TestKit"]),
+        tests("RouteCompilerTests", ["RouteCompiler", "KubeObjects", "MapLayout", "JSONText", "TestKit"]),
+        tests("ReconcileTests", ["Reconcile", "TestKit"]),
+        tests("APIMachineryTests", ["APIMachinery", "KubeObjects", "JSONText", "TestKit"]),
+        tests("DaemonAPITests", ["DaemonAPI", "JSONText"]),
+        tests("StoreTests", ["Store", "TestKit"]),
+        tests("APIClientTests", ["APIClient", "JSONText"]),
+        tests("APIServerTests", ["APIServer", "APIMachinery", "APIClient", "Store", "JSONText", "TestKit"]),
+        tests("InformersTests", ["Informers", "APIClient", "JSONText", "TestKit"]),
+        tests(
+            "ControllersTests",
+            ["Controllers", "Informers", "APIServer", "APIMachinery", "Store", "APIClient", "JSONText", "TestKit"]),
+        tests("NetlinkTests", ["Netlink", "NetTypes", "TestKit"]),
+        tests("BPFRuntimeTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "TestKit"]),
+        tests("PacketTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "NetTypes", "TestKit"]),
+        tests("PodNetworkTests", ["PodNetwork", "Netlink", "DaemonAPI", "NetTypes", "JSONText", "TestKit"]),
+        tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "TestKit"]),
+        tests("NodeAgentTests", ["NodeAgent", "KubeObjects", "JSONText", "TestKit"]),
+        tests("AgentTests", ["Agent", "BPFRuntime", "MapLayout", "KubeObjects", "JSONText", "TestKit"]),
+        tests("CommandLineUITests", ["CommandLineUI", "JSONText"]),
+        tests("TidyTests", []),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,304 @@
+/* The one definition of everything that the kernel programs and user space share: structs, limits, verdicts, reasons.
+ * Rules: fixed-width types, explicit padding, no unions, no bitfields (Swift then infers BitwiseCopyable and Sendable),
+ * a _Static_assert on each size. Ports and addresses are in network order, everything else in host order. */
+#pragma once
+
+/* BPF programs include vmlinux types first and say so; everyone else takes the kernel's UAPI types. */
+#ifndef MARTLET_KERNEL_TYPES
+#include <linux/types.h>
+#endif
+
+/* Limits. Admission refuses what would exceed them. */
+enum martlet_limit {
+    MARTLET_GENERATION_SLOTS = 4,
+    MARTLET_ENDPOINTS_MAX = 65536,
+    MARTLET_NETWORKS_MAX = 65536,
+    MARTLET_CLASSES_MAX = 16384,
+    MARTLET_CIDR_CLASSES_MAX = 4096,
+    MARTLET_SELECTORS_MAX = 4096,
+    MARTLET_BLOCKS_MAX = 4096,
+    MARTLET_SELECTOR_WORDS = 64,
+    MARTLET_BLOCK_WORDS = 64,
+    MARTLET_RULES_MAX = 262144,
+    MARTLET_LIST_RULES_MAX = 1024,
+    MARTLET_SERVICES_MAX = 65536,
+    MARTLET_BACKENDS_MAX = 262144,
+    MARTLET_FLOWS_MAX = 262144,
+    MARTLET_HALF_FLOWS_MAX = 65536,
+    MARTLET_FRAGMENTS_MAX = 8192,
+    MARTLET_EVENT_BYTES = 4194304,
+    MARTLET_MASQUERADE_PORT_LOW = 61000,
+    MARTLET_MASQUERADE_PORT_HIGH = 65535,
+};
+
+/* An address in network order, IPv4 as v4-mapped (::ffff:a.b.c.d): the first and the last eight bytes as they lie in
+ * memory. */
+struct martlet_address {
+    __u64 high;
+    __u64 low;
+};
+_Static_assert(sizeof(struct martlet_address) == 16, "address");
+
+/* ---- control ------------------------------------------------------------------------------------------------- */
+
+enum martlet_control_flag {
+    /* a live block overlaps a pod CIDR: the trie is consulted for addresses of pods too */
+    MARTLET_CONTROL_BLOCKS_COVER_PODS = 1,
+};
+
+/* Array of one. A packet loads `generation` once; everything that a generation may change is `value[generation & 3]`. */
+struct martlet_control {
+    __u32 generation;
+    __u32 flags[4]; /* by slot; enum martlet_control_flag */
+    __u32 reserved;
+};
+_Static_assert(sizeof(struct martlet_control) == 24, "control");
+
+/* ---- identity ------------------------------------------------------------------------------------------------ */
+
+/* Hash martlet_address -> martlet_tagged: `tag` is martlet_tag() of the key, so that a value seen while its slot is
+ * reused for another key is recognised; `number` is the index in a flat array. Written as one aligned u64:
+ * number in the low half, tag in the high half. */
+enum martlet_tagged_layout {
+    MARTLET_TAG_SHIFT = 32,
+};
+
+enum martlet_endpoint_flag {
+    MARTLET_ENDPOINT_LIVE = 1,
+    MARTLET_ENDPOINT_LOCAL = 2,     /* `ifindex` and `mac` are valid: the pod is on this node */
+    MARTLET_ENDPOINT_CLOSED = 4,    /* both directions closed: the first generation is not there yet */
+    MARTLET_ENDPOINT_UNMANAGED = 8, /* no Pod object: matched by ipBlock and networks alone */
+};
+
+/* Array, index = endpoint number. Number 0 is never a pod. */
+struct martlet_endpoint {
+    __u32 class_id[4];   /* by slot; 0 = no class: selected by nothing */
+    __u32 incarnation;   /* grows each time the number is given to another pod */
+    __u32 flags;         /* enum martlet_endpoint_flag */
+    __u32 ifindex;       /* the node's end of the pod's veth */
+    __u8 mac[6];         /* of the pod's own interface */
+    __u8 padding[6];
+};
+_Static_assert(sizeof(struct martlet_endpoint) == 40, "endpoint");
+
+/* Trie {prefix length over 128 bits, address} -> u64 network number. */
+struct martlet_network_key {
+    __u32 prefix_length;
+    __u8 address[16];
+};
+_Static_assert(sizeof(struct martlet_network_key) == 20, "network key");
+
+/* Array, index = network number. */
+struct martlet_network {
+    __u32 cidr_class[4]; /* by slot; 0 = in no block */
+};
+_Static_assert(sizeof(struct martlet_network) == 16, "network");
+
+/* ---- policy -------------------------------------------------------------------------------------------------- */
+
+enum martlet_action {
+    MARTLET_ACTION_ALLOW = 1,
+    MARTLET_ACTION_DENY = 2,
+    MARTLET_ACTION_PASS = 3,
+};
+
+enum martlet_tier {
+    MARTLET_TIER_ADMIN = 0,
+    MARTLET_TIER_NETWORK_POLICY = 1,
+    MARTLET_TIER_BASELINE = 2,
+};
+
+enum martlet_peer_kind {
+    MARTLET_PEER_ANY = 0,
+    MARTLET_PEER_SELECTOR = 1, /* `peer` is a bit of the row of the peer's class */
+    MARTLET_PEER_BLOCK = 2,    /* `peer` is a bit of the row of the peer's CIDR class */
+};
+
+/* One rule of a list; lists are extents of one flat array. */
+struct martlet_rule {
+    __u32 peer;
+    __u32 rule_id;   /* what is reported; user space knows policy, direction and index of it */
+    __u16 port_low;  /* host order, inclusive; of the flow's destination */
+    __u16 port_high;
+    __u8 protocol;   /* IANA number; 0 = any protocol (ports are ignored then) */
+    __u8 action;     /* enum martlet_action */
+    __u8 tier;       /* enum martlet_tier */
+    __u8 peer_kind;  /* enum martlet_peer_kind */
+};
+_Static_assert(sizeof(struct martlet_rule) == 16, "rule");
+
+enum martlet_list_flag {
+    MARTLET_LIST_ISOLATED = 1,  /* the NetworkPolicy tier ends in deny */
+    MARTLET_LIST_CLOSED = 2,    /* nothing passes: the policies of this class could not be enforced */
+    MARTLET_LIST_POD_DENY = 4,  /* has a pod- or namespace-based Deny or Pass: unknown peers are dropped */
+};
+
+/* Where a class' rules of one direction are. */
+struct martlet_list {
+    __u32 offset;
+    __u16 count;
+    __u16 flags;    /* enum martlet_list_flag */
+    __u32 version;  /* changes when the content does; kept in the flows it decided */
+    __u32 isolation_rule_id; /* reported when the end of an isolated list is reached */
+};
+_Static_assert(sizeof(struct martlet_list) == 16, "list");
+
+/* Array, index = class. */
+struct martlet_class_lists {
+    struct martlet_list ingress[4]; /* by slot */
+    struct martlet_list egress[4];
+};
+_Static_assert(sizeof(struct martlet_class_lists) == 128, "class lists");
+
+/* Array, index = class; bit = selector. Immutable while the class and the selector live. */
+struct martlet_class_row {
+    __u64 words[64];
+};
+_Static_assert(sizeof(struct martlet_class_row) == 512, "class row");
+
+/* Array, index = CIDR class; bit = block. */
+struct martlet_block_row {
+    __u64 words[64];
+};
+_Static_assert(sizeof(struct martlet_block_row) == 512, "block row");
+
+/* Rule ids that no policy owns. Ids of policies start at MARTLET_RULE_FIRST. */
+enum martlet_rule_id {
+    MARTLET_RULE_NONE = 0,          /* no policy selects: allowed by default */
+    MARTLET_RULE_NODE = 1,          /* the pod's own node */
+    MARTLET_RULE_FIRST = 16,
+};
+
+/* ---- services ------------------------------------------------------------------------------------------------ */
+
+struct martlet_frontend_key {
+    struct martlet_address address;
+    __be16 port;
+    __u8 protocol;
+    __u8 padding[5];
+};
+_Static_assert(sizeof(struct martlet_frontend_key) == 24, "frontend key");
+
+/* Array, index = service number (one per frontend address, port and protocol). `extent` is loaded once:
+ * offset in the low half, count in the high half. */
+struct martlet_service {
+    __u64 extent;
+    __u32 flags;
+    __u32 reserved;
+};
+_Static_assert(sizeof(struct martlet_service) == 16, "service");
+
+struct martlet_backend {
+    struct martlet_address address;
+    __be16 port;
+    __u8 padding[6];
+};
+_Static_assert(sizeof(struct martlet_backend) == 24, "backend");
+
+/* ---- events -------------------------------------------------------------------------------------------------- */
+
+enum martlet_event_kind {
+    MARTLET_EVENT_FLOW = 1,  /* the first packet of an allowed flow */
+    MARTLET_EVENT_DROP = 2,
+    MARTLET_EVENT_CLOSE = 3,
+};
+
+enum martlet_hook {
+    MARTLET_HOOK_FROM_POD = 1,
+    MARTLET_HOOK_TO_POD = 2,
+    MARTLET_HOOK_FROM_NETWORK = 3,
+    MARTLET_HOOK_TO_NETWORK = 4,
+    MARTLET_HOOK_CONNECT = 5,
+    MARTLET_HOOK_EXPLAIN = 6,
+};
+
+enum martlet_direction {
+    MARTLET_DIRECTION_NONE = 0,
+    MARTLET_DIRECTION_EGRESS = 1,
+    MARTLET_DIRECTION_INGRESS = 2,
+};
+
+/* Why a packet was dropped. Append only: numbers are stored in flow history. */
+enum martlet_drop_reason {
+    MARTLET_DROP_NONE = 0,
+    MARTLET_DROP_POLICY = 1,            /* a rule, or the end of an isolated list */
+    MARTLET_DROP_POLICY_CLOSED = 2,     /* the class' policies could not be enforced */
+    MARTLET_DROP_ENDPOINT_CLOSED = 3,   /* born closed: no generation of its own yet */
+    MARTLET_DROP_SPOOFED_SOURCE = 4,
+    MARTLET_DROP_MALFORMED = 5,
+    MARTLET_DROP_UNSUPPORTED_ETHERTYPE = 6,
+    MARTLET_DROP_UNSUPPORTED_PROTOCOL = 7,
+    MARTLET_DROP_FRAGMENT_UNKNOWN = 8,  /* a later fragment without the record of the first */
+    MARTLET_DROP_NO_SERVICE = 9,        /* a service address, but no such port */
+    MARTLET_DROP_NO_BACKEND = 10,       /* a Service without a ready endpoint */
+    MARTLET_DROP_UNKNOWN_PEER = 11,     /* pod CIDR, no endpoint, and a pod-based Deny or Pass */
+    MARTLET_DROP_NO_ROUTE = 12,
+    MARTLET_DROP_TOO_BIG = 13,          /* MTU; "too big" was answered */
+    MARTLET_DROP_MAP_FULL = 14,
+    MARTLET_DROP_NAT_EXHAUSTED = 15,    /* no free masquerade or source port */
+    MARTLET_DROP_STALE_FLOW = 16,       /* TCP without entry, not SYN, not to be picked up */
+    MARTLET_DROP_ICMP_UNRELATED = 17,   /* an ICMP error about no known flow */
+    MARTLET_DROP_NODE_SPOOFED = 18,     /* from the network, with an address of ours */
+    MARTLET_DROP_TTL_EXCEEDED = 19,
+    MARTLET_DROP_MULTICAST = 20,        /* counted, no event */
+    MARTLET_DROP_INTERNAL = 21,
+    MARTLET_DROP_REASONS = 22,
+};
+
+struct martlet_event {
+    __u64 time_ns;               /* CLOCK_MONOTONIC */
+    struct martlet_address source;       /* as the pod sees it: before masquerade */
+    struct martlet_address destination;  /* after service translation */
+    struct martlet_address frontend;     /* the service address dialled; zero where none */
+    __be16 source_port;
+    __be16 destination_port;
+    __be16 frontend_port;
+    __u8 protocol;
+    __u8 kind;                   /* enum martlet_event_kind */
+    __u8 reason;                 /* enum martlet_drop_reason */
+    __u8 direction;              /* enum martlet_direction: which list decided */
+    __u8 hook;                   /* enum martlet_hook */
+    __u8 tcp_flags;
+    __u32 rule_id;
+    __u32 generation;
+    __u32 source_endpoint;       /* 0 where not a pod */
+    __u32 destination_endpoint;
+    __u32 source_incarnation;
+    __u32 destination_incarnation;
+    __u32 ifindex;
+    __u64 packets[2];            /* closes: original direction, reply */
+    __u64 bytes[2];
+};
+_Static_assert(sizeof(struct martlet_event) == 128, "event");
+
+/* Per-CPU counters, index = enum martlet_counter, then MARTLET_COUNTER_DROPS + reason. */
+enum martlet_counter {
+    MARTLET_COUNTER_FORWARDED_PACKETS = 0,
+    MARTLET_COUNTER_FORWARDED_BYTES = 1,
+    MARTLET_COUNTER_EVENTS_LOST = 2,
+    MARTLET_COUNTER_FLOWS_OPENED = 3,
+    MARTLET_COUNTER_CONNECT_TRANSLATED = 4,
+    MARTLET_COUNTER_DROPS = 16,
+    MARTLET_COUNTERS = 64,
+};
+
+/* ---- explain ------------------------------------------------------------------------------------------------- */
+
+/* The packet data of a test run of the explain program: a question in, the same bytes out with the answer filled in.
+ * The program is built of the same policy stage as the data path and writes no map. */
+struct martlet_question {
+    struct martlet_address source;
+    struct martlet_address destination; /* of the backend, after translation */
+    __be16 destination_port;
+    __u8 protocol;
+    __u8 egress_verdict;   /* out: enum martlet_action */
+    __u8 ingress_verdict;  /* out */
+    __u8 egress_reason;    /* out: enum martlet_drop_reason */
+    __u8 ingress_reason;   /* out */
+    __u8 padding;
+    __u32 egress_rule;     /* out */
+    __u32 ingress_rule;    /* out */
+    __u32 generation;      /* out */
+    __u32 reserved;
+};
+_Static_assert(sizeof(struct martlet_question) == 56, "question");

@@ -1,0 +1,22 @@
+/// The kinds that our own parts read and write.
+extension APIResource {
+    package static let namespaces = core("namespaces", "Namespace", isNamespaced: false)
+    package static let nodes = core("nodes", "Node", isNamespaced: false)
+    package static let pods = core("pods", "Pod")
+    package static let services = core("services", "Service")
+    package static let endpoints = core("endpoints", "Endpoints")
+    package static let configMaps = core("configmaps", "ConfigMap")
+    package static let secrets = core("secrets", "Secret")
+    package static let serviceAccounts = core("serviceaccounts", "ServiceAccount")
+    package static let events = core("events", "Event")
+    package static let endpointSlices = APIResource(
+        group: "discovery.k8s.io", version: "v1", name: "endpointslices", kind: "EndpointSlice", isNamespaced: true)
+    package static let networkPolicies = APIResource(
+        group: "networking.k8s.io", version: "v1", name: "networkpolicies", kind: "NetworkPolicy", isNamespaced: true)
+    package static let leases = APIResource(
+        group: "coordination.k8s.io", version: "v1", name: "leases", kind: "Lease", isNamespaced: true)
+
+    private static func core(_ name: String, _ kind: String, isNamespaced: Bool = true) -> APIResource {
+        APIResource(group: "", version: "v1", name: name, kind: kind, isNamespaced: isNamespaced)
+    }
+}

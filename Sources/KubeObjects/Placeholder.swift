@@ -1,0 +1,1 @@
+// Placeholder: delete when the target has its first file.
