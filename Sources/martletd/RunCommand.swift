@@ -31,7 +31,8 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "The Node's name.")
     var nodeName: String
 
-    @Option(name: .customLong("node-address"), help: "An address of the node; the first of each family is its InternalIP.")
+    @Option(
+        name: .customLong("node-address"), help: "The node's address; one a family.")
     var nodeAddresses: [String] = []
 
     @Option(name: .customLong("pod-cidr"), help: "Pods of this node get addresses of these; one a family.")
