@@ -34,7 +34,7 @@ struct BPFCompile: BuildToolPlugin {
         }
     }
 
-    /// `-fno-split-cold-code`: without it clang splits functions in two and loaders find no metadata for the second half.
+    /// `-fno-split-cold-code`: without it clang splits functions in two, and loaders find no metadata for the second.
     private static let flags = [
         "-target", "bpf", "-O2", "-g", "-mcpu=v3", "-std=gnu17", "-Xclang", "-fno-split-cold-code", "-Wall", "-Wextra",
         "-Wshadow", "-Wpadded", "-Werror",
