@@ -3,10 +3,12 @@
  * a _Static_assert on each size. Ports and addresses are in network order, everything else in host order. */
 #pragma once
 
-/* BPF programs include vmlinux types first and say so; everyone else takes the kernel's UAPI types. */
+/* BPF programs include bpf/lib/kernel.h first, which says so; everyone else takes the kernel's UAPI types. */
 #ifndef MARTLET_KERNEL_TYPES
 #include <linux/types.h>
 #endif
+
+#define MARTLET_INLINE static inline __attribute__((always_inline))
 
 /* Limits. Admission refuses what would exceed them. */
 enum martlet_limit {
@@ -23,10 +25,18 @@ enum martlet_limit {
     MARTLET_LIST_RULES_MAX = 1024,
     MARTLET_SERVICES_MAX = 65536,
     MARTLET_BACKENDS_MAX = 262144,
-    MARTLET_FLOWS_MAX = 262144,
+    MARTLET_FLOWS_MAX = 131072,
     MARTLET_HALF_FLOWS_MAX = 65536,
+    MARTLET_TRANSLATIONS_MAX = 131072,
+    MARTLET_MASQUERADES_MAX = 131072,
+    MARTLET_SOCKET_FRONTENDS_MAX = 65536,
+    MARTLET_POD_NETNS_MAX = 4096,
+    MARTLET_NODE_ADDRESSES_MAX = 8,
+    MARTLET_PREFIXES_MAX = 4,
+    MARTLET_BACKEND_TRIES_MAX = 4,
     MARTLET_FRAGMENTS_MAX = 8192,
     MARTLET_EVENT_BYTES = 4194304,
+    MARTLET_EVENT_WAKE_BYTES = 262144,
     MARTLET_MASQUERADE_PORT_LOW = 61000,
     MARTLET_MASQUERADE_PORT_HIGH = 65535,
 };
@@ -39,6 +49,73 @@ struct martlet_address {
 };
 _Static_assert(sizeof(struct martlet_address) == 16, "address");
 
+/* An address lies in a prefix when (address & mask) == prefix.address. */
+struct martlet_prefix {
+    struct martlet_address address;
+    struct martlet_address mask;
+};
+_Static_assert(sizeof(struct martlet_prefix) == 32, "prefix");
+
+/* ---- layout versions ------------------------------------------------------------------------------------------ */
+
+/* A map is pinned as NAME.vN with N from here. Raise a number when the key or value of that map changes, and only
+ * then: the others (conntrack above all) then survive an upgrade. */
+enum martlet_layout {
+    MARTLET_LAYOUT_ENDPOINT_IDS = 1,
+    MARTLET_LAYOUT_ENDPOINTS = 1,
+    MARTLET_LAYOUT_NETWORK_IDS = 1,
+    MARTLET_LAYOUT_NETWORKS = 1,
+    MARTLET_LAYOUT_CONTROL = 1,
+    MARTLET_LAYOUT_CLASS_LISTS = 1,
+    MARTLET_LAYOUT_CLASS_ROWS = 1,
+    MARTLET_LAYOUT_BLOCK_ROWS = 1,
+    MARTLET_LAYOUT_RULES = 1,
+    MARTLET_LAYOUT_FRONTENDS = 1,
+    MARTLET_LAYOUT_SERVICES = 1,
+    MARTLET_LAYOUT_BACKENDS = 1,
+    MARTLET_LAYOUT_FLOWS = 1,
+    MARTLET_LAYOUT_HALF_FLOWS = 1,
+    MARTLET_LAYOUT_TRANSLATIONS = 1,
+    MARTLET_LAYOUT_MASQUERADES = 1,
+    MARTLET_LAYOUT_FRAGMENTS = 1,
+    MARTLET_LAYOUT_SOCKET_FRONTENDS = 1,
+    MARTLET_LAYOUT_POD_NETNS = 1,
+    MARTLET_LAYOUT_EVENTS = 1,
+    MARTLET_LAYOUT_EVENT_BUDGET = 1,
+    MARTLET_LAYOUT_COUNTERS = 1,
+};
+
+/* ---- node settings -------------------------------------------------------------------------------------------- */
+
+enum martlet_config_flag {
+    MARTLET_CONFIG_MASQUERADE_IPV4 = 1,
+    MARTLET_CONFIG_MASQUERADE_IPV6 = 2,
+};
+
+/* `const volatile struct martlet_config config` in .rodata: written once, before the objects are loaded. */
+struct martlet_config {
+    struct martlet_address node_addresses[8];  /* all addresses of the node; unused ones zero */
+    struct martlet_prefix cluster_pods[4];     /* pod CIDRs of the whole cluster; never masqueraded towards */
+    struct martlet_prefix node_pods[4];        /* pod CIDRs of this node */
+    struct martlet_prefix services[4];         /* service CIDRs */
+    struct martlet_address masquerade_ipv4;    /* the node's address that pods take towards the outside */
+    struct martlet_address masquerade_ipv6;
+    __u64 node_netns_cookie;                   /* network namespace of the node: connect acts for its sockets */
+    __u32 node_address_count;
+    __u32 cluster_pods_count;
+    __u32 node_pods_count;
+    __u32 services_count;
+    __u32 uplink_ifindex;                      /* 0: packets to the outside are left to the stack's routing */
+    __u32 uplink_mtu;
+    __u32 pod_mtu;
+    __u32 mark_mask;                           /* the 4 bits of skb->mark that are ours */
+    __u32 flags;                               /* enum martlet_config_flag */
+    __u32 events_per_second;                   /* per CPU; 0: no events. What is over the limit is counted */
+    __u8 gateway_mac[6];                       /* of the node's end of every pod's veth */
+    __u8 padding[2];
+};
+_Static_assert(sizeof(struct martlet_config) == 128 + 3 * 128 + 32 + 8 + 40 + 8, "config");
+
 /* ---- control ------------------------------------------------------------------------------------------------- */
 
 enum martlet_control_flag {
@@ -46,7 +123,7 @@ enum martlet_control_flag {
     MARTLET_CONTROL_BLOCKS_COVER_PODS = 1,
 };
 
-/* Array of one. A packet loads `generation` once; everything that a generation may change is `value[generation & 3]`. */
+/* Array of one. A packet loads `generation` once; all that a generation may change is `value[generation & 3]`. */
 struct martlet_control {
     __u32 generation;
     __u32 flags[4]; /* by slot; enum martlet_control_flag */
@@ -70,9 +147,15 @@ enum martlet_endpoint_flag {
     MARTLET_ENDPOINT_UNMANAGED = 8, /* no Pod object: matched by ipBlock and networks alone */
 };
 
+/* Class ids and CIDR class ids carry an incarnation above their index, so that the reuse of an index is seen. */
+enum martlet_class_layout {
+    MARTLET_CLASS_INDEX_MASK = 0xffff,
+    MARTLET_CLASS_INCARNATION_SHIFT = 16,
+};
+
 /* Array, index = endpoint number. Number 0 is never a pod. */
 struct martlet_endpoint {
-    __u32 class_id[4];   /* by slot; 0 = no class: selected by nothing */
+    __u32 class_id[4];   /* by slot; index | incarnation << 16; 0 = no class: selected by nothing */
     __u32 incarnation;   /* grows each time the number is given to another pod */
     __u32 flags;         /* enum martlet_endpoint_flag */
     __u32 ifindex;       /* the node's end of the pod's veth */
@@ -81,7 +164,7 @@ struct martlet_endpoint {
 };
 _Static_assert(sizeof(struct martlet_endpoint) == 40, "endpoint");
 
-/* Trie {prefix length over 128 bits, address} -> u64 network number. */
+/* Trie {prefix length over 128 bits, address} -> u64 network number. Number 0 is no network. */
 struct martlet_network_key {
     __u32 prefix_length;
     __u8 address[16];
@@ -90,7 +173,7 @@ _Static_assert(sizeof(struct martlet_network_key) == 20, "network key");
 
 /* Array, index = network number. */
 struct martlet_network {
-    __u32 cidr_class[4]; /* by slot; 0 = in no block */
+    __u32 cidr_class[4]; /* by slot; index | incarnation << 16; 0 = in no block */
 };
 _Static_assert(sizeof(struct martlet_network) == 16, "network");
 
@@ -165,12 +248,14 @@ _Static_assert(sizeof(struct martlet_block_row) == 512, "block row");
 /* Rule ids that no policy owns. Ids of policies start at MARTLET_RULE_FIRST. */
 enum martlet_rule_id {
     MARTLET_RULE_NONE = 0,          /* no policy selects: allowed by default */
-    MARTLET_RULE_NODE = 1,          /* the pod's own node */
+    MARTLET_RULE_NODE = 1,          /* to or from the pod's own node: always allowed */
+    MARTLET_RULE_SELF = 2,          /* a pod's traffic to itself: always allowed */
     MARTLET_RULE_FIRST = 16,
 };
 
 /* ---- services ------------------------------------------------------------------------------------------------ */
 
+/* Hash martlet_frontend_key -> u64 {martlet_frontend_tag() of the key, service number}. */
 struct martlet_frontend_key {
     struct martlet_address address;
     __be16 port;
@@ -194,6 +279,23 @@ struct martlet_backend {
     __u8 padding[6];
 };
 _Static_assert(sizeof(struct martlet_backend) == 24, "backend");
+
+/* Hash of sockets that `connect` or `sendmsg` sent to a backend: which service address the program dialled. */
+struct martlet_socket_key {
+    __u64 cookie;
+    struct martlet_address backend;
+    __be16 backend_port;
+    __u8 protocol;
+    __u8 padding[5];
+};
+_Static_assert(sizeof(struct martlet_socket_key) == 32, "socket key");
+
+struct martlet_socket_frontend {
+    struct martlet_address address;
+    __be16 port;
+    __u8 padding[6];
+};
+_Static_assert(sizeof(struct martlet_socket_frontend) == 24, "socket frontend");
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
 
@@ -245,6 +347,8 @@ enum martlet_drop_reason {
     MARTLET_DROP_REASONS = 22,
 };
 
+/* Record of the ring buffer. The kernel side wakes nobody below MARTLET_EVENT_WAKE_BYTES of unread records: a reader
+ * polls by a timer (20 ms, say). */
 struct martlet_event {
     __u64 time_ns;               /* CLOCK_MONOTONIC */
     struct martlet_address source;       /* as the pod sees it: before masquerade */
@@ -275,9 +379,12 @@ _Static_assert(sizeof(struct martlet_event) == 128, "event");
 enum martlet_counter {
     MARTLET_COUNTER_FORWARDED_PACKETS = 0,
     MARTLET_COUNTER_FORWARDED_BYTES = 1,
-    MARTLET_COUNTER_EVENTS_LOST = 2,
+    MARTLET_COUNTER_EVENTS_LOST = 2, /* the ring was full, or over events_per_second */
     MARTLET_COUNTER_FLOWS_OPENED = 3,
     MARTLET_COUNTER_CONNECT_TRANSLATED = 4,
+    MARTLET_COUNTER_CONNECT_REFUSED = 5,
+    MARTLET_COUNTER_FLOWS_REJUDGED = 6,
+    MARTLET_COUNTER_MASQUERADES_OPENED = 7,
     MARTLET_COUNTER_DROPS = 16,
     MARTLET_COUNTERS = 64,
 };
@@ -302,3 +409,5 @@ struct martlet_question {
     __u32 reserved;
 };
 _Static_assert(sizeof(struct martlet_question) == 56, "question");
+
+#include "abi_flows.h"
