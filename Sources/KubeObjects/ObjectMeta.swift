@@ -1,0 +1,62 @@
+/// Names a namespaced object.
+package struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertible {
+    package let namespace: String
+    package let name: String
+
+    package init(_ namespace: String, _ name: String) {
+        self.namespace = namespace
+        self.name = name
+    }
+
+    package var description: String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
+
+    package static func < (left: Self, right: Self) -> Bool {
+        (left.namespace, left.name) < (right.namespace, right.name)
+    }
+}
+
+/// The part of `metadata` that compilers, controllers and displays read.
+package struct ObjectMeta: Hashable, Sendable {
+    package var namespace: String
+    package var name: String
+    package var uid: String
+    package var resourceVersion: String
+    package var labels: [String: String]
+    /// Only those of ours and of static pods: see `keepsAnnotation`.
+    package var annotations: [String: String]
+    package var isDeleting: Bool
+
+    package init(
+        namespace: String = "", name: String, uid: String = "", resourceVersion: String = "",
+        labels: [String: String] = [:], annotations: [String: String] = [:], isDeleting: Bool = false
+    ) {
+        self.namespace = namespace
+        self.name = name
+        self.uid = uid
+        self.resourceVersion = resourceVersion
+        self.labels = labels
+        self.annotations = annotations
+        self.isDeleting = isDeleting
+    }
+
+    package var key: ObjectKey { ObjectKey(namespace, name) }
+
+    /// Reads `metadata` of a whole object.
+    package init(object: FieldReader) throws(ObjectError) {
+        let reader = object["metadata"]
+        self.init(
+            namespace: try reader["namespace"].string() ?? "",
+            name: try reader["name"].string() ?? "",
+            uid: try reader["uid"].string() ?? "",
+            resourceVersion: try reader["resourceVersion"].string() ?? "",
+            labels: try reader["labels"].stringMap(),
+            annotations: try reader["annotations"].stringMap().filter { Self.keepsAnnotation($0.key) },
+            isDeleting: reader["deletionTimestamp"].isPresent)
+    }
+
+    package static func keepsAnnotation(_ key: String) -> Bool {
+        key.hasPrefix("policy.martlet.io/") || key == "kubernetes.io/config.hash"
+            || key == "kubernetes.io/config.mirror"
+            || key == "kubernetes.io/config.source"
+    }
+}
