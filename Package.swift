@@ -19,11 +19,13 @@ let staticFoundation: [LinkerSetting] = [
 ]
 
 /// A library target of ours; `ours` are targets of this package, `from` are products of others.
-func library(_ name: String, _ ours: [String] = [], from: [Target.Dependency] = [], plugins: [Target.PluginUsage] = [])
-    -> Target
-{
+func library(
+    _ name: String, _ ours: [String] = [], from: [Target.Dependency] = [], exclude: [String] = [],
+    plugins: [Target.PluginUsage] = []
+) -> Target {
     .target(
-        name: name, dependencies: ours.map { .target(name: $0) } + from, swiftSettings: strict, plugins: plugins)
+        name: name, dependencies: ours.map { .target(name: $0) } + from, exclude: exclude, swiftSettings: strict,
+        plugins: plugins)
 }
 
 func tests(_ name: String, _ ours: [String], from: [Target.Dependency] = []) -> Target {
@@ -129,8 +131,7 @@ let package = Package(
             "NodeAgent", ["Informers", "APIClient", "KubeObjects", "JSONText", "NetTypes", "CLinux"],
             from: [
                 grpc, grpcTransport, grpcProtobuf, protobuf, nioCore, nioPosix, httpClient, yams, logging, lifecycle,
-            ]
-        ),
+            ], exclude: ["Protos"]),
         library(
             "Agent",
             [
