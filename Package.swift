@@ -54,6 +54,7 @@ let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates"
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -109,7 +110,7 @@ let package = Package(
         library("DaemonAPI", ["NetTypes", "JSONText"]),
 
         // Shells.
-        library("Store", from: [grdb, logging]),
+        library("Store", from: [grdb, sqlite, logging, lifecycle]),
         library("APIClient", ["KubeObjects", "JSONText"], from: [httpClient, nioCore, nioSSL, logging]),
         library(
             "APIServer", ["Store", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "NetTypes"],

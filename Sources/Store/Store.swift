@@ -1,0 +1,219 @@
+import GRDB
+package import Logging
+import Synchronization
+
+/// A revisioned log with its present state in memory: compare-and-put, transactions under one revision, watches.
+///
+/// A write is queued, joins the group that the log's own queue commits next (one sync for all of it), becomes visible,
+/// wakes watchers, and is then acknowledged. Reads never touch the disk and never wait for it.
+///
+/// Locks, outermost first: `inbox`, `writer`, `published`; none is held while a continuation is resumed.
+package final class Store: Sendable {
+    /// Transactions that may wait for a commit; more are refused as `overloaded`.
+    package static let pendingTransactionsMax = 16_384
+    /// Transactions that share one sync.
+    static let groupTransactionsMax = 1_024
+    /// States that are kept so that a list in pages can go on where it was.
+    package static let pagedSnapshotsMax = 32
+
+    private struct Pending: Sendable {
+        let operations: [StoreOperation]
+        let answer: UnsafeContinuation<Result<StoreCommit, StoreError>, Never>
+    }
+
+    private struct Inbox {
+        var pending: [Pending] = []
+        var isDraining = false
+        var refusal: StoreError?
+    }
+
+    struct Published {
+        var model: StoreModel
+        var histories: [EventHistory]
+        var watchers: [Int: WatchWaiter] = [:]
+        var nextWatcher = 0
+        /// Cancelled before they could wait.
+        var cancelled: Set<Int> = []
+        /// Oldest first.
+        var paged: [StoreModel] = []
+        /// Per table with a time to live: up to where expiry has looked.
+        var expired: [String: Int64] = [:]
+        var isClosed = false
+    }
+
+    let log: StoreLog
+    package let options: StoreOptions
+    let logger: Logger
+    private let inbox = Mutex(Inbox())
+    /// The state as the group being written sees it; touched on the log's queue alone.
+    private let writer: Mutex<StoreModel>
+    let published: Mutex<Published>
+
+    /// Opens the store in a directory, which is made if it is not there. Reads the whole state. Throws `inUse` where
+    /// another process has it open and `corrupt` where the file is damaged; it changes nothing then.
+    package init(directory: String, options: StoreOptions = StoreOptions(), logger: Logger) throws(StoreError) {
+        self.options = options
+        self.logger = logger
+        let model = StoreModel(options: options)
+        log = try StoreLog(directory: directory, tables: model.tables)
+        let loaded = try log.load(into: model)
+        writer = Mutex(loaded.model)
+        published = Mutex(Published(model: loaded.model, histories: loaded.histories))
+    }
+
+    // MARK: Reading
+
+    /// The newest committed revision.
+    package var revision: Int64 { published.withLock { $0.model.revision } }
+
+    package func get(_ key: String) -> StoreEntry? { published.withLock { $0.model }.entry(key) }
+
+    /// Entries under a prefix in key order, greater than `after`. With a `limit` a page may be followed by others: ask
+    /// for them `at` the first page's revision, and get the same state. A state that is no longer kept is `tooOld`.
+    package func list(prefix: String, after: String? = nil, limit: Int? = nil, at revision: Int64? = nil)
+        throws(StoreError) -> StorePage
+    {
+        let kept = published.withLock { published in
+            guard let revision, revision != published.model.revision else { return Optional(published.model) }
+            return published.paged.last { $0.revision == revision }
+        }
+        guard let model = kept else {
+            throw StoreError(.tooOld, "the state at revision \(revision ?? 0) is no longer kept")
+        }
+        let found = model.keys[model.table(of: prefix)].list(prefix: prefix, after: after, limit: limit ?? Int.max)
+        if found.remaining > 0 { keep(model) }
+        return StorePage(entries: found.entries, revision: model.revision, remaining: found.remaining)
+    }
+
+    private func keep(_ model: StoreModel) {
+        published.withLock { published in
+            published.paged.removeAll { $0.revision == model.revision }
+            published.paged.append(model)
+            if published.paged.count > Self.pagedSnapshotsMax { published.paged.removeFirst() }
+        }
+    }
+
+    /// Keys, bytes and revisions, for status and metrics.
+    package var statistics: StoreStatistics {
+        published.withLock { published in
+            StoreStatistics(
+                revision: published.model.revision, keys: published.model.keys.reduce(0) { $0 + $1.count },
+                bytes: published.model.bytes, historyEvents: published.histories.reduce(0) { $0 + $1.count },
+                watchers: published.watchers.count)
+        }
+    }
+
+    // MARK: Writing
+
+    /// All operations under one revision, or none. Returns when they are on the disk.
+    package func commit(_ operations: [StoreOperation]) async throws(StoreError) -> StoreCommit {
+        let result = await withUnsafeContinuation { enqueue(Pending(operations: operations, answer: $0)) }
+        return try result.get()
+    }
+
+    private func enqueue(_ pending: Pending) {
+        let (refusal, startsDrain) = inbox.withLock { inbox -> (StoreError?, Bool) in
+            if let refusal = inbox.refusal { return (refusal, false) }
+            guard inbox.pending.count < Self.pendingTransactionsMax else {
+                let message = "\(inbox.pending.count) transactions wait already"
+                return (StoreError(.overloaded, message), false)
+            }
+            inbox.pending.append(pending)
+            defer { inbox.isDraining = true }
+            return (nil, !inbox.isDraining)
+        }
+        if let refusal { pending.answer.resume(returning: .failure(refusal)) }
+        if startsDrain { log.perform { self.drain($0) } }
+    }
+
+    private func drain(_ database: Database) {
+        while true {
+            let group = inbox.withLock { inbox -> [Pending] in
+                let group = Array(inbox.pending.prefix(Self.groupTransactionsMax))
+                inbox.pending.removeFirst(group.count)
+                if group.isEmpty { inbox.isDraining = false }
+                return group
+            }
+            if group.isEmpty { return }
+            write(group, database)
+        }
+    }
+
+    /// One group: apply, log, sync, publish, acknowledge.
+    private func write(_ group: [Pending], _ database: Database) {
+        var answers: [Result<StoreCommit, StoreError>] = []
+        answers.reserveCapacity(group.count)
+        var committed: [[StoreEvent]] = []
+        let failure = writer.withLock { model -> StoreError? in
+            let before = model
+            for pending in group {
+                do throws(StoreError) {
+                    let events = try model.apply(pending.operations)
+                    answers.append(.success(StoreCommit(revision: model.revision, events: events)))
+                    if !events.isEmpty { committed.append(events) }
+                } catch {
+                    answers.append(.failure(error))
+                }
+            }
+            if committed.isEmpty { return nil }
+            do throws(StoreError) {
+                try log.append(committed, of: model, seconds: options.unixSeconds(), database)
+                return nil
+            } catch {
+                model = before
+                return error
+            }
+        }
+        if let failure {
+            if failure.code != .diskFull { refuseWrites(failure) }
+            logger.error("a commit failed", metadata: ["error": "\(failure)"])
+            for pending in group { pending.answer.resume(returning: .failure(failure)) }
+            return
+        }
+        if !committed.isEmpty { publish(committed) }
+        for (pending, answer) in zip(group, answers) { pending.answer.resume(returning: answer) }
+    }
+
+    private func publish(_ committed: [[StoreEvent]]) {
+        let model = writer.withLock { $0 }
+        let (woken, before) = published.withLock { published -> ([WatchWaiter], Int64) in
+            let before = published.model.revision
+            published.model = model
+            var touched: Set<Int> = []
+            for event in committed.joined() {
+                let table = model.table(of: event.key)
+                published.histories[table].append(event)
+                touched.insert(table)
+            }
+            for table in touched { published.histories[table].trim() }
+            return (published.takeWaiters(matching: committed, tables: touched), before)
+        }
+        // Whoever waited has seen all that was committed before this group.
+        for waiter in woken { waiter.continuation.resume(returning: .look(after: before)) }
+    }
+
+    private func refuseWrites(_ cause: StoreError) {
+        let message = "the store takes no more writes until it is opened again"
+        inbox.withLock { $0.refusal = StoreError(.closed, message, cause: cause) }
+    }
+
+    /// Waits for what is queued, ends every watch and releases the state. Later writes are refused.
+    package func close() {
+        inbox.withLock { $0.refusal = $0.refusal ?? StoreError(.closed, "the store is closed") }
+        log.close()
+        let waiters = published.withLock { published -> [WatchWaiter] in
+            published.isClosed = true
+            defer { published.watchers = [:] }
+            return Array(published.watchers.values)
+        }
+        for waiter in waiters { waiter.continuation.resume(returning: .ended) }
+    }
+}
+
+package struct StoreStatistics: Sendable {
+    package let revision: Int64
+    package let keys: Int
+    package let bytes: Int
+    package let historyEvents: Int
+    package let watchers: Int
+}
