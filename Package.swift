@@ -173,7 +173,7 @@ let package = Package(
         tests("ReconcileTests", ["Reconcile", "TestKit"]),
         tests("APIMachineryTests", ["APIMachinery", "KubeObjects", "JSONText", "TestKit"]),
         tests("DaemonAPITests", ["DaemonAPI", "JSONText"]),
-        tests("StoreTests", ["Store", "TestKit"]),
+        tests("StoreTests", ["Store", "TestKit"], from: [logging, grdb]),
         tests("APIClientTests", ["APIClient", "JSONText"]),
         tests("APIServerTests", ["APIServer", "APIMachinery", "APIClient", "Store", "JSONText", "TestKit"]),
         tests("InformersTests", ["Informers", "APIClient", "JSONText", "TestKit"]),

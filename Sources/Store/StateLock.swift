@@ -20,6 +20,9 @@ final class StateLock: Sendable {
         if ftruncate(descriptor, 0) == 0 { _ = text.withCString { pwrite(descriptor, $0, strlen($0), 0) } }
     }
 
+    /// Lets the next opener in, though this object lives on.
+    func release() { flock(descriptor, LOCK_UN) }
+
     deinit { close(descriptor) }
 
     private static func read(_ descriptor: Int32) -> String {

@@ -96,11 +96,12 @@ final class StoreLog: Sendable {
     func close() {
         try? checkpointQueue.close()
         try? queue.close()
+        lock.release()
     }
 
+    /// The file is in WAL mode from its creation: opening writes nothing to it before it is known to be whole.
     static func configuration() -> Configuration {
         var configuration = Configuration()
-        configuration.journalMode = .wal
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0")
@@ -142,6 +143,7 @@ final class StoreLog: Sendable {
                         """)
                 try fill(database)
             }
+            try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = WAL") }
             try queue.close()
         }
         guard chmod(fresh, 0o600) == 0 else { throw .system("chmod", fresh) }
