@@ -54,3 +54,10 @@ extension martlet_backend {
     /// In host order.
     package var hostPort: UInt16 { UInt16(bigEndian: port) }
 }
+
+extension martlet_prefix {
+    package init(_ block: CIDR) {
+        let ones = IPAddress(high: .max, low: .max)
+        self.init(address: block.address.mapped, mask: ones.masked(to: block.mappedPrefixLength).mapped)
+    }
+}
