@@ -3,7 +3,7 @@ package import NetTypes
 
 /// One end of a pod's link in the node's namespace, the other in the pod's: what the compilers and the datapath need to
 /// know of it.
-package struct Attachment: Sendable, Hashable {
+package struct PodAttachment: Sendable, Hashable {
     package let key: AttachmentKey
     package let owner: AttachmentOwner
     /// The network configuration that asked for it.
@@ -55,10 +55,14 @@ package protocol GenerationGate: Sendable {
     /// Makes the endpoint of an attachment whose links exist, are up and closed, publishes the pod's addresses, and
     /// returns when a generation compiled from the Pod (at or after binding) and all policies received is in the
     /// kernel. Throws `tryAgainLater` naming what is missing, at `deadline` at the latest; `forget` follows then.
-    func publish(_ attachment: Attachment, deadline: ContinuousClock.Instant) async throws(PodNetworkError)
+    func publish(_ attachment: PodAttachment, deadline: ContinuousClock.Instant) async throws(PodNetworkError)
+
+    /// Attachments of an earlier daemon, found whole at start: their endpoints are to be compiled like any other's.
+    /// Called once, before any other call, with an empty list where there are none.
+    func adopt(_ attachments: [PodAttachment]) async
 
     /// Takes the endpoint away, and returns when no program finds it by its addresses. What is not known is no error.
-    func forget(_ attachment: Attachment) async
+    func forget(_ attachment: PodAttachment) async
 }
 
 /// The programs and filters of an attachment's link. Agent implements it over BPFRuntime. Every call may be repeated
@@ -66,13 +70,13 @@ package protocol GenerationGate: Sendable {
 package protocol AttachmentDatapath: Sendable {
     /// Puts the closed filters (drop in both directions) on the node's end, then the programs in front of them, and
     /// registers the pod's namespace cookie. Called before the link is set up: born closed.
-    func attach(_ attachment: Attachment) async throws(PodNetworkError)
+    func attach(_ attachment: PodAttachment) async throws(PodNetworkError)
 
     /// Throws `stateMismatch` naming what is missing, where programs, filters or the cookie's entry are not as `attach`
     /// left them.
-    func verify(_ attachment: Attachment) async throws(PodNetworkError)
+    func verify(_ attachment: PodAttachment) async throws(PodNetworkError)
 
     /// Takes programs, filters, pins and the cookie's entry away. The link may be gone already; what is not there is no
     /// error.
-    func detach(_ attachment: Attachment) async throws(PodNetworkError)
+    func detach(_ attachment: PodAttachment) async throws(PodNetworkError)
 }
