@@ -161,7 +161,7 @@ let package = Package(
 
         // Tests mirror Sources.
         .target(
-            name: "TestKit", dependencies: ["NetTypes", "JSONText", "CLinux"], path: "Tests/TestKit",
+            name: "TestKit", dependencies: ["APIClient", "NetTypes", "JSONText", "CLinux"], path: "Tests/TestKit",
             swiftSettings: strict),
         tests("NetTypesTests", ["NetTypes"]),
         tests("JSONTextTests", ["JSONText", "TestKit"]),
@@ -176,7 +176,7 @@ let package = Package(
         tests("StoreTests", ["Store", "TestKit"], from: [logging, grdb]),
         tests("APIClientTests", ["APIClient", "JSONText"]),
         tests("APIServerTests", ["APIServer", "APIMachinery", "APIClient", "Store", "JSONText", "TestKit"]),
-        tests("InformersTests", ["Informers", "APIClient", "JSONText", "TestKit"]),
+        tests("InformersTests", ["Informers", "APIClient", "KubeObjects", "JSONText", "TestKit"], from: [logging]),
         tests(
             "ControllersTests",
             ["Controllers", "Informers", "APIServer", "APIMachinery", "Store", "APIClient", "JSONText", "TestKit"]),
