@@ -159,6 +159,10 @@ let package = Package(
             name: "martlet-cni", dependencies: ["DaemonAPI", "JSONText", "NetTypes", "CLinux"], path: "cni",
             swiftSettings: strict, linkerSettings: staticRuntime),
 
+        .executableTarget(
+            name: "martlet-conformance", dependencies: ["PolicyCompiler", "KubeObjects", "JSONText", "NetTypes"],
+            swiftSettings: strict, linkerSettings: staticFoundation),
+
         // Tests mirror Sources.
         .target(
             name: "TestKit", dependencies: ["APIClient", "NetTypes", "JSONText", "CLinux"], path: "Tests/TestKit",

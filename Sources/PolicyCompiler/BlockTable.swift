@@ -1,0 +1,273 @@
+import KubeObjects
+import MapLayout
+import NetTypes
+
+/// A block of addresses as a policy names it; with a port it holds the addresses of pods in it that give the name that
+/// number.
+struct BlockCondition: Hashable, Sendable {
+    let block: AddressBlock
+    let port: NamedPortValue?
+
+    var text: String {
+        guard let port else { return block.description }
+        return "\(block); port \(port.name)/\(port.transport.kubernetesName)=\(port.number)"
+    }
+}
+
+/// Live blocks (a bit each), the networks that their borders make, and the networks' classes. For every live block,
+/// its CIDR and its exceptions are keys of the trie, so an address is in a block exactly where the longest network that
+/// holds the address is.
+struct BlockTable: Sendable {
+    struct Block: Sendable {
+        let condition: BlockCondition
+        var users: Int
+        var hosts: Set<IPAddress> = []
+
+        func contains(_ network: CIDR) -> Bool {
+            if condition.port != nil {
+                return network.prefixLength == network.family.addressBits && hosts.contains(network.address)
+            }
+            return condition.block.cidr.contains(network) && !condition.block.except.contains { $0.contains(network) }
+        }
+
+        var borders: [CIDR] {
+            var found = condition.port != nil ? hosts.map { CIDR($0) } : [condition.block.cidr] + condition.block.except
+            // The trie counts over 128 bits: a short IPv6 prefix would swallow IPv4, which it does not mean.
+            if found.contains(where: \.coversMappedV4) { found.append(BlockTable.allV4) }
+            return found
+        }
+    }
+
+    struct Network: Sendable {
+        let number: UInt32
+        var users: Int
+        /// Grows each time the network comes back before its key has left the trie.
+        var life: UInt32
+        /// Retired, or the key has left the trie already.
+        var isLeaving = false
+    }
+
+    static let allV4 = CIDR(IPAddress.unspecifiedV4, prefixLength: 0) ?? CIDR(IPAddress.unspecifiedV4)
+
+    private(set) var blocks: [UInt32: Block] = [:]
+    private var bitOf: [BlockCondition: UInt32] = [:]
+    private(set) var networks: [CIDR: Network] = [:]
+    private var cidrOf: [UInt32: CIDR] = [:]
+    var partition: Partition
+    private var bits: IDAllocator
+    private var numbers: IDAllocator
+    var rows = RowModel()
+    private var fresh: Set<UInt32> = []
+    private var dying: Set<UInt32> = []
+    private var dirty: Set<CIDR> = []
+    private var born: [NetworkBirth] = []
+    private var journal: [JournalEntry] = []
+    private var retired: [RetiredNumber] = []
+    private var adoptableBits: [String: UInt32] = [:]
+    private var adoptableNumbers: [CIDR: UInt32] = [:]
+    private(set) var missingNetworks = 0
+
+    init(_ limits: PolicyLimits) {
+        bits = IDAllocator(0..<limits.blocks)
+        numbers = IDAllocator(1..<limits.networks)
+        partition = Partition(indices: 1..<limits.cidrClasses)
+    }
+
+    var freeBits: Int { bits.freeCount }
+    var freeNetworks: Int { numbers.freeCount }
+    func isLive(_ condition: BlockCondition) -> Bool { bitOf[condition] != nil }
+
+    mutating func acquire(_ condition: BlockCondition) -> UInt32? {
+        if let bit = bitOf[condition] {
+            blocks[bit]?.users += 1
+            dying.remove(bit)
+            return bit
+        }
+        guard let bit = adoptableBits.removeValue(forKey: condition.text) ?? bits.allocate() else { return nil }
+        bitOf[condition] = bit
+        let block = Block(condition: condition, users: 1)
+        blocks[bit] = block
+        fresh.insert(bit)
+        journal.append(JournalEntry("block/\(bit)", condition.text))
+        for border in block.borders { use(border) }
+        return bit
+    }
+
+    mutating func release(_ bit: UInt32) {
+        guard let users = blocks[bit]?.users else { return }
+        blocks[bit]?.users = users - 1
+        if users == 1 { dying.insert(bit) }
+    }
+
+    /// Sets the addresses behind a block that a named port narrows.
+    mutating func setHosts(_ hosts: Set<IPAddress>, of bit: UInt32) {
+        guard let old = blocks[bit], old.hosts != hosts else { return }
+        blocks[bit]?.hosts = hosts
+        for border in blocks[bit]?.borders ?? [] { use(border) }
+        for border in old.borders { unuse(border) }
+        for host in old.hosts.symmetricDifference(hosts) { dirty.insert(CIDR(host)) }
+    }
+
+    private mutating func use(_ cidr: CIDR) {
+        if networks[cidr] != nil {
+            networks[cidr]?.users += 1
+            networks[cidr]?.isLeaving = false
+            return
+        }
+        guard let number = adoptableNumbers.removeValue(forKey: cidr) ?? numbers.allocate() else {
+            missingNetworks += 1
+            return
+        }
+        networks[cidr] = Network(number: number, users: 1, life: 0)
+        cidrOf[number] = cidr
+        born.append(NetworkBirth(cidr: cidr, number: number, parent: parent(of: cidr)))
+        journal.append(JournalEntry("net/\(number)", cidr.description))
+        dirty.insert(cidr)
+    }
+
+    private mutating func unuse(_ cidr: CIDR) {
+        guard var network = networks[cidr] else { return }
+        network.users -= 1
+        if network.users == 0 {
+            network.isLeaving = true
+            network.life += 1
+            retired.append(.networkKey(cidr, number: network.number, life: network.life))
+        }
+        networks[cidr] = network
+    }
+
+    /// The number of the next shorter network that holds this one; 0 where there is none.
+    private func parent(of cidr: CIDR) -> UInt32 {
+        var length = cidr.mappedPrefixLength - 1
+        while length >= 0 {
+            let address = cidr.address.masked(to: length)
+            if let shorter = CIDR(address, prefixLength: address.isV4 ? length - 96 : length),
+                let network = networks[shorter]
+            {
+                return network.number
+            }
+            length -= 1
+        }
+        return 0
+    }
+
+    private func signature(of cidr: CIDR) -> [UInt32] {
+        blocks.filter { !dying.contains($0.key) && $0.value.contains(cidr) }.keys.sorted()
+    }
+
+    /// Enters what `acquire`, `release` and `setHosts` collected into the delta.
+    mutating func commit(into delta: inout PolicyDelta) {
+        var pending: [UInt32: [UInt32]] = [:]
+        let changed = fresh.symmetricDifference(dying)
+        for (cidr, network) in networks {
+            let touched = dirty.contains(cidr) || changed.contains { blocks[$0]?.contains(cidr) == true }
+            if touched { pending[network.number] = signature(of: cidr) }
+        }
+        dropDying()
+        let change = partition.commit(pending: pending, fresh: fresh, dying: dying)
+        let newNumbers = Set(born.map(\.number))
+        for (number, id) in change.moved.merging(change.born, uniquingKeysWith: { $1 }) {
+            delta.networkClasses[number] = id
+        }
+        // Networks in no block at birth still need their value where the parent's differs.
+        for number in newNumbers where delta.networkClasses[number] == nil {
+            delta.networkClasses[number] = classID(of: number)
+        }
+        let newClasses = Set(change.newClasses)
+        for index in change.newClasses + change.resigned {
+            guard let entry = partition.classes[index] else { continue }
+            if newClasses.contains(index) {
+                rows.set(index, bits: entry.signature, &delta.blockRows)
+            } else {
+                rows.add(index, bits: entry.signature, &delta.blockRows)
+            }
+            journal.append(
+                JournalEntry("cidrclass/\(index)", JournalText.classEntry(id: entry.id, signature: entry.signature)))
+        }
+        for index in change.retired {
+            delta.retired.append(.cidrClassIndex(index))
+            journal.append(JournalEntry("cidrclass/\(index)", nil))
+        }
+        delta.bornNetworks += born
+        delta.retired += retired
+        delta.journal += journal
+        (fresh, dying, dirty, born, journal, retired) = ([], [], [], [], [], [])
+    }
+
+    private mutating func dropDying() {
+        for bit in dying.sorted() {
+            guard let block = blocks[bit] else { continue }
+            for border in block.borders { unuse(border) }
+            blocks[bit] = nil
+            bitOf[block.condition] = nil
+            retired.append(.block(bit))
+            journal.append(JournalEntry("block/\(bit)", nil))
+        }
+    }
+
+    private func classID(of number: UInt32) -> UInt32 {
+        partition.classOf[number].flatMap { partition.classes[$0]?.id } ?? 0
+    }
+
+    func networkClass(of cidr: CIDR) -> UInt32 { networks[cidr].map { classID(of: $0.number) } ?? 0 }
+
+    // MARK: After a grace period
+
+    mutating func freeBit(_ bit: UInt32, _ delta: inout PolicyDelta) {
+        rows.clear(bit, &delta.blockRows)
+        bits.free(bit)
+    }
+
+    mutating func freeClass(_ index: UInt32) {
+        rows.forget(index)
+        partition.free(index)
+    }
+
+    mutating func removeKey(_ cidr: CIDR, number: UInt32, life: UInt32, _ delta: inout PolicyDelta) {
+        guard let network = networks[cidr], network.number == number, network.isLeaving, network.life == life else {
+            return
+        }
+        networks[cidr] = nil
+        cidrOf[number] = nil
+        delta.networksGone.append(cidr)
+        delta.retired.append(.networkNumber(number))
+        delta.journal.append(JournalEntry("net/\(number)", nil))
+        partition.remove(number)
+    }
+
+    mutating func freeNumber(_ number: UInt32) { numbers.free(number) }
+
+    // MARK: After a restart
+
+    mutating func adoptBit(_ bit: UInt32, text: String) {
+        if adoptableBits[text] == nil, bits.reserve(bit) { adoptableBits[text] = bit }
+    }
+
+    mutating func adoptNumber(_ number: UInt32, _ cidr: CIDR) {
+        if adoptableNumbers[cidr] == nil, numbers.reserve(number) { adoptableNumbers[cidr] = number }
+    }
+
+    mutating func dropAdoptable(_ delta: inout PolicyDelta) {
+        for bit in adoptableBits.values.sorted() {
+            delta.retired.append(.block(bit))
+            delta.journal.append(JournalEntry("block/\(bit)", nil))
+        }
+        for (cidr, number) in adoptableNumbers.sorted(by: { $0.value < $1.value }) {
+            delta.networksGone.append(cidr)
+            delta.retired.append(.networkNumber(number))
+            delta.journal.append(JournalEntry("net/\(number)", nil))
+        }
+        for index in partition.dropAdoptable() {
+            delta.retired.append(.cidrClassIndex(index))
+            delta.journal.append(JournalEntry("cidrclass/\(index)", nil))
+        }
+        (adoptableBits, adoptableNumbers) = ([:], [:])
+    }
+}
+
+extension CIDR {
+    /// Whether the prefix, read over 128 bits, holds the v4-mapped addresses.
+    var coversMappedV4: Bool {
+        family == .v6 && prefixLength <= 96 && IPAddress.unspecifiedV4.masked(to: prefixLength) == address
+    }
+}

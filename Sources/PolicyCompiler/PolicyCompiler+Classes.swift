@@ -1,0 +1,182 @@
+import KubeObjects
+import MapLayout
+import NetTypes
+
+extension PolicyCompiler {
+    /// Ends a batch: who is in which class, the rows, and the lists of the classes that changed.
+    mutating func commitClasses(_ batch: inout Batch) {
+        let dying = conditions.dying
+        let fresh = conditions.fresh
+        let pending = pendingSignatures(batch.dirtyPods.union(overflow), fresh: fresh.subtracting(dying), dying: dying)
+        let change = classes.commit(pending: pending, fresh: fresh, dying: dying)
+        let newPeers = conditions.newPeers.subtracting(dying)
+        conditions.commit(dying: dying, into: &batch.delta)
+        writeRows(change, newPeers, &batch)
+        placeMembers(change, &batch)
+        refreshLists(change, &batch)
+        for index in change.retired {
+            lists.remove(index, &batch.delta)
+            batch.delta.retired.append(.classIndex(index))
+            batch.delta.journal.append(JournalEntry("class/\(index)", nil))
+        }
+    }
+
+    private func pendingSignatures(
+        _ dirty: Set<UInt32>, fresh: Set<UInt32>, dying: Set<UInt32>
+    ) -> [UInt32: [UInt32]] {
+        var pending: [UInt32: [UInt32]] = [:]
+        for member in dirty {
+            guard let pod = pods[member] else { continue }
+            let signature = conditions.signature(
+                of: pod, namespaceLabels: namespaces[pod.key.namespace] ?? [:], except: dying)
+            if classes.classOf[member] == nil || signature != classes.signature(of: member) {
+                pending[member] = signature
+            }
+        }
+        if dirty.count >= pods.count { return pending }
+        var joined: [UInt32: [UInt32]] = [:]
+        for id in fresh.sorted() {
+            guard let condition = conditions.entries[id]?.condition else { continue }
+            for (namespace, members) in scope(of: condition) {
+                let labels = namespaces[namespace] ?? [:]
+                for member in members where !dirty.contains(member) {
+                    guard let pod = pods[member], condition.matches(pod, namespaceLabels: labels) else { continue }
+                    joined[member, default: []].append(id)
+                }
+            }
+        }
+        for (member, ids) in joined {
+            pending[member] = (classes.signature(of: member).filter { !dying.contains($0) } + ids).sorted()
+        }
+        return pending
+    }
+
+    private func scope(of condition: PodCondition) -> [(String, Set<UInt32>)] {
+        switch condition.scope {
+        case .namespace(let name): return podsByNamespace[name].map { [(name, $0)] } ?? []
+        case .namespaces(let selector):
+            return podsByNamespace.filter { selector.matches(namespaces[$0.key] ?? [:]) }.map { ($0.key, $0.value) }
+        }
+    }
+
+    private mutating func writeRows(_ change: Partition.Change, _ newPeers: Set<UInt32>, _ batch: inout Batch) {
+        var touched = Set(change.resigned)
+        for id in newPeers { touched.formUnion(classes.classes(with: id)) }
+        let born = Set(change.newClasses)
+        for index in touched.union(born).sorted() {
+            guard let entry = classes.classes[index] else { continue }
+            let bits = entry.signature.compactMap { conditions.bit(of: $0) }
+            if born.contains(index) {
+                rows.set(index, bits: bits, &batch.delta.classRows)
+            } else {
+                rows.add(index, bits: bits, &batch.delta.classRows)
+            }
+        }
+        for index in change.newClasses + change.resigned {
+            guard let entry = classes.classes[index] else { continue }
+            batch.delta.journal.append(
+                JournalEntry("class/\(index)", JournalText.classEntry(id: entry.id, signature: entry.signature)))
+        }
+    }
+
+    private mutating func placeMembers(_ change: Partition.Change, _ batch: inout Batch) {
+        for (member, id) in change.moved { batch.delta.endpointClasses[member] = id }
+        for (member, id) in change.born {
+            if overflow.remove(member) != nil {
+                batch.delta.endpointClasses[member] = id
+            } else {
+                batch.delta.bornEndpoints[member] = id
+            }
+            if let key = pods[member]?.key { problems[key] = nil }
+        }
+        if !closedClassWritten {
+            closedClassWritten = true
+            batch.delta.bornClasses[Self.closedClass] = .closed
+        }
+        for member in change.overflowed where overflow.insert(member).inserted {
+            guard let pod = pods[member] else { continue }
+            batch.delta.endpointClasses[member] = Self.closedClass
+            problems[pod.key] = PolicyError(
+                .noClassFree, pod.key, "no class is left of \(limits.classes): all its traffic is dropped")
+        }
+    }
+
+    private mutating func refreshLists(_ change: Partition.Change, _ batch: inout Batch) {
+        let born = Set(change.newClasses)
+        var touched = born.union(change.resigned)
+        for subject in batch.subjects { touched.formUnion(classes.classes(with: subject)) }
+        var full = false
+        for index in touched.sorted() where index != 0 {
+            guard let entry = classes.classes[index] else { continue }
+            let (ingress, egress) = contents(of: entry)
+            guard let lists = lists.set(index, ingress: ingress, egress: egress, &batch.delta, full: &full) else {
+                continue
+            }
+            if born.contains(index) {
+                batch.delta.bornClasses[index] = lists
+            } else {
+                batch.delta.classLists[index] = lists
+            }
+            guard full, let pod = entry.members.first.flatMap({ pods[$0]?.key }) else { continue }
+            problems[pod] = PolicyError(
+                .noRulesFree, pod, "no room for its rules, of \(limits.rules): the direction is closed")
+            full = false
+        }
+    }
+
+    private mutating func contents(of entry: Partition.Entry) -> (ingress: ListContent, egress: ListContent) {
+        var selecting: [PolicyRecord] = []
+        for id in entry.signature {
+            for key in policiesBySubject[id] ?? [] {
+                if let record = policies[key] { selecting.append(record) }
+            }
+        }
+        guard let member = entry.members.first, let pod = pods[member], !selecting.isEmpty else {
+            return (.open, .open)
+        }
+        selecting.sort(by: PolicyRecord.inOrder)
+        let ingress = content(selecting, \.ingress, \.ingressIsolationID, pod)
+        let egress = content(selecting, \.egress, \.egressIsolationID, pod)
+        if ingress.flags.contains(.closed) || egress.flags.contains(.closed) {
+            problems[pod.key] = PolicyError(
+                .listTooLong, pod.key,
+                "its policies (\(selecting.prefix(4).map { "\($0.policy.key)" }.joined(separator: ", "))"
+                    + "\(selecting.count > 4 ? " …" : "")) make more rules than the \(limits.listRules) of a list: "
+                    + "the direction is closed")
+        }
+        return (ingress, egress)
+    }
+
+    private func content(
+        _ selecting: [PolicyRecord], _ templates: KeyPath<PolicyRecord, [RuleTemplate]?>,
+        _ isolation: KeyPath<PolicyRecord, UInt32>, _ pod: PolicyPod
+    ) -> ListContent {
+        var content = ListContent.open
+        for record in selecting {
+            guard let rules = record[keyPath: templates] else { continue }
+            if content.flags.insert(.isolated).inserted {
+                content.isolationRuleID = record[keyPath: isolation]
+            }
+            for template in rules {
+                if let rule = write(template, record.tier, pod) { content.rules.append(rule) }
+            }
+        }
+        return content.rules.count > limits.listRules ? .closed : content
+    }
+
+    /// Nil where the rule is about a port name that the class does not have.
+    private func write(_ template: RuleTemplate, _ tier: PolicyTier, _ pod: PolicyPod) -> CompiledRule? {
+        let transport: UInt8
+        let ports: PortRange
+        switch template.port {
+        case .any: (transport, ports) = (0, .all)
+        case .range(let wanted, let range): (transport, ports) = (wanted.rawValue, range)
+        case .named(let name):
+            guard let number = pod.number(of: name.name, name.transport) else { return nil }
+            (transport, ports) = (name.transport.rawValue, PortRange(number))
+        }
+        return CompiledRule(
+            peer: template.peer, ruleID: template.ruleID, transport: transport, ports: ports, action: .allow, tier: tier
+        )
+    }
+}

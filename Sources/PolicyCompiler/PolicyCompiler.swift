@@ -1,0 +1,197 @@
+package import KubeObjects
+import MapLayout
+import NetTypes
+
+/// Objects in, map entries out: keeps the desired policy state and says, for each batch of changes, what has to be
+/// written. The work and the delta grow with what the batch changes, not with the cluster; the state after a batch is
+/// the same, up to the numbers chosen, however the objects came.
+///
+/// Use: `apply` a batch; persist `delta.journal`; hand the delta to the generation planner; when it says that the grace
+/// period of the delta's flip is over, call `release(delta.retired)` and hand on that delta too.
+/// After a restart: `init(journal:)`, `apply` all objects in one batch, then `finishAdoption`.
+package struct PolicyCompiler: Sendable {
+    package let limits: PolicyLimits
+    var pods: [UInt32: PolicyPod] = [:]
+    var memberOf: [ObjectKey: UInt32] = [:]
+    var podsByNamespace: [String: Set<UInt32>] = [:]
+    var namespaces: [String: [String: String]] = [:]
+    var policies: [ObjectKey: PolicyRecord] = [:]
+    var policiesBySubject: [UInt32: Set<ObjectKey>] = [:]
+    var policiesByPort: [NamedPort: Set<ObjectKey>] = [:]
+    /// How many pods give a name which number.
+    var portValues: [NamedPort: [UInt16: Int]] = [:]
+    var podCIDRs: [CIDR] = []
+    var hasStrayAddress = false
+    var blocksCoverPods = false
+    var conditions: ConditionTable
+    var classes: Partition
+    var rows = RowModel()
+    var blocks: BlockTable
+    var lists: ListTable
+    var rules = RuleNames()
+    var overflow: Set<UInt32> = []
+    var problems: [ObjectKey: PolicyError] = [:]
+    var closedClassWritten = false
+
+    /// The class of pods for which no class is left: nothing passes.
+    package static let closedClass: UInt32 = 1
+
+    package init(limits: PolicyLimits = PolicyLimits()) {
+        self.limits = limits
+        conditions = ConditionTable(limits)
+        classes = Partition(indices: 2..<limits.classes)
+        blocks = BlockTable(limits)
+        lists = ListTable(limits)
+    }
+
+    /// What one batch has touched so far.
+    struct Batch {
+        var delta = PolicyDelta()
+        var dirtyPods: Set<UInt32> = []
+        var policies: [ObjectKey: NetworkPolicy?] = [:]
+        var ports: Set<NamedPort> = []
+        var subjects: Set<UInt32> = []
+    }
+
+    /// Takes changes in any order and returns what has to be written. Policies that do not fit keep their last good
+    /// version, or isolate alone; `delta.problems` names them.
+    package mutating func apply(_ changes: [PolicyChange]) -> PolicyDelta {
+        var batch = Batch()
+        for change in changes { take(change, &batch) }
+        for port in batch.ports {
+            for key in policiesByPort[port] ?? [] where batch.policies[key] == nil {
+                batch.policies[key] = policies[key]?.policy
+            }
+        }
+        for (key, policy) in batch.policies.sorted(by: { $0.key < $1.key }) { replace(key, policy, &batch) }
+        refreshHosts(&batch)
+        commitClasses(&batch)
+        blocks.commit(into: &batch.delta)
+        refreshCoverage(&batch)
+        batch.delta.journal.append(
+            JournalEntry("counter/incarnations", "\(classes.incarnations) \(blocks.partition.incarnations)"))
+        batch.delta.problems = problems.sorted { $0.key < $1.key }.map(\.value)
+        return batch.delta
+    }
+
+    /// Gives numbers back, one grace period after the flip that retired them.
+    package mutating func release(_ retired: [RetiredNumber]) -> PolicyDelta {
+        var delta = PolicyDelta()
+        for number in retired {
+            switch number {
+            case .classIndex(let index):
+                rows.forget(index)
+                classes.free(index)
+            case .selector(let bit):
+                rows.clear(bit, &delta.classRows)
+                conditions.freeBit(bit)
+            case .cidrClassIndex(let index): blocks.freeClass(index)
+            case .block(let bit): blocks.freeBit(bit, &delta)
+            case .rules(let extent): lists.free(extent)
+            case .networkKey(let cidr, let number, let life):
+                blocks.removeKey(cidr, number: number, life: life, &delta)
+            case .networkNumber(let number): blocks.freeNumber(number)
+            }
+        }
+        return delta
+    }
+
+    /// What a rule id in an event or a flow stands for.
+    package func rule(_ id: UInt32) -> RuleInfo? { rules.info(id) }
+
+    /// The class id of a pod; nil where the pod is not known. For displays.
+    package func classID(of pod: ObjectKey) -> UInt32? {
+        guard let member = memberOf[pod] else { return nil }
+        if overflow.contains(member) { return Self.closedClass }
+        return classes.classOf[member].flatMap { classes.classes[$0]?.id }
+    }
+
+    // MARK: Taking changes
+
+    private mutating func take(_ change: PolicyChange, _ batch: inout Batch) {
+        switch change {
+        case .pod(let pod): takePod(pod, &batch)
+        case .podRemoved(let key): dropPod(key, &batch)
+        case .namespace(let name, let labels):
+            guard namespaces[name] != labels else { return }
+            namespaces[name] = labels
+            batch.dirtyPods.formUnion(podsByNamespace[name] ?? [])
+        case .namespaceRemoved(let name):
+            guard namespaces.removeValue(forKey: name) != nil else { return }
+            batch.dirtyPods.formUnion(podsByNamespace[name] ?? [])
+        case .policy(let policy): batch.policies[policy.key] = .some(policy)
+        case .policyRemoved(let key): batch.policies[key] = .some(nil)
+        case .podCIDRs(let blocks):
+            podCIDRs = blocks
+            hasStrayAddress = pods.values.contains { $0.addresses.contains(where: isStray) }
+        }
+    }
+
+    private func isStray(_ address: IPAddress) -> Bool { !podCIDRs.contains { $0.contains(address) } }
+
+    private mutating func takePod(_ pod: PolicyPod, _ batch: inout Batch) {
+        if let member = memberOf[pod.key] {
+            if pods[member] == pod { return }
+            if member != pod.endpoint {
+                dropPod(pod.key, &batch)
+            } else {
+                countPorts(pods[member], -1, &batch)
+            }
+        }
+        if let stranger = pods[pod.endpoint], stranger.key != pod.key { dropPod(stranger.key, &batch) }
+        pods[pod.endpoint] = pod
+        memberOf[pod.key] = pod.endpoint
+        podsByNamespace[pod.key.namespace, default: []].insert(pod.endpoint)
+        countPorts(pod, 1, &batch)
+        if pod.addresses.contains(where: isStray) { hasStrayAddress = true }
+        batch.dirtyPods.insert(pod.endpoint)
+    }
+
+    private mutating func dropPod(_ key: ObjectKey, _ batch: inout Batch) {
+        guard let member = memberOf.removeValue(forKey: key) else { return }
+        countPorts(pods.removeValue(forKey: member), -1, &batch)
+        podsByNamespace[key.namespace]?.remove(member)
+        if podsByNamespace[key.namespace]?.isEmpty == true { podsByNamespace[key.namespace] = nil }
+        batch.dirtyPods.remove(member)
+        classes.remove(member)
+        overflow.remove(member)
+        problems[key] = nil
+    }
+
+    private mutating func countPorts(_ pod: PolicyPod?, _ step: Int, _ batch: inout Batch) {
+        for port in pod?.ports ?? [] {
+            let name = NamedPort(name: port.name, transport: port.transport)
+            let count = (portValues[name]?[port.number] ?? 0) + step
+            portValues[name, default: [:]][port.number] = count > 0 ? count : nil
+            if portValues[name]?.isEmpty == true { portValues[name] = nil }
+            if count == 0 || (count == 1 && step > 0) { batch.ports.insert(name) }
+        }
+    }
+
+    // MARK: Blocks
+
+    /// Addresses behind blocks that a named port narrows; rare, so looked at as a whole.
+    private mutating func refreshHosts(_ batch: inout Batch) {
+        let narrowed = blocks.blocks.filter { $0.value.condition.port != nil }
+        guard !narrowed.isEmpty else { return }
+        for (bit, block) in narrowed.sorted(by: { $0.key < $1.key }) {
+            guard let port = block.condition.port else { continue }
+            var hosts: Set<IPAddress> = []
+            for pod in pods.values where pod.number(of: port.name, port.transport) == port.number {
+                hosts.formUnion(pod.addresses.filter(block.condition.block.contains))
+            }
+            blocks.setHosts(hosts, of: bit)
+        }
+    }
+
+    private mutating func refreshCoverage(_ batch: inout Batch) {
+        let live = blocks.blocks.values
+        let covers =
+            hasStrayAddress || podCIDRs.isEmpty
+            ? !live.isEmpty
+            : live.contains { block in podCIDRs.contains { $0.overlaps(block.condition.block.cidr) } }
+        guard covers != blocksCoverPods else { return }
+        blocksCoverPods = covers
+        batch.delta.blocksCoverPods = covers
+    }
+}

@@ -1,0 +1,164 @@
+import JSONText
+import KubeObjects
+import NetTypes
+import PolicyCompiler
+
+/// The objects of a case, known to both engines: the evaluator, and the compiler with the maps that its deltas fill.
+struct Cluster {
+    private(set) var namespaces: [String: [String: String]] = [:]
+    private(set) var pods: [ObjectKey: Pod] = [:]
+    private var policies: [ObjectKey: NetworkPolicy] = [:]
+    private var endpoints: [ObjectKey: UInt32] = [:]
+    private var nextEndpoint: UInt32 = 1
+    private var compiler = PolicyCompiler()
+    private(set) var maps = PolicyMaps()
+    private var defaultPorts: [ContainerPort] = []
+    /// What the compiler could not take, and objects that could not be read.
+    private(set) var faults: [String] = []
+
+    /// `namespaces`: name → labels; `pods`: as the files have them.
+    init(_ resources: JSONValue) {
+        for (name, labels) in (resources["namespaces"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
+            setNamespace(name, Self.labels(labels))
+        }
+        for pod in resources["pods"]?.array ?? [] {
+            let name = pod["name"]?.string ?? ""
+            let ports = Self.ports(pod["ports"])
+            if defaultPorts.isEmpty { defaultPorts = ports }
+            setPod(
+                ObjectKey(pod["namespace"]?.string ?? "", name), Self.labels(pod["labels"]), pod["ip"]?.string, ports)
+        }
+    }
+
+    static func labels(_ value: JSONValue?) -> [String: String] { (value?.object ?? [:]).compactMapValues(\.string) }
+
+    static func ports(_ value: JSONValue?) -> [ContainerPort] {
+        (value?.array ?? []).compactMap { entry in
+            guard let number = entry["port"]?.integer,
+                let transport = TransportProtocol(kubernetesName: entry["protocol"]?.string ?? "TCP")
+            else { return nil }
+            return ContainerPort(name: entry["name"]?.string ?? "", transport: transport, number: UInt16(number))
+        }
+    }
+
+    // MARK: Actions
+
+    mutating func perform(_ action: JSONValue) {
+        let namespace = action["namespace"]?.string ?? ""
+        let pod = ObjectKey(namespace, action["pod"]?.string ?? "")
+        switch action["op"]?.string ?? "" {
+        case "createPolicy", "updatePolicy": add(policy: action["policy"] ?? .null)
+        case "deletePolicy":
+            let key = ObjectKey(namespace, action["name"]?.string ?? "")
+            policies[key] = nil
+            take([.policyRemoved(key)])
+        case "createNamespace", "setNamespaceLabels": setNamespace(namespace, Self.labels(action["labels"]))
+        case "deleteNamespace":
+            for key in pods.keys.filter({ $0.namespace == namespace }) { removePod(key) }
+            namespaces[namespace] = nil
+            take([.namespaceRemoved(namespace)])
+        case "createPod": setPod(pod, Self.labels(action["labels"]), action["ip"]?.string, defaultPorts)
+        case "setPodLabels":
+            let old = pods[pod]
+            setPod(pod, Self.labels(action["labels"]), old?.addresses.first?.description, old?.ports ?? [])
+        case "deletePod": removePod(pod)
+        case let other: faults.append("unknown action \(other)")
+        }
+    }
+
+    mutating func add(policy object: JSONValue) {
+        do {
+            let policy = try NetworkPolicy(object)
+            policies[policy.key] = policy
+            take([.policy(policy)])
+        } catch {
+            faults.append("\(error)")
+        }
+    }
+
+    private mutating func setNamespace(_ name: String, _ labels: [String: String]) {
+        namespaces[name] = labels
+        take([.namespace(name: name, labels: labels)])
+    }
+
+    private mutating func setPod(
+        _ key: ObjectKey, _ labels: [String: String], _ address: String?, _ ports: [ContainerPort]
+    ) {
+        guard let address = address.flatMap({ IPAddress($0) }) else {
+            faults.append("pod \(key) has no address")
+            return
+        }
+        let pod = Pod(
+            metadata: ObjectMeta(namespace: key.namespace, name: key.name, labels: labels), addresses: [address],
+            ports: ports)
+        pods[key] = pod
+        if endpoints[key] == nil {
+            endpoints[key] = nextEndpoint
+            nextEndpoint += 1
+        }
+        take([.pod(PolicyPod(pod, endpoint: endpoints[key] ?? 0, addresses: pod.addresses))])
+    }
+
+    private mutating func removePod(_ key: ObjectKey) {
+        pods[key] = nil
+        if let endpoint = endpoints.removeValue(forKey: key) { maps.endpoints[endpoint] = nil }
+        take([.podRemoved(key)])
+    }
+
+    private mutating func take(_ changes: [PolicyChange]) {
+        let delta = compiler.apply(changes)
+        faults += delta.problems.map(\.description)
+        maps.apply(delta)
+        maps.apply(compiler.release(delta.retired))
+    }
+
+    // MARK: Verdicts
+
+    var evaluator: PolicyEvaluator {
+        PolicyEvaluator(namespaces: namespaces, policies: Array(policies.values))
+    }
+
+    struct Verdicts {
+        let egress: Bool
+        let ingress: Bool
+        /// Where the two engines differ, what they say.
+        let difference: String?
+    }
+
+    /// Asks both engines about one flow.
+    func judge(
+        _ evaluator: PolicyEvaluator, from source: Pod, to destination: Pod, _ transport: UInt8, _ port: UInt16
+    ) -> Verdicts? {
+        guard let from = source.addresses.first, let to = destination.addresses.first else { return nil }
+        let answer = evaluator.judge(
+            .init(
+                source: .init(from, pod: source), destination: .init(to, pod: destination), transport: transport,
+                port: port))
+        let fromEnd = PolicyMaps.End(endpoint: endpoints[source.key], address: from)
+        let toEnd = PolicyMaps.End(endpoint: endpoints[destination.key], address: to)
+        let egress = maps.judge(.egress, subject: fromEnd, peer: toEnd, transport: transport, port: port)
+        let ingress = maps.judge(.ingress, subject: toEnd, peer: fromEnd, transport: transport, port: port)
+        var difference: String?
+        for (name, decision, verdict) in [
+            ("egress", answer.egress.decision, egress), ("ingress", answer.ingress.decision, ingress),
+        ] where !agrees(decision, verdict) {
+            difference =
+                "\(source.key) to \(destination.key) port \(port): \(name) by the evaluator \(decision), "
+                + "by the maps \(verdict.isAllowed ? "allowed" : "denied") by rule \(verdict.ruleID)"
+        }
+        return Verdicts(
+            egress: answer.egress.decision.isAllowed, ingress: answer.ingress.decision.isAllowed,
+            difference: difference)
+    }
+
+    private func agrees(_ decision: PolicyEvaluator.Decision, _ verdict: PolicyMaps.Verdict) -> Bool {
+        let info = compiler.rule(verdict.ruleID)
+        switch decision {
+        case .notIsolated: return verdict.isAllowed && verdict.ruleID == 0
+        case .allowed(let policy, let rule):
+            return verdict.isAllowed && info?.policy == policy && info?.index == rule
+        case .isolated(let policies):
+            return !verdict.isAllowed && info?.policy == policies.first && info?.index == nil
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import FoundationEssentials
+import Glibc
+import JSONText
+
+/// Runs the acceptance data under `$MARTLET_CASES` and prints `FILE: N passed, M failed` for each file. Ends with 1 where
+/// a case failed, or where the data is missing under `CI=true`.
+@main
+struct Conformance {
+    /// One entry a file: what runs it. Nil: stands for a later issue.
+    static let files: [(path: String, run: (@Sendable (JSONValue) -> FileResult)?)] = [
+        ("netpol/cyclonus.json", { ConnectivityRunner.run($0) }),
+        ("netpol/k8s-e2e-netpol.json", { ConnectivityRunner.run($0) }),
+        ("netpol/k8s-e2e-netpol-api.json", { PolicyAPIRunner.run($0) }),
+        ("netpol/fuzz.json", { FuzzRunner.run($0) }),
+        ("netpol/cluster-network-policy.json", nil),
+    ]
+
+    static func main() {
+        let environment = ProcessInfo.processInfo.environment
+        let root = environment["MARTLET_CASES"] ?? "../shared/cases"
+        var hasFailure = false
+        var missing = 0
+        for file in files {
+            guard let run = file.run else {
+                print("\(file.path): not yet run")
+                continue
+            }
+            guard let bytes = try? Data(contentsOf: URL(filePath: "\(root)/\(file.path)")) else {
+                print("\(file.path): not run (no such file under \(root))")
+                missing += 1
+                continue
+            }
+            do {
+                let limits = JSONLimits.standard
+                let result = run(try JSONValue(parsing: Array(bytes), limits: limits))
+                result.print(file.path)
+                hasFailure = hasFailure || result.failed > 0
+            } catch {
+                print("\(file.path): 0 passed, 1 failed")
+                print("  not readable: \(error)")
+                hasFailure = true
+            }
+        }
+        if hasFailure || (missing > 0 && environment["CI"] == "true") { exit(1) }
+    }
+}
+
+/// What became of the cases of one file.
+struct FileResult {
+    static let shownMax = 20
+
+    private(set) var passed = 0
+    private(set) var failed = 0
+    /// How many comparisons the cases hold.
+    var checks = 0
+    /// Cases that another engine runs, and why.
+    var elsewhere: [String] = []
+    private var messages: [String] = []
+
+    /// Counts a case; it passed where nothing is said against it.
+    mutating func count(_ id: String, _ faults: [String]) {
+        if faults.isEmpty {
+            passed += 1
+            return
+        }
+        failed += 1
+        for fault in faults.prefix(3) where messages.count < Self.shownMax { messages.append("\(id): \(fault)") }
+    }
+
+    func print(_ path: String) {
+        Swift.print("\(path): \(passed) passed, \(failed) failed" + (checks > 0 ? " (\(checks) verdicts)" : ""))
+        for note in elsewhere { Swift.print("  \(note)") }
+        for message in messages { Swift.print("  \(message)") }
+    }
+}

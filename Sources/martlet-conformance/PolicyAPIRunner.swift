@@ -1,0 +1,31 @@
+import JSONText
+import KubeObjects
+
+/// `k8s-e2e-netpol-api.json`: which policies the parser takes, that admission and the compiler share. Cases with steps
+/// speak to an API server.
+enum PolicyAPIRunner {
+    static func run(_ file: JSONValue) -> FileResult {
+        var result = FileResult()
+        let cases = file["cases"]?.array ?? []
+        for entry in cases {
+            let id = entry["id"]?.string ?? "?"
+            guard let request = entry["request"] else {
+                result.elsewhere.append("\(id): not run here, it needs an API server")
+                continue
+            }
+            var object = request["object"]
+            if let base = request["patchOf"]?.string {
+                object = cases.first { $0["id"]?.string == base }?["request"]?["object"]
+                var spec = object?["spec"]
+                spec?["egress"] = request["spec.egress"]
+                object?["spec"] = spec
+            }
+            var refusal: ObjectError?
+            do { _ = try NetworkPolicy(object ?? .null) } catch { refusal = error }
+            let wanted = entry["expect"]?.string
+            let isRight = wanted == (refusal == nil ? "created" : "error")
+            result.count(id, isRight ? [] : ["expected \(wanted ?? "?"), refusal: \(refusal?.description ?? "none")"])
+        }
+        return result
+    }
+}
