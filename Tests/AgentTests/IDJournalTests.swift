@@ -1,0 +1,75 @@
+import Agent
+import Foundation
+import MapLayout
+import Testing
+
+@Suite struct IDJournalTests {
+    private func withPath(_ body: (String) throws -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "mt-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try body(folder.appending(path: "ids").path())
+    }
+
+    @Test func entriesSurviveReopening() throws {
+        try withPath { path in
+            do {
+                var journal = try IDJournal(path: path)
+                try journal.append([JournalEntry("class/1", "4 7,9"), JournalEntry("gone", "x")])
+                try journal.append([JournalEntry("gone", nil)])
+            }
+            let entries = try IDJournal(path: path).entries
+            #expect(entries == ["class/1": "4 7,9"])
+        }
+    }
+
+    @Test func aTornLastLineIsDroppedAndWritingGoesOn() throws {
+        try withPath { path in
+            do {
+                var journal = try IDJournal(path: path)
+                try journal.append([JournalEntry("a", "1"), JournalEntry("b", "2")])
+            }
+            let whole = try Data(contentsOf: URL(filePath: path))
+            for cut in 1..<8 {
+                try whole.dropLast(cut).write(to: URL(filePath: path))
+                do {
+                    var journal = try IDJournal(path: path)
+                    let before = journal.entries
+                    #expect(before == ["a": "1"])
+                    try journal.append([JournalEntry("c", "3")])
+                }
+                let entries = try IDJournal(path: path).entries
+                #expect(entries == ["a": "1", "c": "3"])
+            }
+        }
+    }
+
+    @Test func damageBeforeTheEndIsSaidAndNotOverwritten() throws {
+        try withPath { path in
+            do {
+                var journal = try IDJournal(path: path)
+                try journal.append([JournalEntry("a", "1"), JournalEntry("b", "2")])
+            }
+            var bytes = try Data(contentsOf: URL(filePath: path))
+            bytes[bytes.startIndex + 10] ^= 0x55
+            try bytes.write(to: URL(filePath: path))
+            #expect(throws: AgentError.self) { _ = try IDJournal(path: path).entries }
+            #expect(try Data(contentsOf: URL(filePath: path)) == bytes)
+        }
+    }
+
+    @Test func aLongHistoryIsRewrittenShort() throws {
+        try withPath { path in
+            do {
+                var journal = try IDJournal(path: path)
+                for round in 0..<50 {
+                    try journal.append((0..<200).map { JournalEntry("key/\($0 % 10)", "\(round)") })
+                }
+            }
+            let size = try Data(contentsOf: URL(filePath: path)).count
+            #expect(size < 100_000)
+            let entries = try IDJournal(path: path).entries
+            #expect(entries.count == 10 && entries["key/3"] == "49")
+        }
+    }
+}
