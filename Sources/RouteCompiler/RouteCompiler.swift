@@ -1,0 +1,168 @@
+package import KubeObjects
+package import MapLayout
+package import NetTypes
+
+/// What a change of attachments or pods did to the endpoint table. Journal first, then `gone`, then `born`; a number of
+/// `gone` is handed to `release` one grace period later.
+package struct RouteDelta: Hashable, Sendable {
+    package var gone: [EndpointRecord] = []
+    package var born: [EndpointRecord] = []
+    package var journal: [JournalEntry] = []
+
+    package var isEmpty: Bool { gone.isEmpty && born.isEmpty && journal.isEmpty }
+}
+
+package struct RouteError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable {
+        case noEndpointFree
+        case addressTaken
+    }
+
+    package let code: Code
+    package let message: String
+    package let cause: String?
+    package var description: String { message }
+}
+
+/// Attachments and pods in, endpoint numbers out. A pod of this node is an endpoint from its attachment on; a pod of
+/// another node from the addresses in its status. Pods in the host's network and pods that have ended are none.
+///
+/// After a restart: `init(journal:)`, all attachments and pods, then `finishAdoption`.
+package struct RouteCompiler: Sendable {
+
+    private let nodeName: String
+    private var numbers: IDAllocator
+    private var incarnations: UInt32 = 0
+    private var holdings: [String: EndpointRecord] = [:]
+    private var byAddress: [IPAddress: String] = [:]
+    private var byPod: [ObjectKey: String] = [:]
+    private var byNumber: [UInt32: String] = [:]
+    private var adoptable: [String: (number: UInt32, incarnation: UInt32)] = [:]
+
+    /// - Parameters:
+    ///   - capacity: of the endpoint array; number 0 is never given.
+    ///   - journal: what a former run wrote, by key; other keys are ignored.
+    package init(nodeName: String, capacity: UInt32 = UInt32(MapLimits.endpoints), journal: [String: String] = [:]) {
+        self.nodeName = nodeName
+        numbers = IDAllocator(1..<capacity)
+        incarnations = journal[Self.counterKey].flatMap { UInt32($0) } ?? 0
+        for (key, value) in journal where key.hasPrefix(Self.prefix) {
+            let parts = value.split(separator: " ").compactMap { UInt32($0) }
+            guard parts.count == 2, numbers.reserve(parts[0]) else { continue }
+            adoptable[String(key.dropFirst(Self.prefix.count))] = (parts[0], parts[1])
+        }
+    }
+
+    private static let prefix = "endpoint/"
+    private static let counterKey = "counter/endpoints"
+
+    // MARK: Reading
+
+    package var records: some Collection<EndpointRecord> { holdings.values }
+    package func record(of address: IPAddress) -> EndpointRecord? { byAddress[address].flatMap { holdings[$0] } }
+    package func record(of pod: ObjectKey) -> EndpointRecord? { byPod[pod].flatMap { holdings[$0] } }
+    package func record(number: UInt32) -> EndpointRecord? { byNumber[number].flatMap { holdings[$0] } }
+
+    // MARK: Changes
+
+    /// A link was made. A former attachment of the same pod gives way: the pod is where it was attached last.
+    package mutating func attach(_ attachment: LocalAttachment) throws(RouteError) -> RouteDelta {
+        try place(
+            id: "local " + attachment.id, owner: attachment.owner, addresses: attachment.addresses,
+            link: attachment.link)
+    }
+
+    /// What is not known is no error.
+    package mutating func detach(id: String) -> RouteDelta {
+        var delta = RouteDelta()
+        remove("local " + id, &delta)
+        return delta
+    }
+
+    /// A pod as the API has it now. Pods of this node are placed by `attach` alone.
+    package mutating func update(_ pod: Pod) throws(RouteError) -> RouteDelta {
+        let id = "remote \(pod.key)"
+        let isRemote = !pod.nodeName.isEmpty && pod.nodeName != nodeName && !pod.isHostNetwork
+        guard isRemote, !pod.phase.isTerminal, !pod.addresses.isEmpty else {
+            var delta = RouteDelta()
+            remove(id, &delta)
+            return delta
+        }
+        return try place(
+            id: id, owner: .pod(pod.key, uid: pod.metadata.uid), addresses: pod.addresses, link: nil)
+    }
+
+    package mutating func removePod(_ key: ObjectKey) -> RouteDelta {
+        var delta = RouteDelta()
+        remove("remote \(key)", &delta)
+        return delta
+    }
+
+    /// Numbers of `gone` endpoints, one grace period after the kernel forgot them.
+    package mutating func release(_ released: some Sequence<UInt32>) {
+        for number in released where byNumber[number] == nil { numbers.free(number) }
+    }
+
+    /// After the first full round: endpoints that a former run had and that nobody claimed.
+    package mutating func finishAdoption() -> (journal: [JournalEntry], unclaimed: [UInt32]) {
+        let left = adoptable.sorted { $0.value.number < $1.value.number }
+        adoptable = [:]
+        return (left.map { JournalEntry(Self.prefix + $0.key, nil) }, left.map(\.value.number))
+    }
+
+    // MARK: Inside
+
+    private mutating func place(
+        id: String, owner: EndpointOwner, addresses: [IPAddress], link: LocalLink?
+    ) throws(RouteError) -> RouteDelta {
+        var delta = RouteDelta()
+        if let held = holdings[id] {
+            if held.owner == owner, held.addresses == addresses, held.link == link { return delta }
+            remove(id, &delta)
+        }
+        if let pod = owner.pod, let former = byPod[pod] { remove(former, &delta) }
+        for address in addresses {
+            guard let taker = byAddress[address] else { continue }
+            // A remote pod's status may lag behind an address that was given again; a local attachment never does.
+            guard taker.hasPrefix("remote "), link != nil || holdings[taker]?.link == nil else {
+                throw RouteError(code: .addressTaken, message: "\(address) of \(owner) belongs to \(taker)", cause: nil)
+            }
+            remove(taker, &delta)
+        }
+        let record = try allocate(id, owner, addresses, link, &delta)
+        holdings[id] = record
+        byNumber[record.number] = id
+        for address in addresses { byAddress[address] = id }
+        if let pod = owner.pod { byPod[pod] = id }
+        delta.born.append(record)
+        return delta
+    }
+
+    private mutating func allocate(
+        _ id: String, _ owner: EndpointOwner, _ addresses: [IPAddress], _ link: LocalLink?, _ delta: inout RouteDelta
+    ) throws(RouteError) -> EndpointRecord {
+        if let former = adoptable.removeValue(forKey: id) {
+            return EndpointRecord(
+                number: former.number, incarnation: former.incarnation, owner: owner, addresses: addresses, link: link)
+        }
+        guard let number = numbers.allocate() else {
+            throw RouteError(
+                code: .noEndpointFree, message: "\(owner): all \(numbers.range.count) endpoint numbers are taken",
+                cause: nil)
+        }
+        incarnations &+= 1
+        delta.journal.append(JournalEntry(Self.counterKey, "\(incarnations)"))
+        delta.journal.append(JournalEntry(Self.prefix + id, "\(number) \(incarnations)"))
+        return EndpointRecord(
+            number: number, incarnation: incarnations, owner: owner, addresses: addresses, link: link)
+    }
+
+    private mutating func remove(_ id: String, _ delta: inout RouteDelta) {
+        guard let record = holdings.removeValue(forKey: id) else { return }
+        byNumber[record.number] = nil
+        for address in record.addresses where byAddress[address] == id { byAddress[address] = nil }
+        if let pod = record.owner.pod, byPod[pod] == id { byPod[pod] = nil }
+        delta.gone.append(record)
+        delta.journal.append(JournalEntry(Self.prefix + id, nil))
+    }
+}
