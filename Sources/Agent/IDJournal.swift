@@ -17,14 +17,13 @@ package struct IDJournal: ~Copyable {
 
     /// Reads the journal at `path`, or makes an empty one. Throws `journal` where it is corrupt: nothing is overwritten.
     package init(path: String) throws(AgentError) {
-        self.path = path
         let text = try Self.readFile(path)
         let (entries, lines, sound) = try Self.parse(text, path: path)
+        let file = try Self.openForAppending(path, soundBytes: sound, cutting: sound < text.count)
+        self.path = path
         self.entries = entries
         self.lines = lines
-        file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0o600)
-        guard file >= 0 else { throw Self.failure("open", path) }
-        if sound < text.count, ftruncate(file, off_t(sound)) != 0 { throw Self.failure("ftruncate", path) }
+        self.file = file
     }
 
     deinit { close(file) }
@@ -98,6 +97,17 @@ package struct IDJournal: ~Copyable {
     }
 
     // MARK: Files
+
+    private static func openForAppending(_ path: String, soundBytes: Int, cutting: Bool) throws(AgentError) -> Int32 {
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0o600)
+        guard file >= 0 else { throw failure("open", path) }
+        if cutting, ftruncate(file, off_t(soundBytes)) != 0 {
+            let error = failure("ftruncate", path)
+            close(file)
+            throw error
+        }
+        return file
+    }
 
     private static func readFile(_ path: String) throws(AgentError) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
