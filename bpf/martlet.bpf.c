@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// All data-path programs of a node; stages live in bpf/lib/.
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-#include <martlet/abi.h>
+/* All data-path programs of a node in one object. An entry is a list of stages; stages live in lib/. */
+#include "lib/kernel.h"
+
+#include "from_pod.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+/* The filter that stands behind every pod's programs (clsact, both directions): it runs only when they are gone. */
 SEC("tc")
-int from_pod(struct __sk_buff *skb)
+int closed(struct __sk_buff *skb)
 {
     (void)skb;
-    return 2;
+    return TC_ACT_SHOT;
 }

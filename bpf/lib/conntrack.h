@@ -1,0 +1,232 @@
+/* Stage: conntrack. One entry a flow serves both directions. A packet of a known flow passes on it; in a new generation
+ * the entry is compared with what decides now, and judged again where that changed. A new flow is judged and entered. */
+#pragma once
+
+#include "flow.h"
+#include "policy.h"
+
+/* Asks about the packet's flow in its opener's direction. */
+static __always_inline void ask(struct query *query, const struct packet *packet, bool reply)
+{
+    query->source = reply ? packet->tuple.destination : packet->tuple.source;
+    query->destination = reply ? packet->tuple.source : packet->tuple.destination;
+    query->port = reply ? packet->tuple.source_port : packet->tuple.destination_port;
+    query->protocol = packet->tuple.protocol;
+    query->generation = packet->generation;
+}
+
+/* Takes over which rule decided, for the event. Answers the drop reason. */
+static __always_inline __u8 note_verdict(struct packet *packet, const struct query *query)
+{
+    bool egress = query->reason[EGRESS] != MARTLET_DROP_NONE || query->judged[INGRESS] == 0;
+    packet->rule_id = egress ? query->rule_id[EGRESS] : query->rule_id[INGRESS];
+    packet->direction = egress ? MARTLET_DIRECTION_EGRESS : MARTLET_DIRECTION_INGRESS;
+    return egress ? query->reason[EGRESS] : query->reason[INGRESS];
+}
+
+static __always_inline void stamp(struct martlet_flow *flow, const struct query *query)
+{
+    for (int i = 0; i < 2; i++) {
+        flow->class_id[i] = query->class_id[i];
+        flow->cidr_class[i] = query->cidr_class[i];
+        flow->list_version[i] = query->list_version[i];
+        flow->rule_id[i] = query->rule_id[i];
+    }
+    flow->generation = query->generation;
+}
+
+static __always_inline bool same_deciders(const struct martlet_flow *flow, const struct query *query)
+{
+    __u32 difference = 0;
+    for (int i = 0; i < 2; i++) {
+        difference |= flow->class_id[i] ^ query->class_id[i];
+        difference |= flow->cidr_class[i] ^ query->cidr_class[i];
+        difference |= flow->list_version[i] ^ query->list_version[i];
+    }
+    return difference == 0;
+}
+
+/* A flow's first packet in a new generation. Answers the drop reason; a denied entry stays, to be judged again. */
+STAGE __u8 renew(struct packet *packet, struct martlet_flow *flow, bool reply)
+{
+    if (!packet || !flow)
+        return MARTLET_DROP_INTERNAL;
+    struct query query = {};
+    ask(&query, packet, reply);
+    query.endpoint[SOURCE] = flow->endpoint[0];
+    query.endpoint[DESTINATION] = flow->endpoint[1];
+    query.from_node = flow->endpoint[0] == 0 && flow->rule_id[INGRESS] == MARTLET_RULE_NODE;
+    if (identify(&query))
+        return MARTLET_DROP_INTERNAL;
+    if (same_deciders(flow, &query)) {
+        WRITE_ONCE(flow->generation, query.generation);
+        return MARTLET_DROP_NONE;
+    }
+    count(MARTLET_COUNTER_FLOWS_REJUDGED, 1);
+    if (!judge(&query))
+        return note_verdict(packet, &query);
+    stamp(flow, &query);
+    return MARTLET_DROP_NONE;
+}
+
+/* Gives a reply of a translated flow the address and port that its opener dialled. */
+static __always_inline void translate_reply(struct packet *packet, const struct martlet_flow *flow)
+{
+    if (flow->frontend_port == 0)
+        return;
+    packet->frontend = flow->frontend;
+    packet->frontend_port = flow->frontend_port;
+    if (flow->flags & MARTLET_FLOW_HAIRPIN)
+        packet->tuple.destination = packet->tuple.source;
+    if (flow->client_port)
+        packet->tuple.destination_port = flow->client_port;
+    packet->tuple.source = flow->frontend;
+    packet->tuple.source_port = flow->frontend_port;
+    packet->rewritten = true;
+}
+
+/* An entry for an allowed flow. `reply`: the packet comes from the responder (a flow picked up in mid-stream). */
+STAGE int enter_flow(struct packet *packet, const struct query *query, bool reply)
+{
+    if (!packet || !query)
+        return -1;
+    __u32 zero = 0;
+    struct martlet_flow_key key = {};
+    struct martlet_flow *flow = bpf_map_lookup_elem(&flow_draft, &zero);
+    if (!flow)
+        return -1;
+    bool from_low = set_flow_key(&key, &packet->tuple);
+    __builtin_memset(flow, 0, sizeof(*flow));
+    flow->created_ns = flow->last_seen_ns = bpf_ktime_get_coarse_ns();
+    flow->packets[index_of(reply)] = 1;
+    flow->bytes[index_of(reply)] = packet->length;
+    flow->tag = martlet_flow_tag(&key);
+    for (int i = 0; i < 2; i++) {
+        flow->endpoint[i] = query->endpoint[i];
+        flow->incarnation[i] = incarnation_of(query->endpoint[i]);
+    }
+    stamp(flow, query);
+    flow->hook = packet->hook;
+    if (from_low != reply)
+        flow->flags |= MARTLET_FLOW_OPENER_LOW;
+    if (is_tcp(packet) && !opens_tcp(packet)) {
+        flow->flags |= MARTLET_FLOW_PICKED_UP;
+        flow->state = MARTLET_STATE_ESTABLISHED;
+    }
+    if (packet->frontend_port) {
+        flow->frontend = packet->frontend;
+        flow->frontend_port = packet->frontend_port;
+        if (packet->wire.source_port != packet->tuple.source_port)
+            flow->client_port = packet->wire.source_port;
+        if (!same_address(packet->wire.source, packet->tuple.source))
+            flow->flags |= MARTLET_FLOW_HAIRPIN;
+    }
+    count(MARTLET_COUNTER_FLOWS_OPENED, 1);
+    return (int)bpf_map_update_elem(&half_flows, &key, flow, BPF_ANY);
+}
+
+/* Judges the packet as a flow's first, in its own direction or, for TCP in mid-stream, from the other end. */
+STAGE __u8 judge_new(struct packet *packet, struct query *query, bool reply)
+{
+    if (!packet || !query)
+        return MARTLET_DROP_INTERNAL;
+    ask(query, packet, reply);
+    query->endpoint[SOURCE] = reply ? packet->destination_endpoint : packet->source_endpoint;
+    query->endpoint[DESTINATION] = reply ? packet->source_endpoint : packet->destination_endpoint;
+    query->from_node = packet->from_node && !reply;
+    if (identify(query))
+        return MARTLET_DROP_INTERNAL;
+    bool allowed = judge(query);
+    if (reply)
+        return allowed ? MARTLET_DROP_NONE : MARTLET_DROP_STALE_FLOW;
+    __u8 reason = note_verdict(packet, query);
+    return allowed ? MARTLET_DROP_NONE : reason;
+}
+
+/* A packet without an entry. */
+STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
+{
+    if (!packet)
+        return TC_ACT_SHOT;
+    struct query query = {};
+    bool reply = false;
+    packet->destination_endpoint = peer_number(packet->tuple.destination);
+    if (packet->icmp_error)
+        return packet->from_node ? GO_ON : drop(skb, packet, MARTLET_DROP_ICMP_UNRELATED);
+    __u8 reason = judge_new(packet, &query, false);
+    bool midstream = is_tcp(packet) && !opens_tcp(packet);
+    if (reason == MARTLET_DROP_POLICY && midstream) {
+        reason = MARTLET_DROP_STALE_FLOW;
+        if (packet->tcp_flags & TCP_ACK && !(packet->tcp_flags & TCP_RST)) {
+            reply = true;
+            __builtin_memset(&query, 0, sizeof(query));
+            reason = judge_new(packet, &query, true);
+        }
+    }
+    if (reason != MARTLET_DROP_NONE)
+        return drop(skb, packet, reason);
+    if (packet->tcp_flags & TCP_RST)
+        return GO_ON; /* ends something; begins nothing */
+    if (enter_flow(packet, &query, reply))
+        return drop(skb, packet, MARTLET_DROP_MAP_FULL);
+    tell_packet(skb, packet, MARTLET_EVENT_FLOW, MARTLET_DROP_NONE);
+    return GO_ON;
+}
+
+/* The first reply moves an entry out of reach of floods. A refused connection never gets there. */
+STAGE int promote(const struct packet *packet, struct martlet_flow *flow)
+{
+    if (!packet || !flow)
+        return -1;
+    struct martlet_flow_key key = {};
+    set_flow_key(&key, &packet->tuple);
+    flow->flags |= MARTLET_FLOW_REPLIED;
+    if (flow->state == MARTLET_STATE_NEW)
+        flow->state = MARTLET_STATE_ESTABLISHED;
+    if (bpf_map_update_elem(&flows, &key, flow, BPF_ANY) == 0)
+        bpf_map_delete_elem(&half_flows, &key);
+    return 0;
+}
+
+/* A packet with an entry; UNTRACKED without. */
+STAGE int track(struct __sk_buff *skb, struct packet *packet)
+{
+    if (!packet)
+        return TC_ACT_SHOT;
+    struct martlet_flow_key key = {};
+    enum flow_table table;
+    bool from_low = set_flow_key(&key, &packet->tuple);
+    struct martlet_flow *flow = find_flow(packet, &key, from_low, &table);
+    if (!flow)
+        return UNTRACKED;
+    bool opener_low = flow->flags & MARTLET_FLOW_OPENER_LOW;
+    bool reply = opener_low != from_low;
+    packet->destination_endpoint = flow->endpoint[reply ? 0 : 1];
+    if (READ_ONCE(flow->generation) != packet->generation) {
+        __u8 reason = renew(packet, flow, reply);
+        if (reason != MARTLET_DROP_NONE)
+            return drop(skb, packet, reason);
+    }
+    if (packet->icmp_error) {
+        if (reply)
+            translate_reply(packet, flow);
+        return GO_ON;
+    }
+    WRITE_ONCE(flow->last_seen_ns, bpf_ktime_get_coarse_ns());
+    flow->packets[index_of(reply)]++;
+    flow->bytes[index_of(reply)] += packet->length;
+    if (is_tcp(packet) && step_tcp(flow, packet->tcp_flags, reply))
+        tell_close(skb, packet, flow, reply);
+    if (reply) {
+        if (table == TABLE_HALF && flow->state != MARTLET_STATE_CLOSED)
+            promote(packet, flow);
+        translate_reply(packet, flow);
+    }
+    return GO_ON;
+}
+
+static __always_inline int conntrack(struct __sk_buff *skb, struct packet *packet)
+{
+    int verdict = track(skb, packet);
+    return verdict == UNTRACKED ? open_flow(skb, packet) : verdict;
+}

@@ -1,0 +1,16 @@
+/* The start of a run: the one load of the generation. */
+#pragma once
+
+#include "maps.h"
+#include "packet.h"
+
+static __always_inline int begin(struct packet *packet, __u8 hook)
+{
+    __u32 zero = 0;
+    struct martlet_control *settings = bpf_map_lookup_elem(&control, &zero);
+    if (!settings)
+        return TC_ACT_SHOT;
+    packet->generation = READ_ONCE(settings->generation);
+    packet->hook = hook;
+    return GO_ON;
+}
