@@ -131,7 +131,8 @@ let package = Package(
         library(
             "NodeAgent", ["Informers", "APIClient", "KubeObjects", "JSONText", "NetTypes", "CLinux"],
             from: [
-                grpc, grpcTransport, grpcProtobuf, protobuf, nioCore, nioPosix, httpClient, yams, logging, lifecycle,
+                grpc, grpcTransport, grpcProtobuf, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, httpClient, yams,
+                logging, lifecycle,
             ], exclude: ["Protos"]),
         library(
             "Agent",
