@@ -140,7 +140,7 @@ let package = Package(
                 "Informers", "APIClient", "PolicyCompiler", "ServiceCompiler", "RouteCompiler", "Reconcile",
                 "BPFRuntime", "PodNetwork", "Flows", "DaemonAPI", "KubeObjects", "MapLayout", "Netlink", "NetTypes",
                 "JSONText", "CLinux",
-            ], from: [logging, metrics, lifecycle]),
+            ], from: [logging, metrics, lifecycle, nioCore, nioPosix]),
         library(
             "CommandLineUI", ["DaemonAPI", "APIClient", "KubeObjects", "JSONText", "NetTypes"], from: [yams]),
 

@@ -2,17 +2,18 @@ import DaemonAPI
 import Glibc
 import NetTypes
 package import Netlink
-import Synchronization
 
-/// `PodLinks` over netlink and `/proc/sys`. It belongs to the network namespace of the thread that makes it, which is
-/// the daemon's.
+/// `PodLinks` over netlink and `/proc/sys`.
 package final class KernelPodLinks: PodLinks {
+    /// Where the node's ends are.
     private let home: NetworkNamespace
     private let hasIPv6: Bool
 
-    package init() throws(PodNetworkError) {
-        home = try wrapped(.ioFailure, "open the node's network namespace") { () throws(NetlinkError) in
-            try NetworkNamespace.current()
+    /// `home`: the node's network namespace; nil for the calling thread's, which is the daemon's.
+    package init(home: NetworkNamespace? = nil) throws(PodNetworkError) {
+        self.home = try wrapped(.ioFailure, "open the node's network namespace") { () throws(NetlinkError) in
+            if let home { return home }
+            return try NetworkNamespace.current()
         }
         hasIPv6 = Sysctl.hasIPv6
     }
