@@ -1,10 +1,10 @@
 import CLinux
-package import DaemonAPI
+import DaemonAPI
 import JSONText
 package import Logging
 import NIOCore
 import NIOPosix
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// The daemon's local socket: mode 0600, so that only its owner (root) may ask. Framing and messages are DaemonAPI's.
 package struct SocketServer: Service {
@@ -29,7 +29,8 @@ package struct SocketServer: Service {
             throw DaemonError(.ioFailure, "cannot listen on \(path)", cause: "errno \(-descriptor)")
         }
         let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .withBoundSocket(descriptor) { channel in
+            .serverChannelOption(.backlog, value: Self.backlog)
+            .bind(descriptor) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                 }
