@@ -2,7 +2,12 @@
 /* All data-path programs of a node in one object. An entry is a list of stages; stages live in lib/. */
 #include "lib/kernel.h"
 
+#include "connect.h"
+#include "explain.h"
+#include "from_network.h"
 #include "from_pod.h"
+#include "to_network.h"
+#include "to_pod.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
