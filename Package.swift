@@ -186,7 +186,8 @@ let package = Package(
             "ControllersTests",
             ["Controllers", "Informers", "APIServer", "APIMachinery", "Store", "APIClient", "JSONText", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "NetTypes", "TestKit"]),
-        tests("BPFRuntimeTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "TestKit"]),
+        tests(
+            "BPFRuntimeTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "CLibbpf", "NetTypes", "TestKit"]),
         tests("PacketTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "NetTypes", "TestKit"]),
         tests("PodNetworkTests", ["PodNetwork", "Netlink", "DaemonAPI", "NetTypes", "JSONText", "TestKit"]),
         tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "TestKit"]),

@@ -89,7 +89,7 @@ struct ClosedFilter {
 
     private static func makeHook(_ interface: UInt32, _ point: bpf_tc_attach_point) -> bpf_tc_hook {
         var hook = bpf_tc_hook()
-        hook.sz = MemoryLayout<bpf_tc_hook>.size
+        hook.sz = OptionBytes.through(\bpf_tc_hook.parent)
         hook.ifindex = Int32(bitPattern: interface)
         hook.attach_point = point
         return hook
@@ -97,7 +97,7 @@ struct ClosedFilter {
 
     private static func makeOptions() -> bpf_tc_opts {
         var options = bpf_tc_opts()
-        options.sz = MemoryLayout<bpf_tc_opts>.size
+        options.sz = OptionBytes.through(\bpf_tc_opts.priority)
         options.handle = handle
         options.priority = priority
         return options

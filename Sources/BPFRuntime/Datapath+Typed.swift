@@ -5,7 +5,8 @@ package import MapLayout
 extension Datapath {
     package func get<Key, Value>(_ map: KeyedMap<Key, Value>, _ key: Key) throws(DatapathError) -> Value? {
         guard let bytes = try get(map.identity, key: MapBytes.of(key)) else { return nil }
-        return try decode(bytes, of: map.identity)
+        let value: Value = try decode(bytes, of: map.identity)
+        return value
     }
 
     package func put<Key, Value>(

@@ -59,7 +59,7 @@ package protocol Datapath: Sendable {
     /// Cookie of the network namespace at a path such as `/run/netns/NAME` or `/proc/PID/ns/net`.
     func networkNamespaceCookie(path: String) throws(DatapathError) -> UInt64
 
-    /// Flow events since the call. One reader at a time; its end is the end of the stream.
+    /// Flow events from now on. One reader at a time: another call ends the stream of the one before.
     func events() throws(DatapathError) -> EventStream
 
     /// Programs and maps, for `status`.

@@ -38,7 +38,7 @@ final class GracePeriod: Sendable {
             try SystemCall.check(
                 bpf_map_create(BPF_MAP_TYPE_ARRAY, "grace_inner", 4, 8, 1, nil), "BPF_MAP_CREATE", "a map to wait on"))
         var options = bpf_map_create_opts()
-        options.sz = MemoryLayout<bpf_map_create_opts>.size
+        options.sz = OptionBytes.through(\bpf_map_create_opts.map_ifindex)
         options.inner_map_fd = UInt32(inner.raw)
         let outer = OwnedDescriptor(
             try SystemCall.check(

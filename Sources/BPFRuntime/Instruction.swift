@@ -24,7 +24,7 @@ enum Instruction {
         _ instructions: [UInt64], type: bpf_prog_type, name: String, attachType: bpf_attach_type? = nil
     ) throws(DatapathError) -> OwnedDescriptor {
         var options = bpf_prog_load_opts()
-        options.sz = MemoryLayout<bpf_prog_load_opts>.size
+        options.sz = OptionBytes.through(\bpf_prog_load_opts.log_buf)
         if let attachType { options.expected_attach_type = attachType }
         let raw = instructions.withUnsafeBytes { bytes in
             bpf_prog_load(

@@ -3,10 +3,11 @@ import CLibbpf
 package import CMartletABI
 import Glibc
 package import MapLayout
+import Synchronization
 
 /// The datapath in the kernel of this machine.
 ///
-/// Every member is immutable after `open`; the kernel serialises what it holds, and mapped memory has a lock per map.
+/// Every member but the reader of events is immutable; the kernel serialises what it holds, and mapped memory has a lock per map.
 /// So calls block the calling thread for as long as they take, and need no executor of this type's own.
 package final class KernelDatapath: Datapath {
     private let pins: PinDirectory
@@ -15,6 +16,7 @@ package final class KernelDatapath: Datapath {
     private let maps: [MapIdentity: KernelMap]
     private let digest: ObjectDigest
     private let grace = GracePeriod()
+    private let reader = Mutex<EventReader?>(nil)
 
     /// Adopts or loads the programs and maps, and pins them. Hooks stay as they are until `takeOver()` or an attach.
     ///
@@ -168,7 +170,13 @@ package final class KernelDatapath: Datapath {
     }
 
     package func events() throws(DatapathError) -> EventStream {
-        try EventReader.start(map: map(MapCatalog.events).descriptor)
+        let map = try map(MapCatalog.events)
+        return try reader.withLock { (reader) throws(DatapathError) in
+            reader?.end()
+            let started = try EventReader.start(map: map.descriptor)
+            reader = started.reader
+            return started.stream
+        }
     }
 
     package func inventory() throws(DatapathError) -> DatapathInventory {

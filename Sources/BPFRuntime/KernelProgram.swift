@@ -27,7 +27,7 @@ final class KernelProgram: Sendable {
     /// One or more runs on data of the caller's, with no effect on traffic (BPF_PROG_TEST_RUN).
     func testRun(_ input: TestRunInput) throws(DatapathError) -> TestRunOutput {
         var options = bpf_test_run_opts()
-        options.sz = MemoryLayout<bpf_test_run_opts>.size
+        options.sz = OptionBytes.through(\bpf_test_run_opts.batch_size)
         options.repeat = Int32(input.repeats)
         var output = [UInt8](repeating: 0, count: input.data.count + TestRunInput.growthBytesMax)
         var context = input.context

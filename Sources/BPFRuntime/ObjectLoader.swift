@@ -38,7 +38,7 @@ struct ObjectLoader {
 
         LoadLog.start()
         var options = bpf_object_open_opts()
-        options.sz = MemoryLayout<bpf_object_open_opts>.size
+        options.sz = OptionBytes.through(\bpf_object_open_opts.kernel_log_level)
         let opened = object.name.withCString { name in
             options.object_name = name
             return elf.withUnsafeBytes { bpf_object__open_mem($0.baseAddress, $0.count, &options) }
