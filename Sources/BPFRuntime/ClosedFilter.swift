@@ -8,27 +8,23 @@ struct ClosedFilter {
     /// Where our filter sits; others' filters have other places.
     private static let handle: UInt32 = 0x6d74
     private static let priority: UInt32 = 0xc1
-    /// The kernel's name of the program, by which uninstall knows it.
-    static let programName = "martlet_closed"
+    /// The program of the object, which drops all; also the name by which uninstall knows it.
+    static let programName = "closed"
 
     private static let points = [BPF_TC_INGRESS, BPF_TC_EGRESS]
 
     /// Idempotent: a filter that is there stays.
-    static func put(interface: UInt32) throws(DatapathError) {
+    static func put(interface: UInt32, _ program: KernelProgram) throws(DatapathError) {
         LoadLog.start()
         var hook = makeHook(interface, bpf_tc_attach_point(BPF_TC_INGRESS.rawValue | BPF_TC_EGRESS.rawValue))
         let created = bpf_tc_hook_create(&hook)
         if created != 0, created != -EEXIST {
             throw SystemCall.error("bpf_tc_hook_create", "clsact of interface \(interface)", code: -created)
         }
-        var program: OwnedDescriptor?
         for point in points where try !isThere(interface: interface, point) {
-            let loaded: OwnedDescriptor
-            if let program { loaded = program } else { loaded = try makeProgram() }
-            program = loaded
             var hook = makeHook(interface, point)
             var options = makeOptions()
-            options.prog_fd = loaded.raw
+            options.prog_fd = program.descriptor.raw
             let result = bpf_tc_attach(&hook, &options)
             if result != 0 {
                 throw SystemCall.error("bpf_tc_attach", "closed filter of interface \(interface)", code: -result)
@@ -77,14 +73,6 @@ struct ClosedFilter {
         guard martlet_program_info_get(descriptor.raw, &info) == 0 else { return false }
         let name = withUnsafeBytes(of: info.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         return name == programName
-    }
-
-    /// `return TC_ACT_SHOT`, in two instructions.
-    private static func makeProgram() throws(DatapathError) -> OwnedDescriptor {
-        let instructions = [
-            Instruction.moveImmediate(register: 0, value: 2), Instruction.exit,
-        ]
-        return try Instruction.load(instructions, type: BPF_PROG_TYPE_SCHED_CLS, name: programName)
     }
 
     private static func makeHook(_ interface: UInt32, _ point: bpf_tc_attach_point) -> bpf_tc_hook {

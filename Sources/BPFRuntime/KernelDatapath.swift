@@ -78,7 +78,9 @@ package final class KernelDatapath: Datapath {
 
     // MARK: Hooks
 
-    package func closePod(interface: UInt32) throws(DatapathError) { try ClosedFilter.put(interface: interface) }
+    package func closePod(interface: UInt32) throws(DatapathError) {
+        try ClosedFilter.put(interface: interface, program(ClosedFilter.programName))
+    }
 
     package func attachPod(interface: UInt32) throws(DatapathError) {
         try attach(.pod, interface, ingress: "from_pod", egress: "to_pod")

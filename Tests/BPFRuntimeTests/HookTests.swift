@@ -114,7 +114,7 @@ struct HookTests {
             try run("tc qdisc del dev mt0 clsact")
             return (try sendFrames(from: "mt1", counting: "mt0"), closed, again, filters)
         }
-        #expect(filters.components(of: "martlet_closed") == 2, "\(filters)")
+        #expect(filters.components(of: "closed") == 2, "\(filters)")
         #expect(closed == 0)
         #expect(again == 0)
         #expect(open == 10)
