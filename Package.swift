@@ -102,8 +102,8 @@ let package = Package(
         library("JSONText"),
         library("MapLayout", ["CMartletABI", "NetTypes"]),
         library("KubeObjects", ["NetTypes", "JSONText"]),
-        library("PolicyCompiler", ["KubeObjects", "MapLayout", "NetTypes"]),
-        library("ServiceCompiler", ["KubeObjects", "MapLayout", "NetTypes"]),
+        library("PolicyCompiler", ["KubeObjects", "MapLayout", "CMartletABI", "NetTypes"]),
+        library("ServiceCompiler", ["KubeObjects", "MapLayout", "CMartletABI", "NetTypes", "JSONText"]),
         library("RouteCompiler", ["KubeObjects", "MapLayout", "NetTypes"]),
         library("Reconcile"),
         library("APIMachinery", ["KubeObjects", "JSONText", "NetTypes"]),
@@ -162,7 +162,7 @@ let package = Package(
 
         .executableTarget(
             name: "martlet-conformance", dependencies: ["PolicyCompiler", "KubeObjects", "JSONText", "NetTypes"],
-            swiftSettings: strict, linkerSettings: staticFoundation),
+            swiftSettings: strict, linkerSettings: staticRuntime),
 
         // Tests mirror Sources.
         .target(

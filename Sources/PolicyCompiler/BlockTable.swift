@@ -114,13 +114,15 @@ struct BlockTable: Sendable {
             networks[cidr]?.isLeaving = false
             return
         }
-        guard let number = adoptableNumbers.removeValue(forKey: cidr) ?? numbers.allocate() else {
+        let adopted = adoptableNumbers.removeValue(forKey: cidr)
+        guard let number = adopted ?? numbers.allocate() else {
             missingNetworks += 1
             return
         }
         networks[cidr] = Network(number: number, users: 1, life: 0)
         cidrOf[number] = cidr
-        born.append(NetworkBirth(cidr: cidr, number: number, parent: parent(of: cidr)))
+        // The slots of a network that is in the trie already are kept: it is its own parent.
+        born.append(NetworkBirth(cidr: cidr, number: number, parent: adopted ?? parent(of: cidr)))
         journal.append(JournalEntry("net/\(number)", cidr.description))
         dirty.insert(cidr)
     }

@@ -113,6 +113,16 @@ package struct PolicyDelta: Sendable, Equatable {
 
     package init() {}
 
+    /// The first delta after a restart: what is born for the compiler may be in force in the kernel, so it is switched
+    /// by a generation instead of being filled into all slots.
+    package func switchingBirths() -> PolicyDelta {
+        var delta = self
+        delta.classLists.merge(bornClasses) { $1 }
+        delta.endpointClasses.merge(bornEndpoints) { $1 }
+        (delta.bornClasses, delta.bornEndpoints) = ([:], [:])
+        return delta
+    }
+
     /// Whether a new generation has to be published.
     package var needsFlip: Bool {
         !endpointClasses.isEmpty || !networkClasses.isEmpty || !classLists.isEmpty || blocksCoverPods != nil

@@ -1,0 +1,185 @@
+/// Orders what changes so that a packet sees whole generations only (`docs/ARCHITECTURE.md`, generations).
+///
+/// Every value that a generation may change stands in four slots; a packet loads the generation once and reads slot
+/// `generation & 3`. To publish generation g+1 the planner fills slot (g+1) & 3, which last held g-3, with the last four
+/// change sets, and then stores g+1. That slot is free only when a grace period has passed since the flip to g-2, so
+/// at most three flips are in flight; further changes wait and go out together with the next flip. A number is released
+/// one grace period after the flip that retired it. Births (values of numbers that nothing refers to yet) fill all four
+/// slots at once and need no flip.
+///
+/// Wiring:
+/// ```
+/// let actions = planner.submit(change)            // for each delta of a compiler
+/// for action in actions { … }                     // in order, before the next event
+///   .write(operations)          perform each, in order
+///   .fill(values)               write each value into all four slots
+///   .writeSlot(slot, values)    write each value into that slot
+///   .publish(generation)        release-store the generation
+///   .awaitGrace(ticket)         wait for a grace period elsewhere, then: planner.graceElapsed(ticket)
+///   .release(retired)           give the numbers back to the compiler; submit the delta it answers with
+///   .copySlot(from, to)         copy every value of a slot over another (after a restart only)
+/// ```
+package struct GenerationPlanner<
+    Key: Hashable & Sendable, Value: Sendable & Equatable, Operation: Sendable, Retired: Sendable
+>: Sendable {
+    /// What one delta asks for.
+    package struct Change: Sendable {
+        /// Immutable data, written at once in this order.
+        package var operations: [Operation]
+        package var births: [Key: Value]
+        /// Keys that are born without a value here: what older change sets say of them is void.
+        package var voided: [Key]
+        package var values: [Key: Value]
+        package var retired: [Retired]
+
+        package init(
+            operations: [Operation] = [], births: [Key: Value] = [:], voided: [Key] = [], values: [Key: Value] = [:],
+            retired: [Retired] = []
+        ) {
+            self.operations = operations
+            self.births = births
+            self.voided = voided
+            self.values = values
+            self.retired = retired
+        }
+    }
+
+    package enum Action: Sendable {
+        case write([Operation])
+        case fill([Key: Value])
+        case writeSlot(Int, [Key: Value])
+        case publish(UInt32)
+        case awaitGrace(Ticket)
+        case release([Retired])
+        case copySlot(from: Int, to: Int)
+    }
+
+    /// Names a grace period that is being waited for.
+    package struct Ticket: Hashable, Sendable {
+        let number: UInt64
+    }
+
+    /// Something that waits for a grace period: a flip, or numbers retired without one.
+    private struct Waiting: Sendable {
+        let ticket: UInt64
+        let isFlip: Bool
+        let retired: [Retired]
+    }
+
+    private enum State: Sendable {
+        /// Can transition to: refilling, ready.
+        case new
+        /// Slots of a former daemon may still be read; can transition to: ready.
+        case refilling(UInt64)
+        case ready
+    }
+
+    package static var slots: Int { 4 }
+    package static var flipsInFlightMax: Int { 3 }
+
+    /// The generation in force.
+    package private(set) var generation: UInt32
+    private var state = State.new
+    /// Change sets of the last three generations, oldest first.
+    private var log: [[Key: Value]] = []
+    private var queuedValues: [Key: Value] = [:]
+    private var queuedRetired: [Retired] = []
+    private var waiting: [Waiting] = []
+    private var nextTicket: UInt64 = 1
+    /// The last ticket that the running grace period covers.
+    private var running: UInt64?
+
+    /// - Parameter generation: what stands in the kernel; 0 for empty maps.
+    package init(generation: UInt32 = 0) {
+        self.generation = generation
+    }
+
+    /// How many flips are published whose grace period is not over.
+    package var flipsInFlight: Int { waiting.count(where: \.isFlip) }
+    /// Whether a change waits for a free slot.
+    package var isHeldBack: Bool { !queuedValues.isEmpty }
+
+    /// Empty maps: everything may be written.
+    package mutating func start() {
+        if case .new = state { state = .ready }
+    }
+
+    /// Maps of a former daemon, whose last change sets are not known: after a grace period the other slots are refilled
+    /// from the one in force. Changes submitted before wait for that, births do not.
+    package mutating func adopt() -> [Action] {
+        guard case .new = state else { return [] }
+        state = .refilling(nextTicket)
+        waiting.append(Waiting(ticket: nextTicket, isFlip: false, retired: []))
+        nextTicket += 1
+        return startGrace()
+    }
+
+    package mutating func submit(_ change: Change) -> [Action] {
+        var actions: [Action] = []
+        if !change.operations.isEmpty { actions.append(.write(change.operations)) }
+        for key in change.births.keys { void(key) }
+        for key in change.voided { void(key) }
+        if !change.births.isEmpty { actions.append(.fill(change.births)) }
+        queuedValues.merge(change.values) { $1 }
+        if queuedValues.isEmpty {
+            // No flip is due: what is retired waits for the programs that run now.
+            retire(change.retired)
+        } else {
+            queuedRetired += change.retired
+        }
+        return actions + advance()
+    }
+
+    package mutating func graceElapsed(_ ticket: Ticket) -> [Action] {
+        guard running == ticket.number else { return [] }
+        running = nil
+        var actions: [Action] = []
+        if case .refilling(let wanted) = state, wanted <= ticket.number {
+            state = .ready
+            let current = Int(generation & 3)
+            actions += (1..<Self.slots).map { .copySlot(from: current, to: (current + $0) % Self.slots) }
+        }
+        let done = waiting.filter { $0.ticket <= ticket.number }
+        waiting.removeAll { $0.ticket <= ticket.number }
+        let retired = done.flatMap(\.retired)
+        if !retired.isEmpty { actions.append(.release(retired)) }
+        return actions + advance()
+    }
+
+    private mutating func void(_ key: Key) {
+        queuedValues[key] = nil
+        for index in log.indices { log[index][key] = nil }
+    }
+
+    private mutating func retire(_ retired: [Retired]) {
+        guard !retired.isEmpty else { return }
+        waiting.append(Waiting(ticket: nextTicket, isFlip: false, retired: retired))
+        nextTicket += 1
+    }
+
+    private mutating func advance() -> [Action] {
+        var actions: [Action] = []
+        if case .ready = state, !queuedValues.isEmpty, flipsInFlight < Self.flipsInFlightMax { actions += flip() }
+        return actions + startGrace()
+    }
+
+    private mutating func flip() -> [Action] {
+        var values: [Key: Value] = [:]
+        for set in log { values.merge(set) { $1 } }
+        values.merge(queuedValues) { $1 }
+        generation &+= 1
+        log.append(queuedValues)
+        if log.count > Self.slots - 1 { log.removeFirst() }
+        waiting.append(Waiting(ticket: nextTicket, isFlip: true, retired: queuedRetired))
+        nextTicket += 1
+        queuedValues = [:]
+        queuedRetired = []
+        return [.writeSlot(Int(generation & 3), values), .publish(generation)]
+    }
+
+    private mutating func startGrace() -> [Action] {
+        guard running == nil, let last = waiting.last?.ticket else { return [] }
+        running = last
+        return [.awaitGrace(Ticket(number: last))]
+    }
+}
