@@ -1,0 +1,53 @@
+import KubeObjects
+import NetTypes
+import PolicyCompiler
+import RouteCompiler
+
+/// Births and deaths of endpoints.
+extension Engine {
+    /// Makes the endpoint of a pod's link. Its class and rules are written before its addresses: nobody finds it before it
+    /// is judged. Returns its number when all is in force.
+    func attach(_ attachment: LocalAttachment, pod: Pod?) async throws -> UInt32 {
+        let delta = try routes.attach(attachment)
+        try take(delta, pods: pod.map { [$0.key: $0] } ?? [:], removed: [], extra: [], revision: nil)
+        await waitUntilInForce()
+        return routes.record(of: attachment.addresses[0])?.number ?? 0
+    }
+
+    func detach(id: String) throws {
+        try take(routes.detach(id: id), pods: [:], removed: [], extra: [], revision: nil)
+    }
+
+    /// Carries a change of the endpoint table and of pods through the policy compiler into the kernel.
+    /// - Parameters:
+    ///   - pods: pods as they are now; those without an endpoint are left out.
+    ///   - removed: pods that are gone from the API.
+    ///   - extra: further changes of the same batch.
+    func take(
+        _ delta: RouteDelta, pods changed: [ObjectKey: Pod], removed: [ObjectKey], extra: [PolicyChange],
+        revision: Int64?
+    ) throws {
+        try journal.append(delta.journal)
+        for record in delta.gone { try writer.removeEndpoint(record) }
+
+        var changes = extra
+        for record in delta.gone {
+            guard let key = record.owner.pod else { continue }
+            changes.append(.podRemoved(key))
+            pods[key] = nil
+        }
+        for key in removed where pods.removeValue(forKey: key) != nil { changes.append(.podRemoved(key)) }
+        for (key, pod) in changed {
+            guard let record = routes.record(of: key) else { continue }
+            pods[key] = pod
+            changes.append(.pod(PolicyPod(pod, endpoint: record.number, addresses: record.addresses)))
+        }
+        for record in delta.born where record.owner.pod == nil {
+            // No policy selects it: no class, in all slots.
+            try writer.fill([.endpoint(record.number): .classID(0)])
+        }
+        let gone = delta.gone.map { RetiredKernelNumber.endpoint($0.number) }
+        try submit(policy.apply(changes), retiring: gone, revision: revision)
+        for record in delta.born { try writer.writeEndpoint(record) }
+    }
+}

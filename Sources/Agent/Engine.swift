@@ -1,0 +1,166 @@
+package import BPFRuntime
+import KubeObjects
+package import Logging
+import MapLayout
+import NetTypes
+import Netlink
+import PolicyCompiler
+import Reconcile
+import RouteCompiler
+
+/// The one owner of the kernel's desired state: compilers, ids, the planner and every write to a map. Its blocking calls
+/// run on a thread of its own; grace periods are waited for elsewhere (`graceTickets`).
+package actor Engine {
+    /// Generations whose revision is remembered, for events that come late.
+    static let generationsMax = 4_096
+
+    let datapath: any Datapath
+    let writer: KernelWriter
+    let logger: Logger
+    private let thread: SerialThread
+    var journal: IDJournal
+    var policy: PolicyCompiler
+    var routes: RouteCompiler
+    var planner: KernelPlanner
+    /// Of every pod that has an endpoint, as it was compiled last.
+    var pods: [ObjectKey: Pod] = [:]
+    var problems: [PolicyError] = []
+    /// Networks and classes that are written, for copying slots after a restart.
+    var liveNetworks: Set<UInt32> = []
+    var liveClasses: Set<UInt32> = []
+
+    /// The newest revision whose policy is in the kernel; nil before the first full compile.
+    package var enforcedRevision: Int64?
+    /// Of changes that wait for a free slot.
+    var pendingRevision: Int64?
+    var revisions: [UInt32: Int64] = [:]
+    var flipWaiters: [CheckedContinuation<Void, Never>] = []
+    /// The first error of the kernel's side that was not made good since.
+    package var lastError: String?
+
+    private let tickets: AsyncStream<KernelPlanner.Ticket>.Continuation
+    let graceTickets: AsyncStream<KernelPlanner.Ticket>
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    /// Recompiles onto the ids that the journal holds; nothing is written yet.
+    package init(
+        datapath: any Datapath, journalPath: String, nodeName: String, bootID: String, thread: SerialThread,
+        logger: Logger
+    ) throws {
+        self.datapath = datapath
+        self.logger = logger
+        self.thread = thread
+        writer = KernelWriter(datapath: datapath)
+        var journal = try IDJournal(path: journalPath)
+        if journal.entries[Self.bootKey] != bootID {
+            try journal.clear()
+            try journal.append([JournalEntry(Self.bootKey, bootID)])
+        }
+        policy = PolicyCompiler(journal: journal.entries)
+        routes = RouteCompiler(nodeName: nodeName, journal: journal.entries)
+        planner = KernelPlanner(generation: try datapath.generation())
+        self.journal = journal
+        (graceTickets, tickets) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(16))
+    }
+
+    private static let bootKey = "boot"
+
+    // MARK: Submitting
+
+    /// Persists a policy delta's ids, then writes it. `extra` goes out with the same flip.
+    func submit(_ delta: PolicyDelta, retiring extra: [RetiredKernelNumber] = [], revision: Int64?) throws {
+        try journal.append(delta.journal)
+        problems = delta.problems
+        for birth in delta.bornNetworks { liveNetworks.insert(birth.number) }
+        liveClasses.formUnion(delta.bornClasses.keys)
+        var change = KernelPlanner.Change(delta)
+        change.retired += extra
+        if let revision { pendingRevision = max(pendingRevision ?? revision, revision) }
+        try perform(planner.submit(change))
+        settle()
+    }
+
+    /// What a grace period set free.
+    func graceElapsed(_ ticket: KernelPlanner.Ticket) throws {
+        try perform(planner.graceElapsed(ticket))
+        settle()
+    }
+
+    func perform(_ actions: [KernelPlanner.Action]) throws {
+        for action in actions {
+            switch action {
+            case .write(let operations):
+                for operation in operations { try writer.write(operation) }
+            case .fill(let values): try writer.fill(values)
+            case .writeSlot(let slot, let values):
+                for (key, value) in values { try writer.write(key, value, slot: slot) }
+            case .publish(let generation):
+                try datapath.publish(generation: generation)
+                note(generation)
+            case .awaitGrace(let ticket): tickets.yield(ticket)
+            case .release(let numbers): try release(numbers)
+            case .copySlot(let from, let to):
+                try writer.copySlot(
+                    from: from, to: to, endpoints: routes.records.map(\.number), networks: Array(liveNetworks),
+                    classes: Array(liveClasses))
+            }
+        }
+    }
+
+    private func release(_ numbers: [RetiredKernelNumber]) throws {
+        var ofPolicy: [RetiredNumber] = []
+        for number in numbers {
+            switch number {
+            case .policy(let retired):
+                if case .classIndex(let index) = retired { liveClasses.remove(index) }
+                if case .networkNumber(let index) = retired { liveNetworks.remove(index) }
+                ofPolicy.append(retired)
+            case .endpoint(let endpoint): routes.release([endpoint])
+            }
+        }
+        guard !ofPolicy.isEmpty else { return }
+        let delta = policy.release(ofPolicy)
+        try journal.append(delta.journal)
+        try perform(planner.submit(KernelPlanner.Change(delta)))
+    }
+
+    private func note(_ generation: UInt32) {
+        guard let revision = pendingRevision ?? enforcedRevision else { return }
+        revisions[generation] = revision
+        revisions[generation &- UInt32(Self.generationsMax)] = nil
+    }
+
+    /// Where nothing is held back, everything submitted is in force: whoever waits for that goes on.
+    private func settle() {
+        guard !planner.isHeldBack else { return }
+        if let pendingRevision { enforcedRevision = max(enforcedRevision ?? 0, pendingRevision) }
+        pendingRevision = nil
+        if revisions[planner.generation] == nil, let enforcedRevision {
+            revisions[planner.generation] = enforcedRevision
+        }
+        let waiting = flipWaiters
+        flipWaiters = []
+        for waiter in waiting { waiter.resume() }
+    }
+
+    /// Returns when everything submitted so far is in force.
+    func waitUntilInForce() async {
+        guard planner.isHeldBack else { return }
+        await withCheckedContinuation { flipWaiters.append($0) }
+    }
+
+    // MARK: Start
+
+    /// Empty maps may be written at once; maps of a former daemon are refilled after a grace period.
+    package func start() throws {
+        if planner.generation == 0 {
+            planner.start()
+        } else {
+            try perform(planner.adopt())
+        }
+    }
+
+    /// Ends the streams that this feeds.
+    package func stop() { tickets.finish() }
+}
