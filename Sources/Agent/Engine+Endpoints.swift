@@ -1,4 +1,7 @@
+import BPFRuntime
 import KubeObjects
+import Logging
+import MapLayout
 import NetTypes
 import PolicyCompiler
 import RouteCompiler
@@ -49,5 +52,30 @@ extension Engine {
         let gone = delta.gone.map { RetiredKernelNumber.endpoint($0.number) }
         try submit(policy.apply(changes), retiring: gone, revision: revision)
         for record in delta.born { try writer.writeEndpoint(record) }
+    }
+}
+
+// What the pod gate asks for.
+extension Engine {
+    /// Attachments of an earlier daemon: in the endpoint table from the first compile on.
+    func adopt(_ attachments: [LocalAttachment]) { adopted = attachments }
+
+    func forget(id: String) {
+        adopted.removeAll { $0.id == id }
+        do {
+            try detach(id: id)
+        } catch {
+            fail(error, "endpoint of \(id) cannot be removed")
+        }
+    }
+
+    /// Lets `connect` act for the sockets of a pod.
+    func bindNamespace(cookie: UInt64, endpoint: UInt32) throws {
+        try datapath.put(MapCatalog.podNamespaces, cookie, endpoint)
+    }
+
+    func fail(_ error: any Error, _ what: String) {
+        lastError = "\(what): \(error)"
+        logger.error("\(what)", metadata: ["error": "\(error)"])
     }
 }

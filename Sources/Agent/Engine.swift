@@ -3,7 +3,7 @@ import KubeObjects
 package import Logging
 import MapLayout
 import NetTypes
-import Netlink
+package import Netlink
 import PolicyCompiler
 import Reconcile
 import RouteCompiler
@@ -25,6 +25,8 @@ package actor Engine {
     /// Of every pod that has an endpoint, as it was compiled last.
     var pods: [ObjectKey: Pod] = [:]
     var problems: [PolicyError] = []
+    /// Attachments of an earlier daemon that the first compile takes.
+    var adopted: [LocalAttachment] = []
     /// Networks and classes that are written, for copying slots after a restart.
     var liveNetworks: Set<UInt32> = []
     var liveClasses: Set<UInt32> = []

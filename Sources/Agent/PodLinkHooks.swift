@@ -1,0 +1,54 @@
+package import BPFRuntime
+import DaemonAPI
+import MapLayout
+package import PodNetwork
+
+/// Closed filters and programs of pods' links, over the datapath.
+package struct PodLinkHooks: AttachmentDatapath {
+    let datapath: any Datapath
+
+    package init(datapath: any Datapath) { self.datapath = datapath }
+
+    package func attach(_ attachment: PodAttachment) async throws(PodNetworkError) {
+        do throws(DatapathError) {
+            try datapath.closePod(interface: attachment.hostIndex)
+            try datapath.attachPod(interface: attachment.hostIndex)
+            if try datapath.get(MapCatalog.podNamespaces, attachment.namespaceCookie) == nil {
+                try datapath.put(MapCatalog.podNamespaces, attachment.namespaceCookie, 0)
+            }
+        } catch {
+            throw PodNetworkError(
+                .ioFailure, "programs of \(attachment.hostInterface) for \(attachment.owner)", cause: error)
+        }
+    }
+
+    package func verify(_ attachment: PodAttachment) async throws(PodNetworkError) {
+        let missing: String?
+        do throws(DatapathError) {
+            missing = try whatIsMissing(attachment)
+        } catch {
+            throw PodNetworkError(.ioFailure, "programs of \(attachment.hostInterface)", cause: error)
+        }
+        if let missing { throw PodNetworkError(.stateMismatch, missing) }
+    }
+
+    private func whatIsMissing(_ attachment: PodAttachment) throws(DatapathError) -> String? {
+        let programs = try datapath.attachments().filter { $0.kind == .pod && $0.interface == attachment.hostIndex }
+        for name in ["from_pod", "to_pod"] where !programs.contains(where: { $0.program == name }) {
+            return "\(attachment.hostInterface) does not run \(name)"
+        }
+        guard try datapath.get(MapCatalog.podNamespaces, attachment.namespaceCookie) != nil else {
+            return "the network namespace of \(attachment.owner) is not registered for connect"
+        }
+        return nil
+    }
+
+    package func detach(_ attachment: PodAttachment) async throws(PodNetworkError) {
+        do throws(DatapathError) {
+            try datapath.remove(MapCatalog.podNamespaces, attachment.namespaceCookie)
+            if attachment.hostIndex != 0 { try datapath.detachPod(interface: attachment.hostIndex) }
+        } catch {
+            throw PodNetworkError(.ioFailure, "programs of \(attachment.hostInterface)", cause: error)
+        }
+    }
+}
