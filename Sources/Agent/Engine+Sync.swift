@@ -5,7 +5,9 @@ import KubeObjects
 import MapLayout
 import NetTypes
 import PolicyCompiler
+import Reconcile
 import RouteCompiler
+import ServiceCompiler
 
 /// From caches to the kernel: what changed, or everything.
 extension Engine {
@@ -13,36 +15,41 @@ extension Engine {
     /// still holds of endpoints that are gone is removed.
     func compileAll(_ snapshot: ClusterSnapshot, podCIDRs: [CIDR]) throws {
         var delta = RouteDelta()
-        var attached: [ObjectKey] = []
-        for attachment in adopted {
-            delta.append(try routes.attach(attachment))
-            if let key = attachment.owner.pod { attached.append(key) }
-        }
+        for attachment in adopted { delta.append(try routes.attach(attachment)) }
         adopted = []
         var changed: [ObjectKey: Pod] = [:]
         for pod in snapshot.pods.items {
             changed[pod.key] = pod
             delta.append(try routes.update(pod))
         }
-        var changes: [PolicyChange] = [.podCIDRs(podCIDRs)]
-        changes += snapshot.namespaces.items.map { .namespace(name: $0.name, labels: $0.labels) }
-        changes += snapshot.networkPolicies.items.map { .policy($0) }
-        try take(delta, pods: changed, removed: [], extra: changes, revision: snapshot.revision)
+        let changes =
+            namespaceChanges(snapshot.namespaces.keys, snapshot)
+            + policyChanges(
+                snapshot.networkPolicies.keys, snapshot)
+        try take(
+            delta, pods: changed, removed: [], extra: [.podCIDRs(podCIDRs)] + changes, revision: snapshot.revision)
         try submit(policy.finishAdoption(), revision: nil)
+
+        try submit(
+            services.apply(
+                serviceChanges(snapshot.services.keys, snapshot) + sliceChanges(snapshot.endpointSlices.keys, snapshot))
+        )
+        try submit(services.finishAdoption())
+
         let unclaimed = routes.finishAdoption()
         try journal.append(unclaimed.journal)
         try removeStrangers()
-        try submit(PolicyDelta(), retiring: unclaimed.unclaimed.map { .endpoint($0) }, revision: nil)
+        try perform(
+            planner.submit(KernelPlanner.Change(retired: unclaimed.unclaimed.map { RetiredKernelNumber.endpoint($0) })))
         if enforcedRevision == nil { enforcedRevision = snapshot.revision ?? 0 }
     }
 
     /// What a notice names, as the caches have it now, in one batch: one flip.
     func compile(_ notice: ChangeNotice, _ snapshot: ClusterSnapshot) throws {
         var delta = RouteDelta()
-        var changes: [PolicyChange] = []
         var changed: [ObjectKey: Pod] = [:]
         var removed: [ObjectKey] = []
-        for key in notice.keys(of: .pods, known: Set(pods.keys), cached: snapshot.pods.keys) {
+        for key in notice.keys(of: .pods, Set(pods.keys), snapshot.pods.keys) {
             if let pod = snapshot.pods[key] {
                 changed[key] = pod
                 delta.append(try routes.update(pod))
@@ -51,21 +58,62 @@ extension Engine {
                 delta.append(routes.removePod(key))
             }
         }
-        for key in notice.keys(of: .namespaces, known: knownNamespaces, cached: snapshot.namespaces.keys) {
-            if let namespace = snapshot.namespaces[key] {
-                changes.append(.namespace(name: namespace.name, labels: namespace.labels))
-            } else {
-                changes.append(.namespaceRemoved(key.name))
-            }
-        }
-        for key in notice.keys(of: .networkPolicies, known: knownPolicies, cached: snapshot.networkPolicies.keys) {
-            changes.append(snapshot.networkPolicies[key].map { .policy($0) } ?? .policyRemoved(key))
-        }
+        let namespaces = notice.keys(of: .namespaces, knownNamespaces, snapshot.namespaces.keys)
+        let policies = notice.keys(of: .networkPolicies, knownPolicies, snapshot.networkPolicies.keys)
+        let changes = namespaceChanges(namespaces, snapshot) + policyChanges(policies, snapshot)
         try take(delta, pods: changed, removed: removed, extra: changes, revision: snapshot.revision)
+
+        let services = notice.keys(of: .services, knownServices, snapshot.services.keys)
+        let slices = notice.keys(of: .endpointSlices, knownSlices, snapshot.endpointSlices.keys)
+        let ofServices = serviceChanges(services, snapshot) + sliceChanges(slices, snapshot)
+        if !ofServices.isEmpty { try submit(self.services.apply(ofServices)) }
     }
 
-    private var knownNamespaces: Set<ObjectKey> { Set(policy.namespaceNames.map { ObjectKey("", $0) }) }
-    private var knownPolicies: Set<ObjectKey> { Set(policy.policyKeys) }
+    // MARK: Changes by kind
+
+    private func namespaceChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [PolicyChange] {
+        keys.map { key in
+            guard let namespace = snapshot.namespaces[key] else {
+                knownNamespaces.remove(key)
+                return .namespaceRemoved(key.name)
+            }
+            knownNamespaces.insert(key)
+            return .namespace(name: namespace.name, labels: namespace.metadata.labels)
+        }
+    }
+
+    private func policyChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [PolicyChange] {
+        keys.map { key in
+            guard let policy = snapshot.networkPolicies[key] else {
+                knownPolicies.remove(key)
+                return .policyRemoved(key)
+            }
+            knownPolicies.insert(key)
+            return .policy(policy)
+        }
+    }
+
+    private func serviceChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [ServiceChange] {
+        keys.map { key in
+            guard let service = snapshot.services[key] else {
+                knownServices.remove(key)
+                return .serviceRemoved(key)
+            }
+            knownServices.insert(key)
+            return .service(service)
+        }
+    }
+
+    private func sliceChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [ServiceChange] {
+        keys.map { key in
+            guard let slice = snapshot.endpointSlices[key] else {
+                knownSlices.remove(key)
+                return .sliceRemoved(key)
+            }
+            knownSlices.insert(key)
+            return .slice(slice)
+        }
+    }
 
     /// Addresses in the kernel that belong to no endpoint of ours.
     private func removeStrangers() throws {
@@ -77,21 +125,11 @@ extension Engine {
     }
 }
 
-extension RouteDelta {
-    mutating func append(_ later: RouteDelta) {
-        gone += later.gone
-        born += later.born
-        journal += later.journal
-    }
-}
-
 extension ChangeNotice {
     /// Keys to look at: the named ones, or all that are known or cached.
     func keys(
-        of resource: APIResource, known: @autoclosure () -> Set<ObjectKey>, cached: @autoclosure () -> [ObjectKey]
-    )
-        -> Set<ObjectKey>
-    {
+        of resource: APIResource, _ known: @autoclosure () -> Set<ObjectKey>, _ cached: @autoclosure () -> [ObjectKey]
+    ) -> Set<ObjectKey> {
         if everything.contains(resource) { return known().union(cached()) }
         return names[resource] ?? []
     }

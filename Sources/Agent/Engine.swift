@@ -7,6 +7,7 @@ package import Netlink
 import PolicyCompiler
 import Reconcile
 import RouteCompiler
+import ServiceCompiler
 
 /// The one owner of the kernel's desired state: compilers, ids, the planner and every write to a map. Its blocking calls
 /// run on a thread of its own; grace periods are waited for elsewhere (`graceTickets`).
@@ -21,10 +22,16 @@ package actor Engine {
     var journal: IDJournal
     var policy: PolicyCompiler
     var routes: RouteCompiler
+    var services: ServiceCompiler
     var planner: KernelPlanner
     /// Of every pod that has an endpoint, as it was compiled last.
     var pods: [ObjectKey: Pod] = [:]
     var problems: [PolicyError] = []
+    var serviceProblems: [ServiceError] = []
+    var knownNamespaces: Set<ObjectKey> = []
+    var knownPolicies: Set<ObjectKey> = []
+    var knownServices: Set<ObjectKey> = []
+    var knownSlices: Set<ObjectKey> = []
     /// Attachments of an earlier daemon that the first compile takes.
     var adopted: [LocalAttachment] = []
     /// Networks and classes that are written, for copying slots after a restart.
@@ -61,6 +68,7 @@ package actor Engine {
         }
         policy = PolicyCompiler(journal: journal.entries)
         routes = RouteCompiler(nodeName: nodeName, journal: journal.entries)
+        services = ServiceCompiler(journal: journal.entries)
         planner = KernelPlanner(generation: try datapath.generation())
         self.journal = journal
         (graceTickets, tickets) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(16))
@@ -81,6 +89,15 @@ package actor Engine {
         if let revision { pendingRevision = max(pendingRevision ?? revision, revision) }
         try perform(planner.submit(change))
         settle()
+    }
+
+    /// Persists a Service delta's ids, then writes it; nothing of it waits for a generation.
+    func submit(_ delta: ServiceDelta) throws {
+        try journal.append(delta.journal)
+        try writer.perform(delta.operations)
+        serviceProblems = delta.problems
+        guard !delta.retired.isEmpty else { return }
+        try perform(planner.submit(KernelPlanner.Change(retired: delta.retired.map { .service($0) })))
     }
 
     /// What a grace period set free.
@@ -119,6 +136,7 @@ package actor Engine {
                 if case .networkNumber(let index) = retired { liveNetworks.remove(index) }
                 ofPolicy.append(retired)
             case .endpoint(let endpoint): routes.release([endpoint])
+            case .service(let retired): services.release([retired])
             }
         }
         guard !ofPolicy.isEmpty else { return }

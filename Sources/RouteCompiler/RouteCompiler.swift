@@ -9,7 +9,15 @@ package struct RouteDelta: Hashable, Sendable {
     package var born: [EndpointRecord] = []
     package var journal: [JournalEntry] = []
 
+    package init() {}
+
     package var isEmpty: Bool { gone.isEmpty && born.isEmpty && journal.isEmpty }
+
+    package mutating func append(_ later: RouteDelta) {
+        gone += later.gone
+        born += later.born
+        journal += later.journal
+    }
 }
 
 package struct RouteError: Error, Hashable, Sendable, CustomStringConvertible {

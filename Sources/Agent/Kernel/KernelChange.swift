@@ -3,6 +3,7 @@ import MapLayout
 import NetTypes
 import PolicyCompiler
 import Reconcile
+import ServiceCompiler
 
 /// What a generation may change, by the number it belongs to.
 enum SlotKey: Hashable, Sendable {
@@ -32,6 +33,7 @@ enum KernelOperation: Sendable {
 enum RetiredKernelNumber: Sendable {
     case policy(RetiredNumber)
     case endpoint(UInt32)
+    case service(RetiredService)
 }
 
 typealias KernelPlanner = GenerationPlanner<SlotKey, SlotValue, KernelOperation, RetiredKernelNumber>

@@ -95,6 +95,20 @@ struct KernelWriter: Sendable {
             MapCatalog.control.identity, at: Self.controlFlags + to * 4, MapBytes.of(control[flags: from]))
     }
 
+    // MARK: Services
+
+    func perform(_ operations: [MapOperation]) throws(DatapathError) {
+        for operation in operations {
+            switch operation {
+            case .store(let map, let offset, let bytes): try datapath.write(map, at: offset, bytes)
+            case .copy(let map, let from, let to, let count):
+                try datapath.write(map, at: to, datapath.read(map, bytes: from..<from + count))
+            case .put(let map, let key, let value): try datapath.put(map, key: key, value: value, mode: .any)
+            case .remove(let map, let key): try datapath.remove(map, key: key)
+            }
+        }
+    }
+
     // MARK: Endpoints
 
     /// Everything of the entry but its classes, which the planner owns; then the addresses, which make it reachable.
