@@ -118,7 +118,7 @@ static __always_inline int dial_ipv4(struct bpf_sock_addr *socket)
         set_socket_ipv4(socket, dialled.address);
         socket->user_port = dialled.port;
     }
-    return verdict == SOCKET_REFUSE ? SOCKET_REFUSE : SOCKET_GO_ON;
+    return (int)index_of(verdict != SOCKET_REFUSE); /* SOCKET_REFUSE or SOCKET_GO_ON, so that the verifier sees it */
 }
 
 static __always_inline int dial_ipv6(struct bpf_sock_addr *socket)
@@ -132,7 +132,7 @@ static __always_inline int dial_ipv6(struct bpf_sock_addr *socket)
         set_socket_ipv6(socket, dialled.address);
         socket->user_port = dialled.port;
     }
-    return verdict == SOCKET_REFUSE ? SOCKET_REFUSE : SOCKET_GO_ON;
+    return (int)index_of(verdict != SOCKET_REFUSE); /* SOCKET_REFUSE or SOCKET_GO_ON, so that the verifier sees it */
 }
 
 static __always_inline int undial_ipv4(struct bpf_sock_addr *socket)

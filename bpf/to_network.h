@@ -1,5 +1,5 @@
-/* tcx egress of an uplink: pods' packets to the outside are masqueraded; the node's own in the masquerade range, and its
- * ICMP echoes, are entered so that the ports are not given twice. */
+/* tcx egress of an uplink: pods' packets to the outside are masqueraded; the node's own in the masquerade range, and
+ * its ICMP echoes, are entered so that the ports are not given twice. */
 #pragma once
 
 #include "lib/masquerade.h"

@@ -157,7 +157,7 @@ STAGE int answer_solicitation(struct __sk_buff *skb, struct packet *packet)
     struct neighbour_message message;
     struct martlet_address gateway = {.high = 0x80feULL, .low = 1ULL << 56};
     if (!load_bytes(skb, packet->l4_offset, &message, 24))
-        return drop(skb, packet, MARTLET_DROP_MALFORMED);
+        return drop(skb, packet, packet->multicast ? MARTLET_DROP_MULTICAST : MARTLET_DROP_MALFORMED);
     if (message.type != ICMPV6_NEIGHBOUR_SOLICITATION || !same_address(address_of_words(message.target), gateway) ||
         address_is_zero(packet->wire.source) || packet->l4_offset != L3_OFFSET + IPV6_BYTES)
         return drop(skb, packet, MARTLET_DROP_MULTICAST);
@@ -280,8 +280,8 @@ STAGE bool answer_error(
     sum = sum_bytes(quote, sizeof(quote), sum);
     icmp.checksum = fold_sum(sum_bytes(&icmp, sizeof(icmp), sum));
     return bpf_skb_change_tail(skb, ETHERNET_BYTES + size, 0) == 0 &&
-           bpf_skb_adjust_room(skb, (__s32)(header + sizeof(icmp)), BPF_ADJ_ROOM_MAC, 0) == 0 && turn_ethernet(skb, packet) &&
-           store_l3(skb, packet, from, protocol, payload) &&
+           bpf_skb_adjust_room(skb, (__s32)(header + sizeof(icmp)), BPF_ADJ_ROOM_MAC, 0) == 0 &&
+           turn_ethernet(skb, packet) && store_l3(skb, packet, from, protocol, payload) &&
            store_bytes(skb, L3_OFFSET + header, &icmp, sizeof(icmp));
 }
 

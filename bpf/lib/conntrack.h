@@ -1,9 +1,20 @@
-/* Stage: conntrack. One entry a flow serves both directions. A packet of a known flow passes on it; in a new generation
- * the entry is compared with what decides now, and judged again where that changed. A new flow is judged and entered. */
+/* Stage: conntrack. One entry a flow serves both directions. A packet of a known flow passes on it; in a new
+ * generation the entry is compared with what decides now, and judged again where that changed. A new flow is judged and
+ * entered. */
 #pragma once
 
 #include "flow.h"
 #include "policy.h"
+
+static __always_inline struct query *new_query(void)
+{
+    __u32 zero = 0;
+    struct draft *draft = bpf_map_lookup_elem(&drafts, &zero);
+    if (!draft)
+        return NULL;
+    __builtin_memset(&draft->query, 0, sizeof(draft->query));
+    return &draft->query;
+}
 
 /* Asks about the packet's flow in its opener's direction. */
 static __always_inline void ask(struct query *query, const struct packet *packet, bool reply)
@@ -51,21 +62,23 @@ STAGE __u8 renew(struct packet *packet, struct martlet_flow *flow, bool reply)
 {
     if (!packet || !flow)
         return MARTLET_DROP_INTERNAL;
-    struct query query = {};
-    ask(&query, packet, reply);
-    query.endpoint[SOURCE] = flow->endpoint[0];
-    query.endpoint[DESTINATION] = flow->endpoint[1];
-    query.from_node = flow->endpoint[0] == 0 && flow->rule_id[INGRESS] == MARTLET_RULE_NODE;
-    if (identify(&query))
+    struct query *query = new_query();
+    if (!query)
         return MARTLET_DROP_INTERNAL;
-    if (same_deciders(flow, &query)) {
-        WRITE_ONCE(flow->generation, query.generation);
+    ask(query, packet, reply);
+    query->endpoint[SOURCE] = flow->endpoint[0];
+    query->endpoint[DESTINATION] = flow->endpoint[1];
+    query->from_node = flow->endpoint[0] == 0 && flow->rule_id[INGRESS] == MARTLET_RULE_NODE;
+    if (identify(query))
+        return MARTLET_DROP_INTERNAL;
+    if (same_deciders(flow, query)) {
+        WRITE_ONCE(flow->generation, query->generation);
         return MARTLET_DROP_NONE;
     }
     count(MARTLET_COUNTER_FLOWS_REJUDGED, 1);
-    if (!judge(&query))
-        return note_verdict(packet, &query);
-    stamp(flow, &query);
+    if (!judge(query))
+        return note_verdict(packet, query);
+    stamp(flow, query);
     return MARTLET_DROP_NONE;
 }
 
@@ -92,9 +105,10 @@ STAGE int enter_flow(struct packet *packet, const struct query *query, bool repl
         return -1;
     __u32 zero = 0;
     struct martlet_flow_key key = {};
-    struct martlet_flow *flow = bpf_map_lookup_elem(&flow_draft, &zero);
-    if (!flow)
+    struct draft *draft = bpf_map_lookup_elem(&drafts, &zero);
+    if (!draft)
         return -1;
+    struct martlet_flow *flow = &draft->flow;
     bool from_low = set_flow_key(&key, &packet->tuple);
     __builtin_memset(flow, 0, sizeof(*flow));
     flow->created_ns = flow->last_seen_ns = bpf_ktime_get_coarse_ns();
@@ -148,26 +162,28 @@ STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
 {
     if (!packet)
         return TC_ACT_SHOT;
-    struct query query = {};
     bool reply = false;
     packet->destination_endpoint = peer_number(packet->tuple.destination);
     if (packet->icmp_error)
         return packet->from_node ? GO_ON : drop(skb, packet, MARTLET_DROP_ICMP_UNRELATED);
-    __u8 reason = judge_new(packet, &query, false);
+    struct query *query = new_query();
+    if (!query)
+        return drop(skb, packet, MARTLET_DROP_INTERNAL);
+    __u8 reason = judge_new(packet, query, false);
     bool midstream = is_tcp(packet) && !opens_tcp(packet);
     if (reason == MARTLET_DROP_POLICY && midstream) {
         reason = MARTLET_DROP_STALE_FLOW;
         if (packet->tcp_flags & TCP_ACK && !(packet->tcp_flags & TCP_RST)) {
             reply = true;
-            __builtin_memset(&query, 0, sizeof(query));
-            reason = judge_new(packet, &query, true);
+            __builtin_memset(query, 0, sizeof(*query));
+            reason = judge_new(packet, query, true);
         }
     }
     if (reason != MARTLET_DROP_NONE)
         return drop(skb, packet, reason);
     if (packet->tcp_flags & TCP_RST)
         return GO_ON; /* ends something; begins nothing */
-    if (enter_flow(packet, &query, reply))
+    if (enter_flow(packet, query, reply))
         return drop(skb, packet, MARTLET_DROP_MAP_FULL);
     tell_packet(skb, packet, MARTLET_EVENT_FLOW, MARTLET_DROP_NONE);
     return GO_ON;

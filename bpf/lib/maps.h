@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernel.h"
+#include "query.h"
 #include <martlet/abi.h>
 
 /* Array of one: the generation in force and its flags. Writer: agent (release store of `generation` publishes a slot).
@@ -35,8 +36,8 @@ struct {
     __type(value, struct martlet_endpoint);
 } endpoints SEC(".maps");
 
-/* Prefix -> network number (u64). Key: martlet_network_key. Writer: agent. Readers: the policy stage, for addresses that
- * are no pod's, and for pods' where a live block overlaps the pod CIDRs. Eviction: none. */
+/* Prefix -> network number (u64). Key: martlet_network_key. Writer: agent. Readers: the policy stage, for addresses
+ * that are no pod's, and for pods' where a live block overlaps the pod CIDRs. Eviction: none. */
 struct {
     __uint(type, BPF_MAP_TYPE_LPM_TRIE);
     __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -155,8 +156,8 @@ struct {
     __type(value, struct martlet_masquerade);
 } masquerades SEC(".maps");
 
-/* Ports of a fragmented packet. Key: martlet_fragment_key. Writer: the parse stage at a first fragment. Reader: the parse
- * stage at later ones. Eviction: least recently used. */
+/* Ports of a fragmented packet. Key: martlet_fragment_key. Writer: the parse stage at a first fragment. Reader: the
+ * parse stage at later ones. Eviction: least recently used. */
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, MARTLET_FRAGMENTS_MAX);
@@ -211,11 +212,17 @@ struct {
     __type(value, __u64);
 } counters SEC(".maps");
 
-/* Per CPU: where a new flow is put together before it is inserted (the stack is too small). A tc program is not
- * interrupted by another on its CPU. Not pinned. */
+/* What a new flow is put together from: too large for the stack. */
+struct draft {
+    struct martlet_flow flow;
+    struct query query;
+};
+
+/* Per CPU, array of one. A tc program is not interrupted by another on its CPU. Writer and reader: the conntrack stage,
+ * within one run. */
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, struct martlet_flow);
-} flow_draft SEC(".maps");
+    __type(value, struct draft);
+} drafts SEC(".maps");

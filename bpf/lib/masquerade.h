@@ -62,9 +62,11 @@ static __always_inline int enter_masquerade(
 }
 
 /* Takes one port for the packet's flow: both entries, or an error where another flow has it. */
-static __always_inline int take_port(
-    const struct packet *packet, struct martlet_address address, __be16 port, __u64 now)
+STAGE int take_port(const struct packet *packet, const struct martlet_address *to, __be16 port, __u64 now)
 {
+    if (!packet || !to)
+        return -1;
+    struct martlet_address address = *to;
     struct martlet_masquerade_key key = {};
     const struct martlet_tuple *tuple = &packet->tuple;
     bool icmp = is_icmp(tuple->protocol);
@@ -116,7 +118,7 @@ STAGE __u8 masquerade(struct packet *packet, struct martlet_address *to)
         struct martlet_address taken = entry->address;
         __be16 port = entry->port;
         /* Also puts back the other entry where that was evicted. */
-        if (same_address(taken, address) && take_port(packet, taken, port, now) == 0) {
+        if (same_address(taken, address) && take_port(packet, &taken, port, now) == 0) {
             leave_as(packet, taken, port);
             return MARTLET_DROP_NONE;
         }
@@ -125,7 +127,7 @@ STAGE __u8 masquerade(struct packet *packet, struct martlet_address *to)
         return MARTLET_DROP_ICMP_UNRELATED;
     for (int i = 0; i < MASQUERADE_TRIES; i++) {
         __be16 port = i == 0 && same_address(tuple->source, address) ? tuple->source_port : random_masquerade_port();
-        if (take_port(packet, address, port, now) == 0) {
+        if (take_port(packet, &address, port, now) == 0) {
             count(MARTLET_COUNTER_MASQUERADES_OPENED, 1);
             leave_as(packet, address, port);
             return MARTLET_DROP_NONE;

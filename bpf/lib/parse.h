@@ -225,6 +225,7 @@ static __always_inline __u8 parse(struct __sk_buff *skb, struct packet *packet)
         reason = parse_ipv4(skb, packet, &id);
     else if (packet->ethertype == bpf_htons(ETHERTYPE_IPV6))
         reason = parse_ipv6(skb, packet, &id);
+    packet->tuple = packet->wire;
     if (packet->multicast)
         return reason;
     if (reason == MARTLET_DROP_NONE && packet->fragment != LATER_FRAGMENT)

@@ -28,7 +28,8 @@ static __always_inline __u32 port_difference(const struct martlet_tuple *from, c
     return (__u32)bpf_csum_diff(&from_ports, 4, &to_ports, 4, 0);
 }
 
-static __always_inline bool store_addresses(struct __sk_buff *skb, __u32 l3, const struct martlet_tuple *to, __u8 family)
+static __always_inline bool store_addresses(
+    struct __sk_buff *skb, __u32 l3, const struct martlet_tuple *to, __u8 family)
 {
     if (family == 6)
         return store_bytes(skb, l3 + IPV6_ADDRESSES_AT, &to->source, 32);
