@@ -14,7 +14,7 @@ let staticRuntime: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
 let staticFoundation: [LinkerSetting] = [
     .unsafeFlags([
         "-static-stdlib", "-lCoreFoundation", "-l_FoundationCShims", "-l_FoundationCollections", "-l_FoundationICU",
-        "-lstdc++",
+        "-lswiftSynchronization", "-lstdc++",
     ])
 ]
 
@@ -189,7 +189,12 @@ let package = Package(
         tests(
             "BPFRuntimeTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "CLibbpf", "NetTypes", "TestKit"]),
         tests("PacketTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "NetTypes", "TestKit"]),
-        tests("PodNetworkTests", ["PodNetwork", "Netlink", "DaemonAPI", "NetTypes", "JSONText", "TestKit"]),
+        tests(
+            "PodNetworkTests",
+            [
+                "PodNetwork", "Agent", "martlet-cni", "BPFRuntime", "Netlink", "DaemonAPI", "NetTypes", "JSONText",
+                "CLinux", "TestKit",
+            ], from: [logging]),
         tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "TestKit"]),
         tests("NodeAgentTests", ["NodeAgent", "KubeObjects", "JSONText", "TestKit"]),
         tests("AgentTests", ["Agent", "BPFRuntime", "MapLayout", "KubeObjects", "JSONText", "TestKit"]),
