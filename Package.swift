@@ -192,7 +192,7 @@ let package = Package(
         tests(
             "PodNetworkTests",
             [
-                "PodNetwork", "Agent", "martlet-cni", "BPFRuntime", "Netlink", "DaemonAPI", "NetTypes", "JSONText",
+                "PodNetwork", "Agent", "BPFRuntime", "Netlink", "DaemonAPI", "NetTypes", "JSONText",
                 "CLinux", "TestKit",
             ], from: [logging]),
         tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "TestKit"]),

@@ -11,7 +11,9 @@ extension PodNetworking {
         let journal = try Journal(directory: settings.stateDirectory)
         if journal.state.boot != settings.bootID {
             // Links and programs of another boot are gone; the addresses are free.
-            logger.info("a new boot", metadata: ["freed attachments": "\(journal.state.records.count)"])
+            if journal.state.boot != nil {
+                logger.notice("a new boot", metadata: ["freed attachments": "\(journal.state.records.count)"])
+            }
             try journal.restart(boot: settings.bootID)
         }
         self.journal = journal
