@@ -1,0 +1,55 @@
+package import APIClient
+package import NetTypes
+import ServiceLifecycle
+
+/// The controllers of the embedded control plane, run together. The informers of `context.cluster` are run by whoever
+/// made them.
+package final class ControllerSet: ServiceLifecycle.Service, Sendable {
+    package struct Options: Sendable {
+        /// What pods get as `kube-root-ca.crt`.
+        package var rootCAPEM: String
+        /// Pod blocks of the cluster, at most one of each family.
+        package var clusterCIDRs: [CIDR] = []
+        /// All kinds that the server has, as discovery lists them.
+        package var resources: [APIResource] = APIResource.builtin
+
+        package init(rootCAPEM: String) { self.rootCAPEM = rootCAPEM }
+    }
+
+    private let controllers: [any ServiceLifecycle.Service]
+
+    package init(_ context: ControllerContext, options: Options) {
+        controllers = [
+            PodCIDRController(context, allocation: PodCIDRAllocation(clusterCIDRs: options.clusterCIDRs)),
+            Scheduler(context),
+            EndpointSliceController(context),
+            NamespaceDefaults(context, rootCAPEM: options.rootCAPEM),
+            NamespaceDeletion(context, resources: options.resources),
+        ]
+    }
+
+    package func run() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            for controller in controllers { group.addTask { try await controller.run() } }
+        }
+    }
+}
+
+extension APIResource {
+    /// The kinds of the embedded server that controllers clean up after.
+    package static let builtin: [APIResource] = [
+        .namespaces, .nodes, .pods, .services, .endpoints, .configMaps, .secrets, .serviceAccounts, .events,
+        .endpointSlices, .networkPolicies, .leases,
+        APIResource(
+            group: "rbac.authorization.k8s.io", version: "v1", name: "roles", kind: "Role", isNamespaced: true),
+        APIResource(
+            group: "rbac.authorization.k8s.io", version: "v1", name: "rolebindings", kind: "RoleBinding",
+            isNamespaced: true),
+        APIResource(
+            group: "rbac.authorization.k8s.io", version: "v1", name: "clusterroles", kind: "ClusterRole",
+            isNamespaced: false),
+        APIResource(
+            group: "rbac.authorization.k8s.io", version: "v1", name: "clusterrolebindings", kind: "ClusterRoleBinding",
+            isNamespaced: false),
+    ]
+}

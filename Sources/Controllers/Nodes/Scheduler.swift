@@ -1,0 +1,116 @@
+import APIClient
+import Informers
+import JSONText
+import KubeObjects
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Binds pods to nodes, one after the other, by node selector and affinity, taints, host ports, room for CPU, memory
+/// and pods. What finds no node gets a condition and an Event, and is looked at again when a node or a pod changes.
+package final class Scheduler: ServiceLifecycle.Service, Sendable {
+    package static let schedulerName = "default-scheduler"
+
+    private let context: ControllerContext
+    private let pods: Informer<SchedulingPod>
+    private let nodes: Informer<SchedulingNode>
+    private let events: EventRecorder
+    private let feed = ChangeFeed()
+    /// Bound by us, and not seen bound in the cache yet.
+    private let assumed = Mutex<[ObjectKey: String]>([:])
+
+    package init(_ context: ControllerContext) {
+        self.context = context
+        pods = Informer(.pods, client: context.client, logger: context.logger) { SchedulingPod($0) }
+        nodes = Informer(.nodes, client: context.client, logger: context.logger) { SchedulingNode($0) }
+        events = EventRecorder(client: context.client, clock: context.clock, component: Self.schedulerName)
+    }
+
+    package func run() async throws {
+        pods.report(to: feed)
+        nodes.report(to: feed)
+        let loop = ControllerLoop<ObjectKey>(
+            ControllerLoop.Plan(
+                name: "scheduler",
+                waitForSync: {
+                    await self.pods.waitForSync()
+                    await self.nodes.waitForSync()
+                },
+                keys: { self.keys($0) }, allKeys: { self.waiting }, work: { try await self.schedule($0) }),
+            feed: feed, clock: context.clock, logger: context.logger)
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await self.pods.run() }
+            group.addTask { try await self.nodes.run() }
+            group.addTask { try await loop.run() }
+        }
+    }
+
+    private var waiting: [ObjectKey] { pods.cache.items.filter(\.waits).map(\.key) }
+
+    /// A pod that leaves or a node that changes may make room for any pod that waits.
+    private func keys(_ notice: ChangeNotice) -> [ObjectKey] {
+        let changed = notice.names[.pods] ?? []
+        let makesRoom = changed.contains { key in pods.get(key).map { $0.isFinished } ?? true }
+        if notice.concerns(.nodes) || makesRoom || !notice.everything.isEmpty { return waiting }
+        return changed.filter { pods.get($0)?.waits ?? false }
+    }
+
+    private func schedule(_ key: ObjectKey) async throws -> Duration? {
+        guard let pod = pods.get(key), pod.waits, pod.schedulerName == Self.schedulerName else { return nil }
+        let all = pods.cache.items
+        assumed.withLock { assumed in
+            assumed = assumed.filter { pods.get($0.key)?.waits ?? false }
+        }
+        let pending = assumed.withLock { $0 }
+        guard pending[key] == nil else { return nil }
+        let bound = all.map { pod in pending[pod.key].map { SchedulingPod(pod, boundTo: $0) } ?? pod }
+        switch Scheduling(nodes: Array(nodes.cache.items), bound: bound).decide(pod) {
+        case .bind(let node): try await bind(key, to: node)
+        case .unschedulable(let message): try await refuse(pod, message)
+        }
+        return nil
+    }
+
+    private func bind(_ key: ObjectKey, to node: String) async throws(APIError) {
+        let reference = ObjectReference(.pods, namespace: key.namespace, name: key.name)
+        let object: JSONValue
+        do throws(APIError) {
+            object = try await context.client.get(reference, subresource: "")
+            guard (object[path: "spec", "nodeName"]?.string ?? "").isEmpty else { return }
+            _ = try await context.client.create(
+                reference, subresource: "binding",
+                [
+                    "apiVersion": "v1", "kind": "Binding",
+                    "metadata": .members([
+                        "name": .string(key.name), "namespace": .string(key.namespace),
+                        "uid": .nonEmpty(object.objectUID),
+                    ]),
+                    "target": ["apiVersion": "v1", "kind": "Node", "name": .string(node)],
+                ])
+        } catch  where error.isNotFound {
+            return
+        }
+        assumed.withLock { $0[key] = node }
+        await events.record(
+            object, isWarning: false, reason: "Scheduled", "Successfully assigned \(key) to \(node)")
+    }
+
+    private func refuse(_ pod: SchedulingPod, _ message: String) async throws(APIError) {
+        guard pod.reportedMessage != message else { return }
+        let reference = ObjectReference(.pods, namespace: pod.key.namespace, name: pod.key.name)
+        do throws(APIError) {
+            let object = try await context.client.get(reference, subresource: "")
+            var conditions = object[path: "status", "conditions"]?.array ?? []
+            conditions.removeAll { $0["type"]?.string == "PodScheduled" }
+            conditions.append([
+                "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": .string(message),
+                "lastTransitionTime": .string(context.clock.timestamp),
+            ])
+            _ = try await context.client.mergePatch(
+                reference, subresource: "status", ["status": ["conditions": .array(conditions)]])
+            await events.record(object, isWarning: true, reason: "FailedScheduling", message)
+        } catch  where error.isNotFound {
+            return
+        }
+    }
+}
