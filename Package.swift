@@ -142,7 +142,7 @@ let package = Package(
                 "JSONText", "CLinux",
             ], from: [logging, metrics, lifecycle, nioCore, nioPosix]),
         library(
-            "CommandLineUI", ["DaemonAPI", "APIClient", "KubeObjects", "JSONText", "NetTypes"], from: [yams]),
+            "CommandLineUI", ["DaemonAPI", "APIClient", "KubeObjects", "JSONText", "NetTypes", "CLinux"], from: [yams]),
 
         // Binaries.
         .executableTarget(
