@@ -82,13 +82,38 @@ STAGE __u8 renew(struct packet *packet, struct martlet_flow *flow, bool reply)
     return MARTLET_DROP_NONE;
 }
 
-/* Gives a reply of a translated flow the address and port that its opener dialled. */
-static __always_inline void translate_reply(struct packet *packet, const struct martlet_flow *flow)
+/* Puts back the translation of a flow's original direction where it was evicted. The service number is lost with it: an
+ * extent that no Service has makes datagrams choose anew; TCP goes on. */
+STAGE int restore_translation(const struct packet *packet, const struct martlet_flow *flow)
 {
-    if (flow->frontend_port == 0)
+    if (!packet || !flow)
+        return -1;
+    struct martlet_tuple key = {};
+    struct martlet_translation translation = {};
+    bool hairpin = flow->flags & MARTLET_FLOW_HAIRPIN;
+    translation.source = packet->tuple.destination;
+    translation.source_port = packet->tuple.destination_port;
+    translation.destination = packet->tuple.source;
+    translation.destination_port = packet->tuple.source_port;
+    key.source = hairpin ? packet->tuple.source : packet->tuple.destination;
+    key.source_port = flow->client_port ? flow->client_port : packet->tuple.destination_port;
+    key.destination = flow->frontend;
+    key.destination_port = flow->frontend_port;
+    key.protocol = packet->tuple.protocol;
+    translation.extent = ~0ULL;
+    translation.tag = martlet_tuple_tag(&key);
+    return (int)bpf_map_update_elem(&translations, &key, &translation, BPF_NOEXIST);
+}
+
+/* Gives a reply of a translated flow the address and port that its opener dialled. */
+static __always_inline void translate_reply(struct packet *packet, const struct martlet_flow *flow, bool restore)
+{
+    if (flow->frontend_port == 0 || (flow->flags & MARTLET_FLOW_BY_SOCKET))
         return;
     packet->frontend = flow->frontend;
     packet->frontend_port = flow->frontend_port;
+    if (restore)
+        restore_translation(packet, flow);
     if (flow->flags & MARTLET_FLOW_HAIRPIN)
         packet->tuple.destination = packet->tuple.source;
     if (flow->client_port)
@@ -135,6 +160,8 @@ STAGE int enter_flow(struct packet *packet, const struct query *query, bool repl
         if (!same_address(packet->wire.source, packet->tuple.source))
             flow->flags |= MARTLET_FLOW_HAIRPIN;
     }
+    if (packet->by_socket)
+        flow->flags |= MARTLET_FLOW_BY_SOCKET;
     count(MARTLET_COUNTER_FLOWS_OPENED, 1);
     return (int)bpf_map_update_elem(&half_flows, &key, flow, BPF_ANY);
 }
@@ -157,6 +184,22 @@ STAGE __u8 judge_new(struct packet *packet, struct query *query, bool reply)
     return allowed ? MARTLET_DROP_NONE : reason;
 }
 
+/* A flow that `connect` aimed at a backend shows the service address that its program dialled. */
+static __always_inline void name_frontend(struct __sk_buff *skb, struct packet *packet)
+{
+    struct martlet_socket_key key = {};
+    key.cookie = bpf_get_socket_cookie(skb);
+    key.backend = packet->tuple.destination;
+    key.backend_port = packet->tuple.destination_port;
+    key.protocol = packet->tuple.protocol;
+    struct martlet_socket_frontend *frontend = bpf_map_lookup_elem(&socket_frontends, &key);
+    if (!frontend)
+        return;
+    packet->frontend = frontend->address;
+    packet->frontend_port = frontend->port;
+    packet->by_socket = true;
+}
+
 /* A packet without an entry. */
 STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
 {
@@ -166,6 +209,8 @@ STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
     packet->destination_endpoint = peer_number(packet->tuple.destination);
     if (packet->icmp_error)
         return packet->from_node ? GO_ON : drop(skb, packet, MARTLET_DROP_ICMP_UNRELATED);
+    if (packet->frontend_port == 0)
+        name_frontend(skb, packet);
     struct query *query = new_query();
     if (!query)
         return drop(skb, packet, MARTLET_DROP_INTERNAL);
@@ -225,10 +270,12 @@ STAGE int track(struct __sk_buff *skb, struct packet *packet)
     }
     if (packet->icmp_error) {
         if (reply)
-            translate_reply(packet, flow);
+            translate_reply(packet, flow, false);
         return GO_ON;
     }
-    WRITE_ONCE(flow->last_seen_ns, bpf_ktime_get_coarse_ns());
+    __u64 now = bpf_ktime_get_coarse_ns();
+    bool second_over = now / NS_PER_S != READ_ONCE(flow->last_seen_ns) / NS_PER_S;
+    WRITE_ONCE(flow->last_seen_ns, now);
     flow->packets[index_of(reply)]++;
     flow->bytes[index_of(reply)] += packet->length;
     if (is_tcp(packet) && step_tcp(flow, packet->tcp_flags, reply))
@@ -236,7 +283,7 @@ STAGE int track(struct __sk_buff *skb, struct packet *packet)
     if (reply) {
         if (table == TABLE_HALF && flow->state != MARTLET_STATE_CLOSED)
             promote(packet, flow);
-        translate_reply(packet, flow);
+        translate_reply(packet, flow, second_over);
     }
     return GO_ON;
 }

@@ -18,7 +18,7 @@ static __always_inline bool take_event_budget(__u64 now)
     struct event_budget *budget = bpf_map_lookup_elem(&event_budget, &zero);
     if (!budget)
         return false;
-    __u64 second = now / 1000000000ULL;
+    __u64 second = now / NS_PER_S;
     if (budget->second != second) {
         budget->second = second;
         budget->used = 0;

@@ -4,10 +4,6 @@
 #include "events.h"
 #include "identity.h"
 
-enum flow_constant {
-    NS_PER_S = 1000000000,
-};
-
 static __always_inline bool is_lower(
     struct martlet_address a, __be16 a_port, struct martlet_address b, __be16 b_port)
 {

@@ -11,6 +11,10 @@ enum layer_offset {
     L3_OFFSET = ETHERNET_BYTES,
 };
 
+enum clock_unit {
+    NS_PER_S = 1000000000,
+};
+
 /* A stage returns GO_ON, the program's final verdict, or REFUSE + reason: then the entry answers the sender. */
 enum stage_result {
     GO_ON = 100,
@@ -51,9 +55,11 @@ struct packet {
     bool multicast;
     bool from_node;                  /* sent by the node's own stack */
     bool rewritten;                  /* `tuple` may differ from `wire` */
+    bool by_socket;                  /* `frontend` was dialled by the socket: nothing to translate here */
     __u8 direction;                  /* enum martlet_direction: which list decided */
+    __u8 padding[7];
 };
-_Static_assert(sizeof(struct packet) == 144, "packet");
+_Static_assert(sizeof(struct packet) == 152, "packet");
 
 static __always_inline struct martlet_address address_of_ipv4(__be32 address)
 {

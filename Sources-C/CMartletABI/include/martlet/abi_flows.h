@@ -35,6 +35,7 @@ enum martlet_flow_flag {
     MARTLET_FLOW_FIN_RESPONDER = 16,
     MARTLET_FLOW_HAIRPIN = 32,    /* a pod that reached itself through a Service */
     MARTLET_FLOW_CLOSE_TOLD = 64, /* the close event has been sent */
+    MARTLET_FLOW_BY_SOCKET = 128, /* `frontend` is what the socket dialled; packets carry the backend's address */
 };
 
 enum martlet_flow_state {
