@@ -161,8 +161,9 @@ let package = Package(
             swiftSettings: strict, linkerSettings: staticRuntime),
 
         .executableTarget(
-            name: "martlet-conformance", dependencies: ["PolicyCompiler", "KubeObjects", "JSONText", "NetTypes"],
-            swiftSettings: strict, linkerSettings: staticRuntime),
+            name: "martlet-conformance",
+            dependencies: ["PolicyCompiler", "Controllers", "KubeObjects", "JSONText", "NetTypes"],
+            swiftSettings: strict, linkerSettings: staticFoundation),
 
         // Tests mirror Sources.
         .target(

@@ -12,6 +12,7 @@ struct Conformance {
         ("netpol/k8s-e2e-netpol-api.json", { PolicyAPIRunner.run($0) }),
         ("netpol/fuzz.json", { FuzzRunner.run($0) }),
         ("netpol/cluster-network-policy.json", nil),
+        ("services/endpointslice.json", { EndpointSliceRunner.run($0) }),
     ]
 
     static func main() {

@@ -1,9 +1,9 @@
-import JSONText
-import KubeObjects
+package import JSONText
+package import KubeObjects
 import NetTypes
 
 /// What the slices of a Service have to hold: each ready, serving or terminating pod under its ports.
-struct SliceContents: Sendable {
+package struct SliceContents: Sendable {
     struct Group: Hashable, Sendable {
         let addressType: String
         let ports: [PlannedPort]
@@ -72,5 +72,17 @@ struct SliceContents: Sendable {
             endpoint.hostname = pod.hostname
         }
         return endpoint
+    }
+
+    /// One endpoint, as a slice has it; for comparison with data of others.
+    package static func endpointObject(pod: Pod, node: SliceNode?, service: SliceService, addressType: String)
+        -> JSONValue
+    {
+        endpoint(for: pod, node, service, addressType).object
+    }
+
+    /// The ports, as a slice has them.
+    package static func portObjects(pod: Pod, service: SliceService) -> [JSONValue] {
+        ports(of: service, for: pod).map(\.object)
     }
 }

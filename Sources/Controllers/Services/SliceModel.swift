@@ -101,7 +101,7 @@ package struct PlannedSlice: Hashable, Sendable {
     static let controllerName = "endpointslice-controller.k8s.io"
 
     /// Empty for one that is to be created.
-    var name = ""
+    package internal(set) var name = ""
     var namespace: String
     var resourceVersion = ""
     var addressType: String
