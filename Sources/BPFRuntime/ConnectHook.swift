@@ -1,6 +1,7 @@
 import CLibbpf
 
-/// The socket-address hooks of a cgroup, one program each. A v4-mapped address on an IPv6 socket runs only the IPv6 ones.
+/// The socket-address hooks of a cgroup, one program each. A v4-mapped address on an IPv6 socket runs only the IPv6
+/// ones.
 package enum ConnectHook: String, Sendable, CaseIterable {
     case connect4
     case connect6

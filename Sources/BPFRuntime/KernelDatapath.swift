@@ -7,7 +7,8 @@ import Synchronization
 
 /// The datapath in the kernel of this machine.
 ///
-/// Every member but the reader of events is immutable; the kernel serialises what it holds, and mapped memory has a lock per map.
+/// Every member but the reader of events is immutable; the kernel serialises what it holds, and mapped memory has a
+/// lock per map.
 /// So calls block the calling thread for as long as they take, and need no executor of this type's own.
 package final class KernelDatapath: Datapath {
     private let pins: PinDirectory

@@ -3,7 +3,8 @@ import CLibbpf
 import Glibc
 import MapLayout
 
-/// Brings the shipped object into the kernel: adopts what an earlier daemon pinned where it is the same, loads the rest.
+/// Brings the shipped object into the kernel: adopts what an earlier daemon pinned where it is the same, loads the
+/// rest.
 struct ObjectLoader {
     struct Loaded {
         let programs: [String: KernelProgram]

@@ -1,7 +1,7 @@
 package import CMartletABI
 
-/// A hash value that leads into a flat array: `{tag of the key, number}` as one u64, so that a program which still holds
-/// the slot while it is given to another key sees that the value is not its own.
+/// A hash value that leads into a flat array: `{tag of the key, number}` as one u64, so that a program which still
+/// holds the slot while it is given to another key sees that the value is not its own.
 package struct TaggedNumber: Hashable, Sendable {
     package let number: UInt32
     package let tag: UInt32

@@ -1,5 +1,5 @@
-/* What Swift cannot say by itself: raw bpf(2) calls newer than libbpf 1.1, variadic callbacks, atomic stores into mapped
- * memory, and threads that enter a network namespace. Calls return a non-negative number, or -errno. */
+/* What Swift cannot say by itself: raw bpf(2) calls newer than libbpf 1.1, variadic callbacks, atomic stores into
+ * mapped memory, and threads that enter a network namespace. Calls return a non-negative number, or -errno. */
 #pragma once
 
 #include <bpf/bpf.h>

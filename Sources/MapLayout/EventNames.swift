@@ -1,0 +1,217 @@
+/// Why a packet was dropped (`enum martlet_drop_reason`). Names are those of the CLI and of metrics.
+package enum DropReason: UInt8, Sendable, CaseIterable {
+    case none = 0
+    case policy
+    case policyClosed
+    case endpointClosed
+    case spoofedSource
+    case malformed
+    case unsupportedEthertype
+    case unsupportedProtocol
+    case fragmentUnknown
+    case noService
+    case noBackend
+    case unknownPeer
+    case noRoute
+    case tooBig
+    case mapFull
+    case natExhausted
+    case staleFlow
+    case icmpUnrelated
+    case nodeSpoofed
+    case ttlExceeded
+    case multicast
+    case `internal`
+
+    package var name: String {
+        switch self {
+        case .none: "none"
+        case .policy: "policy"
+        case .policyClosed: "policy-closed"
+        case .endpointClosed: "endpoint-closed"
+        case .spoofedSource: "spoofed-source"
+        case .malformed: "malformed"
+        case .unsupportedEthertype: "unsupported-ethertype"
+        case .unsupportedProtocol: "unsupported-protocol"
+        case .fragmentUnknown: "fragment-unknown"
+        case .noService: "no-service"
+        case .noBackend: "no-backend"
+        case .unknownPeer: "unknown-peer"
+        case .noRoute: "no-route"
+        case .tooBig: "too-big"
+        case .mapFull: "map-full"
+        case .natExhausted: "nat-exhausted"
+        case .staleFlow: "stale-flow"
+        case .icmpUnrelated: "icmp-unrelated"
+        case .nodeSpoofed: "node-spoofed"
+        case .ttlExceeded: "ttl-exceeded"
+        case .multicast: "multicast"
+        case .internal: "internal"
+        }
+    }
+
+    /// One sentence for people who have never seen the name.
+    package var explanation: String {
+        switch self {
+        case .none: "not dropped"
+        case .policy: "a policy rule, or the end of the policies that select the pod, denies it"
+        case .policyClosed: "the policies of this pod could not be enforced, so nothing passes"
+        case .endpointClosed: "the pod's own policies are not in the kernel yet"
+        case .spoofedSource: "the source is not an address of the sending pod"
+        case .malformed: "a header is cut short or contradicts itself"
+        case .unsupportedEthertype: "neither IPv4, IPv6 nor ARP"
+        case .unsupportedProtocol: "a transport protocol that is not carried"
+        case .fragmentUnknown: "a later fragment whose first fragment was not seen"
+        case .noService: "the address belongs to a Service that has no such port"
+        case .noBackend: "the Service has no ready endpoint"
+        case .unknownPeer: "an address of the pod network that belongs to no known pod"
+        case .noRoute: "no way to the destination"
+        case .tooBig: "larger than the path allows; the sender was told"
+        case .mapFull: "a table of the datapath is full"
+        case .natExhausted: "no free source port for translation"
+        case .staleFlow: "TCP in the middle of a flow that is not known"
+        case .icmpUnrelated: "an ICMP error about a flow that is not known"
+        case .nodeSpoofed: "came from the network with an address of this node or its pods"
+        case .ttlExceeded: "its hop limit is used up"
+        case .multicast: "multicast or broadcast that the pod network does not carry"
+        case .internal: "the datapath contradicts itself; this is a fault of Martlet"
+        }
+    }
+}
+
+/// What a record of the ring tells (`enum martlet_event_kind`).
+package enum EventKind: UInt8, Sendable, CaseIterable {
+    /// The first packet of an allowed flow.
+    case flow = 1
+    case drop
+    case close
+
+    package var name: String {
+        switch self {
+        case .flow: "flow"
+        case .drop: "drop"
+        case .close: "close"
+        }
+    }
+}
+
+/// Which program saw the packet (`enum martlet_hook`).
+package enum Hook: UInt8, Sendable, CaseIterable {
+    case fromPod = 1
+    case toPod
+    case fromNetwork
+    case toNetwork
+    case connect
+    case explain
+
+    package var name: String {
+        switch self {
+        case .fromPod: "from-pod"
+        case .toPod: "to-pod"
+        case .fromNetwork: "from-network"
+        case .toNetwork: "to-network"
+        case .connect: "connect"
+        case .explain: "explain"
+        }
+    }
+}
+
+/// Which list of rules decided (`enum martlet_direction`).
+package enum VerdictDirection: UInt8, Sendable, CaseIterable {
+    case none = 0
+    case egress
+    case ingress
+
+    package var name: String {
+        switch self {
+        case .none: "none"
+        case .egress: "egress"
+        case .ingress: "ingress"
+        }
+    }
+}
+
+/// What a rule does (`enum martlet_action`).
+package enum RuleAction: UInt8, Sendable, CaseIterable {
+    case allow = 1
+    case deny
+    case pass
+
+    package var name: String {
+        switch self {
+        case .allow: "allow"
+        case .deny: "deny"
+        case .pass: "pass"
+        }
+    }
+}
+
+/// The order in which rules are asked (`enum martlet_tier`).
+package enum RuleTier: UInt8, Sendable, CaseIterable {
+    case admin = 0
+    case networkPolicy
+    case baseline
+
+    package var name: String {
+        switch self {
+        case .admin: "admin"
+        case .networkPolicy: "network-policy"
+        case .baseline: "baseline"
+        }
+    }
+}
+
+/// Name of an IP protocol number, as CLI and flows write it: `TCP`, `UDP`, `SCTP`, `ICMP`, `ICMPv6`, else the number.
+package enum ProtocolName {
+    package static func of(_ number: UInt8) -> String {
+        switch number {
+        case 1: "ICMP"
+        case 6: "TCP"
+        case 17: "UDP"
+        case 58: "ICMPv6"
+        case 132: "SCTP"
+        default: String(number)
+        }
+    }
+
+    /// The number of a name, in any case; nil where it is none.
+    package static func number(_ name: String) -> UInt8? {
+        switch name.uppercased() {
+        case "ICMP": 1
+        case "TCP": 6
+        case "UDP": 17
+        case "ICMPV6": 58
+        case "SCTP": 132
+        default: UInt8(name)
+        }
+    }
+}
+
+/// Index in the counter map of each plain counter (`enum martlet_counter`); drops are elsewhere.
+package enum Counter: Int, Sendable, CaseIterable {
+    case forwardedPackets = 0
+    case forwardedBytes
+    case eventsLost
+    case flowsOpened
+    case connectTranslated
+    case connectRefused
+    case flowsRejudged
+    case masqueradesOpened
+
+    /// As a part of a metric's name.
+    package var name: String {
+        switch self {
+        case .forwardedPackets: "forwarded_packets"
+        case .forwardedBytes: "forwarded_bytes"
+        case .eventsLost: "events_lost"
+        case .flowsOpened: "flows_opened"
+        case .connectTranslated: "connect_translated"
+        case .connectRefused: "connect_refused"
+        case .flowsRejudged: "flows_rejudged"
+        case .masqueradesOpened: "masquerades_opened"
+        }
+    }
+
+    /// Index of the counter of drops for a reason.
+    package static func drops(_ reason: DropReason) -> Int { 16 + Int(reason.rawValue) }
+}
