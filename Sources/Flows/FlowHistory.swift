@@ -24,7 +24,7 @@ package struct FlowHistory: Sendable {
     /// The record at an age: 0 is the oldest that is held.
     private func record(_ index: Int) -> FlowRecord { ring[(next + index) % ring.count] }
 
-    /// Records after a sequence number, oldest first: what a follower has not seen. At most `limit`, the oldest of them.
+    /// Records after a sequence number, oldest first: what a follower has not seen. At most the first `limit`.
     package func records(after sequence: UInt64, matching filter: FlowFilter, limit: Int) -> [FlowRecord] {
         var result: [FlowRecord] = []
         var index = firstIndex(after: sequence)

@@ -1,6 +1,6 @@
 package import NetTypes
 
-/// What the maps say at one generation, as plain values: the kernel's side of `fsck`, of the dump of maps, and of tests.
+/// What the maps say at one generation, as plain values: the kernel's side of `fsck`, of the dump of maps, of tests.
 /// A flat array appears by those of its elements that something refers to, or that are not zero.
 package struct MapImage: Sendable, Equatable {
     package struct Endpoint: Hashable, Sendable {
