@@ -173,8 +173,15 @@ let package = Package(
         tests("JSONTextTests", ["JSONText", "TestKit"]),
         tests("MapLayoutTests", ["MapLayout", "CMartletABI", "NetTypes"]),
         tests("KubeObjectsTests", ["KubeObjects", "JSONText", "TestKit"]),
-        tests("PolicyCompilerTests", ["PolicyCompiler", "KubeObjects", "MapLayout", "JSONText", "TestKit"]),
-        tests("ServiceCompilerTests", ["ServiceCompiler", "KubeObjects", "MapLayout", "JSONText", "TestKit"]),
+        tests(
+            "PolicyCompilerTests",
+            [
+                "PolicyCompiler", "KubeObjects", "MapLayout", "CMartletABI", "Reconcile", "NetTypes", "JSONText",
+                "TestKit",
+            ]),
+        tests(
+            "ServiceCompilerTests",
+            ["ServiceCompiler", "KubeObjects", "MapLayout", "CMartletABI", "NetTypes", "JSONText", "TestKit"]),
         tests("RouteCompilerTests", ["RouteCompiler", "KubeObjects", "MapLayout", "JSONText", "TestKit"]),
         tests("ReconcileTests", ["Reconcile", "TestKit"]),
         tests("APIMachineryTests", ["APIMachinery", "KubeObjects", "JSONText", "TestKit"]),

@@ -99,6 +99,9 @@ package struct PolicyCompiler: Sendable {
     /// What a rule id in an event or a flow stands for.
     package func rule(_ id: UInt32) -> RuleInfo? { rules.info(id) }
 
+    /// Whether a pod stands under this endpoint number.
+    package func knows(endpoint: UInt32) -> Bool { pods[endpoint] != nil }
+
     /// The class id of a pod; nil where the pod is not known. For displays.
     package func classID(of pod: ObjectKey) -> UInt32? {
         guard let member = memberOf[pod] else { return nil }

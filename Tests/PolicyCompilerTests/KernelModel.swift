@@ -1,0 +1,114 @@
+import CMartletABI
+import KubeObjects
+import MapLayout
+import NetTypes
+import PolicyCompiler
+
+/// The kernel's maps as bytes, written by operations alone, and the policy stage over them, with the generation loaded
+/// once. A packet's run is in two halves, so that writes can come in between.
+struct KernelModel {
+    private var flat: [MapIdentity: [UInt8]] = [:]
+    private var keyed: [MapIdentity: [[UInt8]: [UInt8]]] = [:]
+    var generation: UInt32 = 0
+
+    init() {
+        func room<Value>(_ map: FlatMap<Value>, _ count: Int) {
+            flat[map.identity] = [UInt8](repeating: 0, count: count * MemoryLayout<Value>.stride)
+        }
+        room(MapCatalog.control, 1)
+        room(MapCatalog.endpoints, 2048)
+        room(MapCatalog.networks, 8192)
+        room(MapCatalog.classLists, 4096)
+        room(MapCatalog.classRows, 4096)
+        room(MapCatalog.blockRows, 4096)
+        room(MapCatalog.rules, 65536)
+    }
+
+    mutating func perform(_ operation: MapOperation) {
+        switch operation {
+        case .store(let map, let offset, let bytes):
+            flat[map]?.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+        case .copy(let map, let from, let to, let count):
+            let bytes = Array(flat[map]?[from..<from + count] ?? [])
+            flat[map]?.replaceSubrange(to..<to + count, with: bytes)
+        case .put(let map, let key, let value): keyed[map, default: [:]][key] = value
+        case .remove(let map, let key): keyed[map]?[key] = nil
+        }
+    }
+
+    mutating func copySlot(from: Int, to: Int) {
+        for map in [MapCatalog.endpoints.identity, MapCatalog.networks.identity] {
+            let stride = map == MapCatalog.endpoints.identity ? MemoryLayout<martlet_endpoint>.stride : 16
+            for base in Swift.stride(from: 0, to: flat[map]?.count ?? 0, by: stride) {
+                perform(.copy(map, from: base + from * 4, to: base + to * 4, count: 4))
+            }
+        }
+        let lists = MapCatalog.classLists.identity
+        for base in Swift.stride(from: 0, to: flat[lists]?.count ?? 0, by: 64) {
+            perform(.copy(lists, from: base + from * 16, to: base + to * 16, count: 16))
+        }
+        perform(.copy(MapCatalog.control.identity, from: 4 + from * 4, to: 4 + to * 4, count: 4))
+    }
+
+    private func read<Value>(_ map: FlatMap<Value>, _ index: Int) -> Value? {
+        let stride = MemoryLayout<Value>.stride
+        return MapBytes.value(from: Array(flat[map.identity]?[index * stride..<(index + 1) * stride] ?? []))
+    }
+
+    // MARK: A packet
+
+    /// What the first half of a run has read.
+    struct Run {
+        let slot: Int
+        let subjectClass: UInt32
+        let peerClass: UInt32
+        let peerCIDRClass: UInt32
+    }
+
+    /// Loads the classes of both ends in the slot of a generation. An end that is no pod has endpoint 0.
+    func begin(_ generation: UInt32, subject: UInt32, peer: UInt32, peerAddress: IPAddress) -> Run {
+        let slot = Int(generation & 3)
+        let covers = (read(MapCatalog.control, 0)?[flags: slot] ?? 0) & 1 == 1
+        return Run(
+            slot: slot,
+            subjectClass: subject == 0 ? 0 : read(MapCatalog.endpoints, Int(subject))?[class: slot] ?? 0,
+            peerClass: peer == 0 ? 0 : read(MapCatalog.endpoints, Int(peer))?[class: slot] ?? 0,
+            peerCIDRClass: peer != 0 && !covers ? 0 : cidrClass(peerAddress, slot))
+    }
+
+    private func cidrClass(_ address: IPAddress, _ slot: Int) -> UInt32 {
+        for length in stride(from: 128, through: 0, by: -1) {
+            let masked = address.masked(to: length)
+            guard let block = CIDR(masked, prefixLength: masked.isV4 ? length - 96 : length) else { continue }
+            let key = MapBytes.of(martlet_network_key(block))
+            guard let value = keyed[MapCatalog.networkIDs.identity]?[key],
+                let number: UInt64 = MapBytes.value(from: value)
+            else { continue }
+            return read(MapCatalog.networks, Int(number))?[cidrClass: slot] ?? 0
+        }
+        return 0
+    }
+
+    /// Scans the list. True: the packet passes.
+    func end(_ run: Run, _ direction: RuleInfo.Direction, transport: UInt8, port: UInt16) -> Bool {
+        guard let lists = read(MapCatalog.classLists, Int(run.subjectClass & 0xffff)),
+            let peerRow = read(MapCatalog.classRows, Int(run.peerClass & 0xffff)),
+            let blockRow = read(MapCatalog.blockRows, Int(run.peerCIDRClass & 0xffff))
+        else { return false }
+        let list = direction == .ingress ? lists[ingress: run.slot] : lists[egress: run.slot]
+        if UInt32(list.flags) & MARTLET_LIST_CLOSED.rawValue != 0 { return false }
+        for index in 0..<Int(list.count) {
+            guard let rule = read(MapCatalog.rules, Int(list.offset) + index) else { return false }
+            if rule.protocol != 0 && (rule.protocol != transport || !(rule.port_low...rule.port_high ~= port)) {
+                continue
+            }
+            switch UInt32(rule.peer_kind) {
+            case MARTLET_PEER_SELECTOR.rawValue: if !peerRow[selector: Int(rule.peer)] { continue }
+            case MARTLET_PEER_BLOCK.rawValue: if !blockRow[block: Int(rule.peer)] { continue }
+            default: break
+            }
+            return UInt32(rule.action) == MARTLET_ACTION_ALLOW.rawValue
+        }
+        return UInt32(list.flags) & MARTLET_LIST_ISOLATED.rawValue == 0
+    }
+}
