@@ -146,7 +146,7 @@ package struct ObjectWriter {
     }
 
     /// Identity, time and generation are set, what a client may not set is reset, all fields are checked.
-    package func finishCreate(_ object: JSONValue) throws(APIStatus) -> JSONValue {
+    package mutating func finishCreate(_ object: JSONValue) throws(APIStatus) -> JSONValue {
         var object = object
         if !object.resourceVersion.isEmpty {
             throw APIStatus(
@@ -157,6 +157,7 @@ package struct ObjectWriter {
         object["metadata"]?["uid"] = .string(request.uid)
         object["metadata"]?["creationTimestamp"] = .string(request.now.text)
         object["metadata"]?["resourceVersion"] = nil
+        stampConditions(&object)
         let counts = rules.generationChanged(object, old: object) != nil
         object["metadata"]?["generation"] = counts ? 1 : nil
         let generateName = object["metadata"]?["generateName"]?.string ?? ""
@@ -167,7 +168,20 @@ package struct ObjectWriter {
         let errors =
             MetadataRules.validateCreate(object, resource) + rules.validateCreate(object, request.context)
         try refuse(errors, object.name)
+        warnings += ObjectWarnings.list(object, old: nil, resource)
         return ObjectDecoder.stored(object, type: resource.type, schema: schema)
+    }
+
+    /// Conditions that an object is born with begin now.
+    private func stampConditions(_ object: inout JSONValue) {
+        guard case .array(let conditions)? = object["status"]?["conditions"] else { return }
+        object["status"]?["conditions"] = .array(
+            conditions.map { condition in
+                guard condition["lastTransitionTime"] == .null else { return condition }
+                var condition = condition
+                condition["lastTransitionTime"] = .string(request.now.text)
+                return condition
+            })
     }
 
     private func refuse(_ errors: [FieldError], _ name: String) throws(APIStatus) {
@@ -210,7 +224,7 @@ package struct ObjectWriter {
 
     /// What this write may not touch is put back, a change counts as a generation, all fields are checked.
     /// The result is `old` itself where nothing but the times of owners would change: nothing needs to be stored.
-    package func finishUpdate(_ object: JSONValue, old: JSONValue) throws(APIStatus) -> JSONValue {
+    package mutating func finishUpdate(_ object: JSONValue, old: JSONValue) throws(APIStatus) -> JSONValue {
         var object = object
         rules.prepareForUpdate(&object, old: old, subresource: request.subresource)
         if let changed = rules.generationChanged(object, old: old) {
@@ -226,6 +240,7 @@ package struct ObjectWriter {
             MetadataRules.validateUpdate(object, old: old, resource)
             + rules.validateUpdate(object, old: old, context)
         try refuse(errors, old.name)
+        warnings += ObjectWarnings.list(object, old: old, resource)
         object = ObjectDecoder.stored(object, type: resource.type, schema: schema)
         return Self.sameButOwnerTimes(object, old) ? old : object
     }

@@ -1,4 +1,5 @@
-/// A parsed text and the names that stood twice in one object (the last one wins in `value`, as in Go).
+/// A parsed text and the names that stood twice in one object (the last one wins in `value`; of two
+/// objects the members are united, as Go does).
 package struct JSONDocument: Sendable, Hashable {
     package let value: JSONValue
     /// Paths such as `spec.containers[0].name`, in order of appearance, each once.
@@ -181,7 +182,12 @@ struct JSONParser {
             at += 1
             skipSpace()
             let member = try value(depth: depth)
-            if members.updateValue(member, forKey: key) != nil { noteDuplicate() }
+            if let before = members.updateValue(member, forKey: key) {
+                noteDuplicate()
+                if case .object(let first) = before, case .object(let second) = member {
+                    members[key] = .object(first.merging(second) { $1 })
+                }
+            }
             skipSpace()
             guard at < bytes.count else { throw unexpected("") }
             if bytes[at] == UInt8(ascii: ",") {
