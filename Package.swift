@@ -131,7 +131,7 @@ let package = Package(
         library(
             "NodeAgent", ["Informers", "APIClient", "KubeObjects", "JSONText", "NetTypes", "CLinux"],
             from: [
-                grpc, grpcTransport, grpcProtobuf, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, httpClient, yams,
+                grpc, grpcTransport, grpcProtobuf, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, crypto, httpClient, yams,
                 logging, lifecycle,
             ], exclude: ["Protos"]),
         library(
@@ -204,7 +204,7 @@ let package = Package(
                 "CLinux", "TestKit",
             ], from: [logging]),
         tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "JSONText", "NetTypes", "CMartletABI", "TestKit"]),
-        tests("NodeAgentTests", ["NodeAgent", "KubeObjects", "JSONText", "TestKit"]),
+        tests("NodeAgentTests", ["NodeAgent", "APIClient", "KubeObjects", "JSONText", "TestKit"], from: [logging]),
         tests("AgentTests", ["Agent", "BPFRuntime", "MapLayout", "KubeObjects", "JSONText", "TestKit"]),
         tests("CommandLineUITests", ["CommandLineUI", "JSONText"]),
         tests("TidyTests", []),

@@ -1,12 +1,8 @@
 package import APIClient
-import AsyncHTTPClient
 import JSONText
 package import Logging
-import NIOCore
 import NIOPosix
-import NIOSSL
 import ServiceLifecycle
-import Synchronization
 
 /// Runs the pods that are bound to this node through the container runtime, and reports what became of them.
 /// Containers outlive it: a new run finds them by their labels and goes on.
@@ -15,7 +11,6 @@ package final class NodeAgent: Service {
     private let connection: RuntimeConnection
     private let runtime: CRIRuntime
     private let services: PodServices
-    private let http: HTTPClient
     private let source: PodSource
     private let logger: Logger
     private let fleet: PodFleet
@@ -30,17 +25,11 @@ package final class NodeAgent: Service {
         self.logger = logger
         connection = try RuntimeConnection(socket: configuration.containerdSocket)
         runtime = CRIRuntime(connection: connection)
-        var settings = HTTPClient.Configuration()
-        settings.redirectConfiguration = .disallow
-        settings.tlsConfiguration = .makeClientConfiguration()
-        settings.tlsConfiguration?.certificateVerification = .none
-        settings.connectionPool.idleTimeout = .seconds(1)
-        http = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: settings)
         let threads = NIOThreadPool(numberOfThreads: 4)
         services = PodServices(
             configuration: configuration, runtime: runtime, client: client,
             events: EventRecorder(client: client, node: configuration.nodeName, clock: clock, logger: logger),
-            prober: Prober(runtime: runtime, http: http), threads: threads, clock: clock, logger: logger)
+            prober: Prober(runtime: runtime), threads: threads, clock: clock, logger: logger)
         source = PodSource(client: client, node: configuration.nodeName, logger: logger)
         fleet = PodFleet(services: services, hasStaticPods: configuration.staticPodDirectory != nil)
         streams = ContainerStreams(services: services, connection: connection, fleet: fleet)
@@ -73,7 +62,7 @@ package final class NodeAgent: Service {
             try? await gracefulShutdown()
             group.cancelAll()
         }
-        try? await http.shutdown()
+        await services.prober.shutdown()
         try? await services.threads.shutdownGracefully()
     }
 

@@ -27,6 +27,7 @@ actor PodWorker {
     /// The mirror of a static pod in the API.
     var mirror: JSONValue?
     private var sentStatus: JSONValue?
+    private var warnedFields: [String] = []
     private var isFinished = false
 
     init(uid: String, namespace: String, name: String, services: PodServices) {
@@ -72,6 +73,7 @@ actor PodWorker {
         await followContainers()
         var plan = PodDecision.plan(for: pod, observed: observed, memory: memory, now: services.clock())
         await publish()
+        if let pod { warnOfUnsupported(pod) }
         var failed = false
         for action in plan.actions {
             do {
@@ -87,6 +89,13 @@ actor PodWorker {
         await refreshVolumes(&plan)
         guard let wakeAt = plan.wakeAt else { return nil }
         return max(wakeAt - services.clock(), .milliseconds(1))
+    }
+
+    private func warnOfUnsupported(_ pod: PodObject) {
+        let fields = SupportedFields.unsupported(in: pod)
+        guard !fields.isEmpty, fields != warnedFields else { return }
+        warnedFields = fields
+        services.events.warning(pod, "UnsupportedField", PodStatusBuilder.message(unsupported: fields))
     }
 
     func finish() { isFinished = true }

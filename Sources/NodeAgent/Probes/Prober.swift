@@ -3,15 +3,38 @@ import JSONText
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
+import Synchronization
 
 /// Runs single probes and hooks. TCP and HTTP go out of the daemon's own network namespace, which is the node's.
-struct Prober: Sendable {
+final class Prober: Sendable {
     private let runtime: any ContainerRuntime
-    private let http: HTTPClient
+    /// Made for the first HTTP probe.
+    private let http = Mutex<HTTPClient?>(nil)
 
-    init(runtime: any ContainerRuntime, http: HTTPClient) {
-        self.runtime = runtime
-        self.http = http
+    init(runtime: any ContainerRuntime) { self.runtime = runtime }
+
+    /// Certificates are not checked and redirects not followed: a probe asks whether a server answers at all.
+    private func client() -> HTTPClient {
+        http.withLock { http in
+            if let http { return http }
+            var settings = HTTPClient.Configuration()
+            settings.redirectConfiguration = .disallow
+            settings.tlsConfiguration = .makeClientConfiguration()
+            settings.tlsConfiguration?.certificateVerification = .none
+            settings.connectionPool.idleTimeout = .seconds(1)
+            let made = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: settings)
+            http = made
+            return made
+        }
+    }
+
+    func shutdown() async {
+        let client = http.withLock { http in
+            defer { http = nil }
+            return http
+        }
+        try? await client?.shutdown()
     }
 
     /// nil on success, else why it failed.
@@ -66,7 +89,7 @@ struct Prober: Sendable {
             call.headers.replaceOrAdd(name: name, value: header["value"]?.string ?? "")
         }
         do {
-            let answer = try await http.execute(call, timeout: TimeAmount(timeout))
+            let answer = try await client().execute(call, timeout: TimeAmount(timeout))
             let code = answer.status.code
             return (200..<400).contains(code) ? nil : "HTTP probe failed with statuscode: \(code)"
         } catch {

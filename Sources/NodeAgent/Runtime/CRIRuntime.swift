@@ -40,13 +40,16 @@ struct CRIRuntime: ContainerRuntime {
     }
 
     private func observed(_ item: CRIContainer) -> ObservedContainer {
-        ObservedContainer(
+        var result = ObservedContainer(
             id: item.id, sandboxID: item.podSandboxID, podUID: item.labels[RuntimeLabel.podUID] ?? "",
             name: item.metadata.name, restartCount: Int(item.metadata.attempt),
             backOffStep: item.annotations[RuntimeLabel.backOffStep].flatMap { Int($0) } ?? 0,
             specHash: item.annotations[RuntimeLabel.specHash] ?? "", state: state(item.state),
-            createdAt: Timestamp(nanoseconds: item.createdAt), image: item.image.image, imageID: item.imageRef,
-            graceSeconds: item.annotations[RuntimeLabel.graceSeconds].flatMap { Int64($0) } ?? 30)
+            createdAt: Timestamp(nanoseconds: item.createdAt))
+        result.image = item.image.image
+        result.imageID = item.imageRef
+        result.graceSeconds = item.annotations[RuntimeLabel.graceSeconds].flatMap { Int64($0) } ?? 30
+        return result
     }
 
     private func state(_ state: CRIContainerState) -> ObservedContainer.State {

@@ -8,7 +8,21 @@ package struct ObservedSandbox: Hashable, Sendable {
     package var isReady: Bool
     package var createdAt: Timestamp
     /// Empty until the network is up, and for the host's network.
-    package var addresses: [String] = []
+    package var addresses: [String]
+
+    package init(
+        id: String, podUID: String, podNamespace: String, podName: String, attempt: Int, isReady: Bool,
+        createdAt: Timestamp, addresses: [String] = []
+    ) {
+        self.id = id
+        self.podUID = podUID
+        self.podNamespace = podNamespace
+        self.podName = podName
+        self.attempt = attempt
+        self.isReady = isReady
+        self.createdAt = createdAt
+        self.addresses = addresses
+    }
 }
 
 /// A container as the runtime reports it, with what its annotations keep for us across restarts of the daemon.
@@ -42,6 +56,21 @@ package struct ObservedContainer: Hashable, Sendable {
     package var logPath = ""
     /// The pod's own grace, for when its object is gone.
     package var graceSeconds: Int64 = 30
+
+    package init(
+        id: String, sandboxID: String, podUID: String, name: String, restartCount: Int, backOffStep: Int,
+        specHash: String, state: State, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.sandboxID = sandboxID
+        self.podUID = podUID
+        self.name = name
+        self.restartCount = restartCount
+        self.backOffStep = backOffStep
+        self.specHash = specHash
+        self.state = state
+        self.createdAt = createdAt
+    }
 }
 
 /// Labels and annotations on sandboxes and containers; the first four are those that other tools of CRI look for.

@@ -1,6 +1,7 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCProtobuf
+import NIOCore
 import SwiftProtobuf
 
 /// One gRPC connection to containerd's socket; it reconnects by itself, and calls fail while there is none.
@@ -14,6 +15,12 @@ struct RuntimeConnection: Sendable {
             config.backoff = .init(initial: .milliseconds(100), max: .seconds(1), multiplier: 1.6, jitter: 0.2)
             config.http2.authority = "localhost"
             config.connection.maxIdleTime = nil
+            config.channelDebuggingCallbacks = .init(
+                onCreateTCPConnection: { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(PingAnswers(), position: .first)
+                    }
+                }, onCreateHTTP2Stream: nil)
         }
         do {
             let transport = try HTTP2ClientTransport.Posix(
@@ -47,7 +54,7 @@ struct RuntimeConnection: Sendable {
         } catch let error as RPCError where error.code == .notFound {
             throw NodeAgentError(.notFound, "\(method): \(error.message)")
         } catch let error as RPCError {
-            throw NodeAgentError(.runtime, "\(method): \(error.message)")
+            throw NodeAgentError(.runtime, "\(method): \(error.message)", cause: error.cause)
         } catch {
             throw NodeAgentError(.runtime, "\(method) failed", cause: error)
         }

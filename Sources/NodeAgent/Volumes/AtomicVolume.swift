@@ -2,12 +2,12 @@ import Glibc
 
 /// A folder of files that change all at once. The files stand in a folder of their own, to which the link `..data`
 /// points; each name in the volume is a link through `..data`, and an update swings that one link.
-enum AtomicVolume {
+package enum AtomicVolume {
     private static let pointer = "..data"
 
-    /// Returns whether anything changed.
+    /// Returns whether anything changed. Blocks; `group` owns the files where it is given.
     @discardableResult
-    static func write(_ files: [VolumeFile], to folder: String, group: Int64?) throws(NodeAgentError) -> Bool {
+    package static func write(_ files: [VolumeFile], to folder: String, group: Int64?) throws(NodeAgentError) -> Bool {
         try FileCalls.makeFolder(folder, mode: 0o755)
         let digest = digest(of: files, group: group)
         let current = link(folder + "/" + pointer)
