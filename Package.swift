@@ -192,7 +192,10 @@ let package = Package(
         tests("InformersTests", ["Informers", "APIClient", "KubeObjects", "JSONText", "TestKit"], from: [logging]),
         tests(
             "ControllersTests",
-            ["Controllers", "Informers", "APIServer", "APIMachinery", "Store", "APIClient", "JSONText", "TestKit"]),
+            [
+                "Controllers", "Informers", "APIServer", "APIMachinery", "Store", "APIClient", "KubeObjects", "JSONText",
+                "NetTypes", "TestKit",
+            ], from: [logging, lifecycle]),
         tests("NetlinkTests", ["Netlink", "NetTypes", "TestKit"]),
         tests(
             "BPFRuntimeTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "CLibbpf", "NetTypes", "TestKit"]),
