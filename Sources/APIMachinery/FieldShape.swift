@@ -47,8 +47,12 @@ indirect enum FieldShape: Hashable {
             for key in keys {
                 if let given = value[key], given != .null {
                     found[key] = given
-                } else if case .message(let type) = type, let preset = schema[type].field(key)?.defaultValue {
-                    found[key] = preset
+                } else if case .message(let type) = type, let field = schema[type].field(key) {
+                    if let preset = field.defaultValue {
+                        found[key] = preset
+                    } else if field.type == .string, !field.isRequired {
+                        found[key] = ""
+                    }
                 }
             }
             return .key(found)

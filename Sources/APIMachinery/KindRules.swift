@@ -49,6 +49,8 @@ package protocol KindRules: SendableMetatype {
 
     static var table: TableColumns { get }
     static func tableCells(_ object: JSONValue, now: Timestamp) -> [JSONValue]
+    /// Conditions of a row, such as that the object has done its work.
+    static func tableConditions(_ object: JSONValue) -> [JSONValue]
 }
 
 extension KindRules {
@@ -69,6 +71,7 @@ extension KindRules {
     package static func selectableFields(_ object: JSONValue) -> [String: String] { [:] }
     package static var selectableFieldNames: [String] { [] }
     package static var table: TableColumns { TableColumns.nameAndAge }
+    package static func tableConditions(_ object: JSONValue) -> [JSONValue] { [] }
     package static func tableCells(_ object: JSONValue, now: Timestamp) -> [JSONValue] {
         [.string(object.name), .string(TableText.age(object, now))]
     }

@@ -92,7 +92,7 @@ package struct ObjectDecoder {
         return .object(out)
     }
 
-    /// A member's canonical value; nil where it is not written.
+    /// A member's canonical value; nothing where it is not written. (A bare `nil` would be JSON's null here.)
     private mutating func member(_ field: SchemaField, _ given: JSONValue, _ place: Place) throws(APIStatus)
         -> JSONValue?
     {
@@ -108,13 +108,13 @@ package struct ObjectDecoder {
         }
         switch value {
         case .null: return nil
-        case .bool(let flag): return flag ? value : nil
-        case .integer(let number): return isNumber(field.type) && number == 0 ? nil : value
-        case .number(let number): return isNumber(field.type) && number == 0 ? nil : value
-        case .string(let text): return text.isEmpty ? nil : value
-        case .array(let elements): return elements.isEmpty ? nil : value
+        case .bool(let flag): return flag ? value : Optional.none
+        case .integer(let number): return isNumber(field.type) && number == 0 ? Optional.none : value
+        case .number(let number): return isNumber(field.type) && number == 0 ? Optional.none : value
+        case .string(let text): return text.isEmpty ? Optional.none : value
+        case .array(let elements): return elements.isEmpty ? Optional.none : value
         case .object(let entries):
-            if case .map = field.type { return entries.isEmpty ? nil : value }
+            if case .map = field.type { return entries.isEmpty ? Optional.none : value }
             return value
         }
     }

@@ -21,7 +21,9 @@ extension ObjectWriter {
         case .json: result = try JSONPatch.apply(patch, to: old)
         case .strategicMerge:
             guard case .object = patch else { throw .badRequest("error decoding patch: a patch is an object") }
-            result = try StrategicMerge(schema: schema).apply(patch, to: old, type: request.resource.type)
+            var merged = try StrategicMerge(schema: schema).apply(patch, to: old, type: request.resource.type)
+            for field in ["apiVersion", "kind"] { merged[field] = old[field] }
+            result = merged
         case .apply: return try applied(patch, to: old, duplicates: duplicates)
         }
         var object = try canonicalPatched(result, duplicates: duplicates)
@@ -78,7 +80,7 @@ extension ObjectWriter {
         if let uid = object["metadata"]?["uid"]?.string {
             let error = FieldError.invalid("metadata.uid", .string(uid), "field is immutable")
             throw .invalid(
-                group: request.resource.group, kind: request.resource.kind.kind, name: request.name, [error])
+                group: request.resource.statusGroup, kind: request.resource.kind.kind, name: request.name, [error])
         }
         object["metadata"]?["resourceVersion"] = nil
         return object

@@ -159,7 +159,7 @@ package struct ObjectWriter {
         object["metadata"]?["resourceVersion"] = nil
         stampConditions(&object)
         let counts = rules.generationChanged(object, old: object) != nil
-        object["metadata"]?["generation"] = counts ? 1 : nil
+        object["metadata"]?["generation"] = counts ? .integer(1) : Optional.none
         let generateName = object["metadata"]?["generateName"]?.string ?? ""
         if object.name.isEmpty, !generateName.isEmpty {
             object["metadata"]?["name"] = .string(String(generateName.prefix(58)) + request.nameSuffix)
@@ -186,7 +186,7 @@ package struct ObjectWriter {
 
     private func refuse(_ errors: [FieldError], _ name: String) throws(APIStatus) {
         guard !errors.isEmpty else { return }
-        throw .invalid(group: resource.group, kind: resource.kind.kind, name: name, errors)
+        throw .invalid(group: resource.statusGroup, kind: resource.kind.kind, name: name, errors)
     }
 
     // MARK: Update
@@ -230,7 +230,7 @@ package struct ObjectWriter {
         if let changed = rules.generationChanged(object, old: old) {
             let generation = old["metadata"]?["generation"]?.integer ?? 0
             let next = generation + (changed ? 1 : 0)
-            object["metadata"]?["generation"] = next == 0 ? nil : .integer(next)
+            object["metadata"]?["generation"] = next == 0 ? Optional.none : .integer(next)
         } else {
             object["metadata"]?["generation"] = old["metadata"]?["generation"]
         }

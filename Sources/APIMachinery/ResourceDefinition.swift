@@ -53,6 +53,8 @@ package struct ResourceDefinition: Sendable {
     package var group: String { kind.group }
     package var version: String { kind.version }
     package var apiVersion: String { kind.apiVersion }
+    /// The group that refusals of an object name: where it is kept.
+    package var statusGroup: String { storage == plural ? "" : group }
     package var listKind: String { kind.kind + "List" }
     /// Nothing is kept: a post is answered at once (reviews).
     package var isVirtual: Bool { verbs == [.create] }

@@ -62,9 +62,9 @@ package enum EventRules: KindRules {
         let target =
             involved.text("kind").lowercased() + (involved.text("name").isEmpty ? "" : "/" + involved.text("name"))
         return [
-            .string(TableText.age(last, now)), .string(object.text("type")), .string(object.text("reason")),
+            .string(TableText.since(last, now)), .string(object.text("type")), .string(object.text("reason")),
             .string(target), .string(object.text("message").trimmedSpaces), .string(involved.text("fieldPath")),
-            .string(source), .string(TableText.age(first, now)), .integer(count), .string(object.name),
+            .string(source), .string(TableText.since(first, now)), .integer(count), .string(object.name),
         ]
     }
 }

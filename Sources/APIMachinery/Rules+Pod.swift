@@ -82,6 +82,13 @@ package enum PodRules: KindRules {
     package static func tableCells(_ object: JSONValue, now: Timestamp) -> [JSONValue] {
         PodTable(object, now: now).cells
     }
+
+    package static func tableConditions(_ object: JSONValue) -> [JSONValue] {
+        let phase = object["status"]?.text("phase") ?? ""
+        let texts = ["Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."]
+        guard let text = texts[phase] else { return [] }
+        return [["type": "Completed", "status": "True", "reason": .string(phase), "message": .string(text)]]
+    }
 }
 
 /// Quality of service of a Pod.
@@ -215,7 +222,7 @@ struct PodTable {
 
     var cells: [JSONValue] {
         var count = "\(restarts)"
-        if restarts != 0, !lastRestart.isEmpty { count += " (\(TableText.age(.string(lastRestart), now)) ago)" }
+        if restarts != 0, !lastRestart.isEmpty { count += " (\(TableText.since(.string(lastRestart), now)) ago)" }
         let status = pod["status"] ?? .object([:])
         let address = status["podIPs"]?[0]?.text("ip") ?? ""
         return [

@@ -104,7 +104,7 @@ struct StrategicMerge {
             merged = current.filter { !gone.contains($0) }
             for item in changes where !merged.contains(item) { merged.append(item) }
         }
-        if let order { merged = Self.ordered(merged, by: order, key: key, before: current) }
+        merged = Self.ordered(merged, by: order ?? changes, key: key, before: current)
         result[name] = .array(merged)
     }
 
@@ -135,7 +135,7 @@ struct StrategicMerge {
         return result
     }
 
-    /// Listed elements in the given order; the others keep their place among what stood before.
+    /// Listed elements in the given order, new ones first; the others keep their place among what stood before.
     private static func ordered(_ list: [JSONValue], by order: [JSONValue], key: String?, before: [JSONValue])
         -> [JSONValue]
     {

@@ -79,6 +79,8 @@ package enum ObjectTables {
         _ now: Timestamp
     ) -> JSONValue {
         var row: [String: JSONValue] = ["cells": .array(resource.rules.tableCells(object, now: now))]
+        let conditions = resource.rules.tableConditions(object)
+        if !conditions.isEmpty { row["conditions"] = .array(conditions) }
         switch rowObject {
         case .none: row["object"] = .null
         case .metadata: row["object"] = partial(object, version: version)
@@ -109,10 +111,11 @@ package enum ObjectTables {
 enum TableText {
     /// `5m`, `3d4h`, `<unknown>`
     static func age(_ object: JSONValue, _ now: Timestamp) -> String {
-        age(object["metadata"]?["creationTimestamp"], now)
+        since(object["metadata"]?["creationTimestamp"], now)
     }
 
-    static func age(_ time: JSONValue?, _ now: Timestamp) -> String {
+    /// The time that has passed since a moment.
+    static func since(_ time: JSONValue?, _ now: Timestamp) -> String {
         guard let text = time?.string, let then = Timestamp(text) else { return "<unknown>" }
         return duration(now.secondsSince1970 - then.secondsSince1970)
     }

@@ -46,10 +46,10 @@ struct TypedValue {
                 if case .map = shape { set.insert(path + [element]) }
             }
         case .set, .list:
-            guard case .array(let elements) = value else { return }
-            for (index, entry) in elements.enumerated() {
-                let element = shape.element(entry, at: index, schema)
-                collect(entry, shape.below(element, schema), schema, path + [element], &set)
+            for (element, entries) in named(value, shape, schema) {
+                if entries.count == 1 {
+                    collect(entries[0], shape.below(element, schema), schema, path + [element], &set)
+                }
                 set.insert(path + [element])
             }
         }
@@ -103,18 +103,24 @@ struct TypedValue {
             let olds = named(old, shape, schema)
             let news = named(new, shape, schema)
             for element in Set(olds.keys).union(news.keys) {
-                compare(
-                    olds[element], news[element], shape.below(element, schema), schema, path + [element], &difference)
+                let (before, after) = (olds[element], news[element])
+                if before?.count ?? 0 > 1 || after?.count ?? 0 > 1 {
+                    leaf(before.map { .array($0) }, after.map { .array($0) }, path + [element], &difference)
+                    continue
+                }
+                let below = shape.below(element, schema)
+                compare(before?.first, after?.first, below, schema, path + [element], &difference)
             }
         }
         if old == nil { difference.added.insert(path) }
         if new == nil { difference.removed.insert(path) }
     }
 
-    private static func named(_ list: JSONValue?, _ shape: FieldShape, _ schema: Schema) -> [PathElement: JSONValue] {
-        var found: [PathElement: JSONValue] = [:]
+    /// A list's elements by name; several where a name stands twice: these are seen as one.
+    private static func named(_ list: JSONValue?, _ shape: FieldShape, _ schema: Schema) -> [PathElement: [JSONValue]] {
+        var found: [PathElement: [JSONValue]] = [:]
         for (index, entry) in (list?.array ?? []).enumerated() {
-            found[shape.element(entry, at: index, schema)] = entry
+            found[shape.element(entry, at: index, schema), default: []].append(entry)
         }
         return found
     }
