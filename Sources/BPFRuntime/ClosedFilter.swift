@@ -14,7 +14,7 @@ struct ClosedFilter {
     private static let points = [BPF_TC_INGRESS, BPF_TC_EGRESS]
 
     /// Idempotent: a filter that is there stays.
-    static func put(interface: UInt32, _ program: KernelProgram) throws(DatapathError) {
+    static func put(interface: UInt32, _ program: Int32) throws(DatapathError) {
         LoadLog.start()
         var hook = makeHook(interface, bpf_tc_attach_point(BPF_TC_INGRESS.rawValue | BPF_TC_EGRESS.rawValue))
         let created = bpf_tc_hook_create(&hook)
@@ -24,7 +24,7 @@ struct ClosedFilter {
         for point in points where try !isThere(interface: interface, point) {
             var hook = makeHook(interface, point)
             var options = makeOptions()
-            options.prog_fd = program.descriptor.raw
+            options.prog_fd = program
             let result = bpf_tc_attach(&hook, &options)
             if result != 0 {
                 throw SystemCall.error("bpf_tc_attach", "closed filter of interface \(interface)", code: -result)

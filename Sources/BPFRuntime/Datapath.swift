@@ -34,6 +34,8 @@ package protocol Datapath: Sendable {
     /// Puts the drop filter on both directions of the node's end of a pod's veth, before it is set up. It acts whenever
     /// the pod's programs are not there, and lives with the device.
     func closePod(interface: UInt32) throws(DatapathError)
+    /// Whether the drop filter is there in both directions.
+    func isClosed(interface: UInt32) throws(DatapathError) -> Bool
     /// Attaches `from_pod` and `to_pod` to the node's end of a pod's veth.
     func attachPod(interface: UInt32) throws(DatapathError)
     func detachPod(interface: UInt32) throws(DatapathError)

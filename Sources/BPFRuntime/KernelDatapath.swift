@@ -8,8 +8,7 @@ import Synchronization
 /// The datapath in the kernel of this machine.
 ///
 /// Every member but the reader of events is immutable; the kernel serialises what it holds, and mapped memory has a
-/// lock per map.
-/// So calls block the calling thread for as long as they take, and need no executor of this type's own.
+/// lock per map. So calls block the calling thread for as long as they take, and need no executor of this type's own.
 package final class KernelDatapath: Datapath {
     private let pins: PinDirectory
     private let links: LinkTable
@@ -80,7 +79,11 @@ package final class KernelDatapath: Datapath {
     // MARK: Hooks
 
     package func closePod(interface: UInt32) throws(DatapathError) {
-        try ClosedFilter.put(interface: interface, program(ClosedFilter.programName))
+        try ClosedFilter.put(interface: interface, program(ClosedFilter.programName).descriptor.raw)
+    }
+
+    package func isClosed(interface: UInt32) throws(DatapathError) -> Bool {
+        try ClosedFilter.isThere(interface: interface)
     }
 
     package func attachPod(interface: UInt32) throws(DatapathError) {
@@ -153,6 +156,11 @@ package final class KernelDatapath: Datapath {
 
     package func explain(_ question: martlet_question) throws(DatapathError) -> martlet_question {
         let output = try testRun("explain", TestRunInput(data: MapBytes.of(question)))
+        // TC_ACT_OK is the only verdict of an answer.
+        guard output.verdict == 0 else {
+            throw DatapathError(
+                .layout, "explain could not answer: it returned \(output.verdict) for a question of this build")
+        }
         let size = MemoryLayout<martlet_question>.size
         guard let answer = MapBytes.value(martlet_question.self, from: Array(output.data.prefix(size))) else {
             throw DatapathError(.layout, "the answer has \(output.data.count) bytes where \(size) are expected")

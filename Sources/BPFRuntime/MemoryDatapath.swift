@@ -90,7 +90,8 @@ package final class MemoryDatapath: Datapath {
     package func read(_ map: MapIdentity, bytes: Range<Int>) throws(DatapathError) -> [UInt8] {
         try locked { state in
             let held = state.flat[map] ?? []
-            return bytes.map { $0 < held.count ? held[$0] : 0 }
+            let part = held[min(bytes.lowerBound, held.count)..<min(bytes.upperBound, held.count)]
+            return Array(part) + [UInt8](repeating: 0, count: bytes.count - part.count)
         }
     }
 
@@ -112,6 +113,10 @@ package final class MemoryDatapath: Datapath {
 
     package func closePod(interface: UInt32) throws(DatapathError) {
         try locked { state in _ = state.closed.insert(interface) }
+    }
+
+    package func isClosed(interface: UInt32) throws(DatapathError) -> Bool {
+        try locked { $0.closed.contains(interface) }
     }
 
     package func attachPod(interface: UInt32) throws(DatapathError) {
