@@ -125,7 +125,8 @@ package enum KernelProbe {
     private static func exchangeLink() throws(DatapathError) {
         let old = try tcProgram()
         let link = try linkToLoopback(old)
-        let result = martlet_link_replace(link.raw, try tcProgram().raw, old.raw)
+        let new = try tcProgram()
+        let result = martlet_link_replace(link.raw, new.raw, old.raw)
         if result < 0 { throw SystemCall.error("BPF_LINK_UPDATE", "tcx on lo", code: -result) }
     }
 
@@ -144,7 +145,8 @@ package enum KernelProbe {
             try SystemCall.check(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", "the cgroup \(path)"))
         for hook in ConnectHook.allCases {
             // The link, and with it the program, goes when its descriptor is closed.
-            let link = martlet_link_create(try socketProgram(hook).raw, cgroup.raw, hook.attachType.rawValue)
+            let program = try socketProgram(hook)
+            let link = martlet_link_create(program.raw, cgroup.raw, hook.attachType.rawValue)
             if link < 0 { throw SystemCall.error("BPF_LINK_CREATE", "\(hook.program) on \(path)", code: -link) }
             close(link)
         }
