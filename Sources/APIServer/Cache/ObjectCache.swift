@@ -1,0 +1,250 @@
+import Store
+import Synchronization
+
+/// One change of one object, as watches see it.
+struct CacheEvent: Sendable {
+    let revision: Int64
+    let storage: String
+    let key: String
+    /// What was there before; nil when the object is new.
+    let old: CachedObject?
+    /// What is there now; nil when it was deleted.
+    let new: CachedObject?
+}
+
+/// All objects of the server in memory, in the order of the store's revisions, with a bounded past.
+///
+/// Lists and watches are served from here and never read the database. A storage name stands for one kind; its objects
+/// lie in key order.
+final class ObjectCache: Sendable {
+    fileprivate struct State {
+        var revision: Int64 = 0
+        var tables: [String: OrderedTable<CachedObject>] = [:]
+        var history: [CacheEvent] = []
+        var historyStart = 0
+        var historyBytes = 0
+        /// Changes at or below this revision are no longer in `history`.
+        var historyFloor: Int64 = 0
+        var watchers: [String: [ObjectIdentifier: WatchQueue]] = [:]
+        /// The revision of each kind's last change.
+        var changed: [String: Int64] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let store: Store
+    /// One a table of the store: keys outside all others' prefixes come with the empty one.
+    private let prefixes: [String]
+
+    /// Reads everything the store holds, and as much of its past as it keeps, so that watches go on over a restart.
+    init(store: Store) throws(StoreError) {
+        self.store = store
+        prefixes = [""] + store.options.tables.map(\.prefix)
+        var first = State()
+        first.revision = store.revision
+        for prefix in prefixes {
+            for entry in try store.list(prefix: prefix).entries {
+                guard let (storage, key) = Self.split(entry.key) else { continue }
+                first.tables[storage, default: .init()][key] = Self.object(key, entry)
+                first.changed[storage] = max(first.changed[storage] ?? 0, entry.revision)
+            }
+        }
+        try first.loadPast(store, prefixes)
+        state.withLock { [first] in $0 = first }
+    }
+
+    /// The revision up to which everything is here.
+    var revision: Int64 { state.withLock(\.revision) }
+
+    /// Watches may start after this revision, not before.
+    var historyFloor: Int64 { state.withLock(\.historyFloor) }
+
+    /// The revision of the newest change of these kinds.
+    func lastChange(of storages: [String]) -> Int64 {
+        state.withLock { state in storages.reduce(0) { max($0, state.changed[$1] ?? 0) } }
+    }
+
+    /// Writes, and returns when the cache has what was written.
+    func commit(_ operations: [StoreOperation]) async throws(StoreError) -> StoreCommit {
+        let commit = try await store.commit(operations)
+        try synchronize()
+        return commit
+    }
+
+    /// Takes over what the store has and the cache has not, in the order of revisions.
+    func synchronize() throws(StoreError) {
+        try state.withLock { (state) throws(StoreError) in
+            while true {
+                let newest = store.revision
+                guard newest > state.revision else { return }
+                var events: [StoreEvent] = []
+                for prefix in prefixes { events += try Self.pull(store, prefix, after: state.revision, to: newest) }
+                if prefixes.count > 1 { events.sort { $0.revision < $1.revision } }
+                for event in events { state.apply(event) }
+                state.revision = newest
+            }
+        }
+    }
+
+    fileprivate static func pull(_ store: Store, _ prefix: String, after: Int64, to newest: Int64)
+        throws(StoreError) -> [StoreEvent]
+    {
+        var events: [StoreEvent] = []
+        var cursor = after
+        while cursor < newest {
+            let batch = try store.changes(prefix: prefix, after: cursor)
+            events += batch.events
+            cursor = batch.revision
+        }
+        while let last = events.last, last.revision > newest { events.removeLast() }
+        return events
+    }
+
+    /// `group/resource` and the object's own key.
+    fileprivate static func split(_ key: String) -> (storage: String, key: String)? {
+        let slashes = key.utf8.indices.filter { key.utf8[$0] == UInt8(ascii: "/") }
+        guard slashes.count >= 2 else { return nil }
+        return (String(key[..<slashes[1]]), String(key[key.index(after: slashes[1])...]))
+    }
+
+    fileprivate static func object(_ key: String, _ entry: StoreEntry) -> CachedObject {
+        CachedObject(key: key, revision: entry.revision, bytes: entry.value)
+    }
+
+    func get(_ storage: String, _ key: String) -> CachedObject? {
+        state.withLock { $0.tables[storage]?[key] }
+    }
+
+    /// A kind's objects and the revision at which they are so. Copying costs nothing.
+    func table(_ storage: String) -> (objects: OrderedTable<CachedObject>, revision: Int64) {
+        state.withLock { ($0.tables[storage] ?? .init(), $0.revision) }
+    }
+
+    /// A kind's objects as they were at `revision`; nil when that past is gone. A revision to come gives the present.
+    func table(_ storage: String, at revision: Int64) -> OrderedTable<CachedObject>? {
+        state.withLock { state in
+            var table = state.tables[storage] ?? .init()
+            guard revision < state.revision else { return table }
+            guard revision >= state.historyFloor else { return nil }
+            for event in state.history[state.historyStart...].reversed() {
+                guard event.revision > revision else { break }
+                if event.storage == storage { table[event.key] = event.old }
+            }
+            return table
+        }
+    }
+
+    enum WatchStart: Sendable {
+        /// Everything that is there, then what comes.
+        case present
+        /// What comes from now on.
+        case now
+        /// What came after this revision, and what comes.
+        case after(Int64)
+    }
+
+    /// Registers a queue. What `start` asks for is in it when this returns. False when the past asked for is gone.
+    /// - Returns: the revision at which the queue's content stands, or nil.
+    func watch(_ storage: String, _ queue: WatchQueue, from start: WatchStart) -> Int64? {
+        state.withLock { state in
+            switch start {
+            case .present:
+                var initial: [CacheEvent] = []
+                state.tables[storage]?.forEach { key, object in
+                    initial.append(
+                        CacheEvent(revision: object.revision, storage: storage, key: key, old: nil, new: object))
+                    return true
+                }
+                queue.start(initial: initial, revision: state.revision)
+            case .now:
+                queue.start(initial: [], revision: state.revision)
+            case .after(let revision):
+                guard revision >= state.historyFloor else { return nil }
+                let past = state.history[state.historyStart...].filter {
+                    $0.storage == storage && $0.revision > revision
+                }
+                queue.start(initial: past, revision: max(revision, state.revision))
+            }
+            state.watchers[storage, default: [:]][ObjectIdentifier(queue)] = queue
+            return state.revision
+        }
+    }
+
+    func unwatch(_ storage: String, _ queue: WatchQueue) {
+        state.withLock { _ = $0.watchers[storage]?.removeValue(forKey: ObjectIdentifier(queue)) }
+    }
+
+    /// Lets every watch look at the clock: time-outs and bookmarks.
+    func tick(now: ContinuousClock.Instant) {
+        state.withLock { state in
+            for queues in state.watchers.values {
+                for queue in queues.values { queue.tick(now: now, revision: state.revision) }
+            }
+        }
+    }
+
+    /// Ends every watch: the server stops.
+    func endWatches() {
+        state.withLock { state in
+            for queues in state.watchers.values { for queue in queues.values { queue.finish() } }
+        }
+    }
+
+    var watchCount: Int { state.withLock { $0.watchers.values.reduce(0) { $0 + $1.count } } }
+
+    /// Number of objects per storage name.
+    var counts: [String: Int] { state.withLock { $0.tables.mapValues(\.count) } }
+}
+
+extension ObjectCache.State {
+    fileprivate mutating func apply(_ change: StoreEvent) {
+        guard let (storage, key) = ObjectCache.split(change.key) else { return }
+        let old = tables[storage]?[key]
+        let new = change.entry.map { ObjectCache.object(key, $0) }
+        guard old != nil || new != nil else { return }
+        tables[storage, default: .init()][key] = new
+        changed[storage] = change.revision
+        let event = CacheEvent(revision: change.revision, storage: storage, key: key, old: old, new: new)
+        remember(event)
+        for queue in (watchers[storage] ?? [:]).values { queue.offer(event) }
+    }
+
+    /// The events that the store still has, with the objects before and after.
+    fileprivate mutating func loadPast(_ store: Store, _ prefixes: [String]) throws(StoreError) {
+        historyFloor = prefixes.reduce(0) { max($0, store.oldestWatchRevision(prefix: $1)) }
+        var events: [StoreEvent] = []
+        for prefix in prefixes where historyFloor < revision {
+            events += try ObjectCache.pull(store, prefix, after: historyFloor, to: revision)
+        }
+        for event in events.sorted(by: { $0.revision < $1.revision }) {
+            guard let (storage, key) = ObjectCache.split(event.key) else { continue }
+            remember(
+                CacheEvent(
+                    revision: event.revision, storage: storage, key: key,
+                    old: event.previous.map { ObjectCache.object(key, $0) },
+                    new: event.entry.map { ObjectCache.object(key, $0) }))
+        }
+    }
+
+    /// Keeps an event, and drops the oldest whole revisions beyond the limits.
+    fileprivate mutating func remember(_ event: CacheEvent) {
+        history.append(event)
+        historyBytes += event.bytes
+        while history.count - historyStart > Limits.historyEventsMax || historyBytes > Limits.historyBytesMax {
+            let dropped = history[historyStart]
+            guard dropped.revision < event.revision else { break }
+            historyFloor = dropped.revision
+            while historyStart < history.count, history[historyStart].revision == dropped.revision {
+                historyBytes -= history[historyStart].bytes
+                historyStart += 1
+            }
+        }
+        if historyStart > Limits.historyEventsMax {
+            history.removeSubrange(..<historyStart)
+            historyStart = 0
+        }
+    }
+}
+
+extension CacheEvent {
+    fileprivate var bytes: Int { (old?.bytes.count ?? 0) + (new?.bytes.count ?? 0) }
+}

@@ -1,0 +1,116 @@
+import Synchronization
+
+/// The events waiting for one watch. The cache puts them in, the watch's reader takes them out in batches.
+///
+/// Bounded: a reader that falls behind by `Limits.watchBufferEventsMax` loses its watch and starts a new one.
+final class WatchQueue: Sendable {
+    enum Item: Sendable {
+        case event(CacheEvent)
+        /// Everything up to here has been given out.
+        case bookmark(Int64)
+        /// What was there at the start has been given out.
+        case initialEnd(Int64)
+    }
+
+    fileprivate struct State {
+        var items: [Item] = []
+        var isFinished = false
+        var waiter: CheckedContinuation<[Item]?, Never>?
+        var nextBookmark: ContinuousClock.Instant?
+        var overflowed = false
+        var lastRevision: Int64 = 0
+    }
+
+    private let state: Mutex<State>
+    /// Objects outside are not queued; nil takes all. With a trailing slash: `default/`.
+    private let keyPrefix: String?
+    private let deadline: ContinuousClock.Instant
+    private let marksInitialEnd: Bool
+
+    init(
+        keyPrefix: String?, deadline: ContinuousClock.Instant, firstBookmark: ContinuousClock.Instant?,
+        marksInitialEnd: Bool
+    ) {
+        self.keyPrefix = keyPrefix
+        self.deadline = deadline
+        self.marksInitialEnd = marksInitialEnd
+        var initial = State()
+        initial.nextBookmark = firstBookmark
+        state = Mutex(initial)
+    }
+
+    /// Called once, by the cache, before the first `offer`.
+    func start(initial: [CacheEvent], revision: Int64) {
+        state.withLock { state in
+            state.items = initial.filter(takes).map { .event($0) }
+            if marksInitialEnd { state.items.append(.initialEnd(revision)) }
+            state.lastRevision = revision
+        }
+    }
+
+    func offer(_ event: CacheEvent) {
+        guard takes(event) else { return }
+        state.withLock { state in
+            guard !state.isFinished, event.revision > state.lastRevision else { return }
+            state.items.append(.event(event))
+            if state.items.count > Limits.watchBufferEventsMax, state.waiter == nil {
+                state.isFinished = true
+                state.overflowed = true
+            }
+            state.wake()
+        }
+    }
+
+    /// The next events, in order; nil when the watch is over. One caller at a time.
+    func next() async -> [Item]? {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: CheckedContinuation<[Item]?, Never>) in
+                state.withLock { state in
+                    state.waiter = continuation
+                    state.wake()
+                }
+            }
+        } onCancel: {
+            finish()
+        }
+    }
+
+    func finish() {
+        state.withLock { state in
+            state.isFinished = true
+            state.wake()
+        }
+    }
+
+    func tick(now: ContinuousClock.Instant, revision: Int64) {
+        state.withLock { state in
+            if now >= deadline { state.isFinished = true }
+            if let due = state.nextBookmark, now >= due {
+                state.items.append(.bookmark(revision))
+                state.nextBookmark = now + Limits.bookmarkInterval
+            }
+            state.wake()
+        }
+    }
+
+    private func takes(_ event: CacheEvent) -> Bool {
+        guard let keyPrefix else { return true }
+        return event.key.hasPrefix(keyPrefix)
+    }
+}
+
+extension WatchQueue.State {
+    /// Gives the waiting reader what is there.
+    fileprivate mutating func wake() {
+        guard let waiting = waiter else { return }
+        if !items.isEmpty {
+            waiter = nil
+            let batch = items
+            items.removeAll(keepingCapacity: true)
+            waiting.resume(returning: batch)
+        } else if isFinished {
+            waiter = nil
+            waiting.resume(returning: nil)
+        }
+    }
+}

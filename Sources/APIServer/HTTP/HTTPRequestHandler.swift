@@ -1,0 +1,75 @@
+import NIOCore
+import NIOHTTP1
+
+/// Collects one request after another and hands each to the intake. The same for HTTP/1.1 connections and HTTP/2
+/// streams; on HTTP/1.1 a handler before it holds the next request back until the answer is out.
+final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let intake: RequestIntake
+    private let user: UserInfo?
+    private let isHTTP1: Bool
+    private let life = ConnectionLife()
+    private var head: HTTPRequestHead?
+    private var body: [UInt8] = []
+    private var isTooLarge = false
+
+    init(intake: RequestIntake, user: UserInfo?, isHTTP1: Bool) {
+        self.intake = intake
+        self.user = user
+        self.isHTTP1 = isHTTP1
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            self.head = head
+            body = []
+            isTooLarge = false
+            let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
+            if length > Limits.bodyBytesMax {
+                isTooLarge = true
+                finish(context)
+            } else if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+                let go = HTTPResponseHead(version: head.version, status: .continue)
+                context.writeAndFlush(wrapOutboundOut(.head(go)), promise: nil)
+            }
+        case .body(var part):
+            guard head != nil, !isTooLarge else { return }
+            guard body.count + part.readableBytes <= Limits.bodyBytesMax else {
+                isTooLarge = true
+                return finish(context)
+            }
+            body += part.readBytes(length: part.readableBytes) ?? []
+        case .end:
+            finish(context)
+        }
+    }
+
+    private func finish(_ context: ChannelHandlerContext) {
+        guard let head else { return }
+        self.head = nil
+        let request = APIRequest(
+            method: head.method.rawValue, target: head.uri,
+            headers: head.headers.map { ($0.name.lowercased(), $0.value) }, body: body, user: user)
+        body = []
+        // What a refused body still sends cannot be told from the next request.
+        let keepsAlive = head.isKeepAlive && !isTooLarge
+        let responder = Responder(
+            channel: context.channel, life: life, version: head.version, isHTTP1: isHTTP1, keepsAlive: keepsAlive,
+            isHead: head.method == .HEAD)
+        intake.offer(
+            IncomingRequest(request: request, responder: responder, refusal: isTooLarge ? .tooLarge : nil))
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        life.end()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        life.end()
+        context.close(promise: nil)
+    }
+}

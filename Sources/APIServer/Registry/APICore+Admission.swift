@@ -1,0 +1,64 @@
+import APIMachinery
+import JSONText
+
+/// The admission chain: our own rules for pods, then the plugins of the configuration.
+extension APICore {
+    func admit(_ object: inout JSONValue, old: JSONValue?, _ context: RequestContext, _ options: WriteOptions)
+        async throws(APIStatus)
+    {
+        if context.kind.plural == "pods", context.info.subresource.isEmpty, old == nil {
+            try admitPod(&object, context)
+        }
+        if context.kind.plural == "nodes", context.info.subresource.isEmpty, old == nil {
+            PodAdmission.taintNewNode(&object)
+        }
+        let operation: AdmissionRequest.Operation = old == nil ? .create : .update
+        try await ask(&object, operation, old: old, context, isDryRun: options.isDryRun)
+    }
+
+    func admitDelete(_ old: JSONValue, _ context: RequestContext, _ options: DeleteOptions) async throws(APIStatus) {
+        if context.kind.plural == "namespaces", ["default", "kube-system", "kube-public"].contains(old.name) {
+            throw .forbidden(
+                group: "", resource: "namespaces", name: old.name, "this namespace may not be deleted")
+        }
+        var shown = old
+        try await ask(&shown, .delete, old: old, context, isDryRun: options.isDryRun)
+    }
+
+    private func ask(
+        _ object: inout JSONValue, _ operation: AdmissionRequest.Operation, old: JSONValue?,
+        _ context: RequestContext, isDryRun: Bool
+    ) async throws(APIStatus) {
+        if admission.isEmpty { return }
+        let request = AdmissionRequest(
+            operation: operation, group: context.kind.group, version: context.kind.version,
+            resource: context.kind.plural, subresource: context.info.subresource, namespace: context.info.namespace,
+            name: object.name, user: context.user, old: old, isDryRun: isDryRun)
+        for plugin in admission {
+            do {
+                try await plugin.admit(&object, request)
+            } catch let refusal as APIStatus {
+                throw refusal
+            } catch {
+                throw .forbidden(
+                    group: context.kind.group, resource: context.kind.plural, name: object.name, "\(error)")
+            }
+        }
+    }
+
+    /// What a cluster adds to every new pod.
+    private func admitPod(_ pod: inout JSONValue, _ context: RequestContext) throws(APIStatus) {
+        try PodAdmission.setPriority(&pod)
+        try PodAdmission.checkOverhead(pod)
+        PodAdmission.addTolerations(&pod)
+        let name = PodAdmission.serviceAccountName(pod)
+        let key = "\(context.info.namespace)/\(name)"
+        guard let account = cache.get(StorageName.serviceAccounts, key)?.tree() else {
+            if pod[path: "metadata", "annotations", "kubernetes.io/config.mirror"] != nil { return }
+            throw .forbidden(
+                group: "", resource: "pods", name: pod.name,
+                "error looking up service account \(key): serviceaccount \"\(name)\" not found")
+        }
+        PodAdmission.addServiceAccount(&pod, PodAdmission.ServiceAccount(account), suffix: Self.nameSuffix())
+    }
+}

@@ -1,0 +1,173 @@
+import APIMachinery
+import JSONText
+import Store
+
+/// What pods have beside themselves: binding, eviction, log, exec.
+extension APICore {
+    func bind(_ context: RequestContext) async throws(APIStatus) -> APIResponse {
+        let body = try parseBody(context.request, typeName: "Binding").value
+        let options = try WriteOptions(context.request, kind: "CreateOptions")
+        let target = body[path: "target", "name"]?.string ?? ""
+        let targetKind = body[path: "target", "kind"]?.string ?? ""
+        var errors: [FieldError] = []
+        if !["", "Node"].contains(targetKind) {
+            errors.append(.notSupported("target.kind", targetKind, ["Node", "<empty>"]))
+        }
+        if target.isEmpty { errors.append(.required("target.name")) }
+        if !errors.isEmpty {
+            throw .invalid(group: "", kind: "Binding", name: context.info.name, errors)
+        }
+        let name = context.info.name
+        func conflict(_ why: String) -> APIStatus {
+            .conflict(group: "", resource: "pods/binding", name: name, why)
+        }
+        try await change(context, isDryRun: options.isDryRun) { pod throws(APIStatus) in
+            if pod.isBeingDeleted { throw conflict("pod \(name) is being deleted, cannot be assigned to a host") }
+            let present = pod[path: "spec", "nodeName"]?.string ?? ""
+            if !present.isEmpty { throw conflict("pod \(name) is already assigned to node \"\(present)\"") }
+            if pod[path: "spec", "schedulingGates"]?.array?.isEmpty == false {
+                throw conflict("pod \(name) has non-empty .spec.schedulingGates")
+            }
+            var pod = pod
+            pod["spec"]?["nodeName"] = .string(target)
+            for (key, value) in body[path: "metadata", "annotations"]?.object ?? [:] {
+                if pod[path: "metadata", "annotations"] == nil { pod["metadata"]?["annotations"] = [:] }
+                pod["metadata"]?["annotations"]?[key] = value
+            }
+            var conditions = (pod[path: "status", "conditions"]?.array ?? []).filter {
+                $0["type"]?.string != "PodScheduled"
+            }
+            conditions.append([
+                "type": "PodScheduled", "status": "True", "lastProbeTime": .null,
+                "lastTransitionTime": .string(clock.now.text),
+            ])
+            if pod["status"] == nil { pod["status"] = [:] }
+            pod["status"]?["conditions"] = .array(conditions)
+            return pod
+        }
+        return try encode(APIStatus.success(code: 201), context.negotiation, status: 201)
+    }
+
+    /// Changes a stored object outside of the ways that clients have; again where another writer came between.
+    func change(
+        _ context: RequestContext, isDryRun: Bool, _ change: (JSONValue) throws(APIStatus) -> JSONValue
+    ) async throws(APIStatus) {
+        let name = context.info.name
+        for _ in 0..<Limits.conflictRetries {
+            guard let present = cache.get(context.storage, context.key(name)) else { throw context.notFound(name) }
+            let new = try change(present.tree())
+            if isDryRun { return }
+            let form = StoredForm(new)
+            do {
+                _ = try await cache.commit([
+                    .put(
+                        key: "\(context.storage)/\(present.key)", value: form.bytes, stampAt: form.stampAt,
+                        expected: .revision(present.revision))
+                ])
+                return
+            } catch {
+                guard error.code == .conflict else { throw Self.status(error) }
+            }
+        }
+        throw context.conflict(name, Self.modifiedText)
+    }
+
+    func evict(_ context: RequestContext) async throws(APIStatus) -> APIResponse {
+        let body = try parseBody(context.request, typeName: "Eviction").value
+        var options = try DeleteOptions(context.request, body: body["deleteOptions"])
+        options.isDryRun = options.isDryRun || context.request.parameters("dryRun").contains("All")
+        _ = try await delete(context.info.name, context, options)
+        return try encode(APIStatus.success(code: 201), context.negotiation, status: 201)
+    }
+
+    // MARK: Streams
+
+    func log(_ context: RequestContext) throws(APIStatus) -> APIResponse {
+        let pod = try boundPod(context)
+        let request = context.request
+        func number(_ name: String, atLeast least: Int64) throws(APIStatus) -> Int64? {
+            guard let text = request.parameter(name) else { return nil }
+            guard let value = Int64(text), value >= least else {
+                throw .invalid(
+                    group: "", kind: "PodLogOptions", name: context.info.name,
+                    [.invalid(FieldPath(name), .string(text), "must be greater than or equal to \(least)")])
+            }
+            return value
+        }
+        var log = PodLogRequest(
+            namespace: context.info.namespace, pod: context.info.name,
+            container: try container(pod, request.parameter("container") ?? ""))
+        log.follow = request.flag("follow")
+        log.previous = request.flag("previous")
+        log.timestamps = request.flag("timestamps")
+        log.tailLines = try number("tailLines", atLeast: 0)
+        log.limitBytes = try number("limitBytes", atLeast: 1)
+        log.sinceSeconds = try number("sinceSeconds", atLeast: 1)
+        log.sinceTime = request.parameter("sinceTime")
+        let streams = try requireStreams()
+        return APIResponse(
+            status: 200, headers: [("content-type", "text/plain")],
+            body: .producer { [log] write in try await streams.logs(log, write: write) })
+    }
+
+    func exec(_ context: RequestContext) throws(APIStatus) -> APIResponse {
+        let pod = try boundPod(context)
+        let request = context.request
+        let phase = pod[path: "status", "phase"]?.string ?? ""
+        if phase == "Succeeded" || phase == "Failed" {
+            throw .badRequest("cannot exec into a container in a completed pod; current phase is \(phase)")
+        }
+        let command = request.parameters("command")
+        if command.isEmpty { throw .badRequest("you must specify at least one command for the container") }
+        let name = try container(pod, request.parameter("container") ?? "")
+        guard request.header("upgrade")?.lowercased() == "websocket" else {
+            throw .badRequest("Upgrade request required: exec speaks the WebSocket channel protocol")
+        }
+        let offered = request.headers.filter { $0.name == "sec-websocket-protocol" }
+            .flatMap { $0.value.split(separator: ",").map(\.trimmingSpaces) }
+        guard let agreed = ExecUpgrade.protocols.first(where: offered.contains) else {
+            throw .badRequest(
+                "unable to upgrade: none of the subprotocols \(offered) is served; want \(ExecUpgrade.protocols)")
+        }
+        let tty = request.flag("tty")
+        let exec = PodExecRequest(
+            namespace: context.info.namespace, pod: context.info.name, container: name, command: command,
+            stdin: request.flag("stdin"), stdout: request.flag("stdout"), stderr: request.flag("stderr") && !tty,
+            tty: tty)
+        let upgrade = ExecUpgrade(subprotocol: agreed, request: exec, streams: try requireStreams())
+        return APIResponse(status: 101, body: .upgrade(upgrade))
+    }
+
+    private func requireStreams() throws(APIStatus) -> any NodeStreams {
+        guard let streams = nodeStreams else { throw .unavailable("no node agent runs beside this API server") }
+        return streams
+    }
+
+    private func boundPod(_ context: RequestContext) throws(APIStatus) -> JSONValue {
+        guard let pod = cache.get(context.storage, context.key(context.info.name))?.tree() else {
+            throw context.notFound(context.info.name)
+        }
+        if (pod[path: "spec", "nodeName"]?.string ?? "").isEmpty {
+            throw .badRequest("pod \(context.info.name) does not have a host assigned")
+        }
+        return pod
+    }
+
+    /// The container that is meant: the named one, or the only one.
+    private func container(_ pod: JSONValue, _ name: String) throws(APIStatus) -> String {
+        func names(_ group: String) -> [String] {
+            (pod[path: "spec", group]?.array ?? []).compactMap { $0["name"]?.string }
+        }
+        let ordinary = names("containers")
+        if name.isEmpty {
+            if ordinary.count == 1 { return ordinary[0] }
+            throw .badRequest(
+                "a container name must be specified for pod \(pod.name), choose one of: "
+                    + "[\(ordinary.joined(separator: " "))]")
+        }
+        guard (ordinary + names("initContainers") + names("ephemeralContainers")).contains(name) else {
+            throw .badRequest("container \(name) is not valid for pod \(pod.name)")
+        }
+        return name
+    }
+}
