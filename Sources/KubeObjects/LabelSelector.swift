@@ -1,6 +1,6 @@
 /// A label selector (`meta/v1`): requirements that all have to hold; without any it selects everything.
-/// Kept in canonical form (requirements sorted, values sorted and unique, `matchLabels` as `In` with one value), so that
-/// two selectors that are written differently and mean the same are equal.
+/// Kept in canonical form (requirements sorted, values sorted and unique, `matchLabels` as `In` with one value), so
+/// that two selectors that are written differently and mean the same are equal.
 package struct LabelSelector: Hashable, Sendable, Comparable, CustomStringConvertible {
     package enum Operation: String, Sendable, Hashable {
         case isIn = "In"

@@ -1,8 +1,8 @@
 import KubeObjects
 import MapLayout
 
-/// Live conditions on pods. A condition has a number of its own (never reused); one that is a peer of some rule also has
-/// a bit of the class rows.
+/// Live conditions on pods. A condition has a number of its own (never reused); one that is a peer of some rule also
+/// has a bit of the class rows.
 struct ConditionTable: Sendable {
     struct Entry: Sendable {
         let condition: PodCondition

@@ -6,7 +6,7 @@ import NetTypes
 /// Services and EndpointSlices in, map entries out. Only the Services that a batch touches are looked at.
 ///
 /// Use: `apply` a batch; persist `delta.journal`; perform `delta.operations` in order; a grace period later call
-/// `release(delta.retired)`. After a restart: `init(journal:)`, `apply` all objects in one batch, then `finishAdoption`.
+/// `release(delta.retired)`. After a restart: `init(journal:)`, `apply` all objects in one batch, `finishAdoption`.
 package struct ServiceCompiler: Sendable {
     /// One line of the service array.
     package struct Entry: Sendable, Hashable {
@@ -140,7 +140,7 @@ package struct ServiceCompiler: Sendable {
             guard let fresh = extents.allocate(UInt32(backends.count)) else {
                 problems[key] = ServiceError(
                     .noBackendFree, key,
-                    "\(frontend) needs \(backends.count) backends in a row; the longest free run is \(extents.largestFree)"
+                    "\(frontend) needs \(backends.count) backends in a row; the longest run is \(extents.largestFree)"
                 )
                 if old == nil { numbers.free(number) }
                 return

@@ -53,8 +53,8 @@ package enum RetiredService: Hashable, Sendable {
     case backends(Extent)
 }
 
-/// What changed, as writes in order: fresh backends, the extents that point to them, frontends that come, frontends that
-/// go. A service's extent is swung by one store, so a packet sees the old backends or the new ones.
+/// What changed, as writes in order: fresh backends, the extents that point to them, frontends that come, frontends
+/// that go. A service's extent is swung by one store, so a packet sees the old backends or the new ones.
 package struct ServiceDelta: Sendable, Equatable {
     package var operations: [MapOperation] = []
     package var retired: [RetiredService] = []

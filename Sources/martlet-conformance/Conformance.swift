@@ -1,8 +1,8 @@
 import Glibc
 import JSONText
 
-/// Runs the acceptance data under `$MARTLET_CASES` and prints `FILE: N passed, M failed` for each file. Ends with 1 where
-/// a case failed, or where the data is missing under `CI=true`.
+/// Runs the acceptance data under `$MARTLET_CASES` and prints `FILE: N passed, M failed` for each file. Ends with 1
+/// where a case failed, or where the data is missing under `CI=true`.
 @main
 struct Conformance {
     /// One entry a file: what runs it. Nil: stands for a later issue.

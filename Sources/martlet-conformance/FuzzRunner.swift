@@ -39,7 +39,7 @@ enum FuzzRunner {
                     let said = (found.ingress ? "" : "I") + (found.egress ? "" : "E")
                     if said != wanted ?? "" {
                         faults.append(
-                            "\(source.key) to \(destination.key) \(target): blocked by \"\(said)\", not \"\(wanted ?? "")\""
+                            "\(source.key) to \(destination.key) \(target): blocked by \(said), not \(wanted ?? "-")"
                         )
                     }
                 }

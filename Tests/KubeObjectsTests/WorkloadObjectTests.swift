@@ -72,7 +72,8 @@ import Testing
             try JSONValue(
                 parsing: #"""
                     {"metadata":{"name":"one"},"spec":{"podCIDR":"10.244.0.0/24"},
-                     "status":{"addresses":[{"type":"Hostname","address":"one"},{"type":"InternalIP","address":"10.0.0.5"}],
+                     "status":{"addresses":[{"type":"Hostname","address":"one"},
+                       {"type":"InternalIP","address":"10.0.0.5"}],
                       "conditions":[{"type":"Ready","status":"True"}]}}
                     """#))
         #expect(node.podCIDRs == [CIDR("10.244.0.0/24")])
