@@ -8,13 +8,14 @@ struct ServiceWriter {
     private var backends: [MapOperation] = []
     private var extents: [MapOperation] = []
     private var births: [MapOperation] = []
-    private var deaths: [MapOperation] = []
+    private var deaths: Set<Frontend> = []
     private var retired: [RetiredService] = []
     private var journal: [JournalEntry] = []
 
     var delta: ServiceDelta {
         var delta = ServiceDelta()
-        delta.operations = backends + extents + births + deaths
+        delta.operations =
+            backends + extents + births + deaths.sorted().map { .remove(MapCatalog.frontends, Self.key($0)) }
         delta.retired = retired
         delta.journal = journal
         return delta
@@ -31,6 +32,8 @@ struct ServiceWriter {
                 MapCatalog.services.identity, offset: Int(entry.number) * MemoryLayout<martlet_service>.stride,
                 bytes: MapBytes.of(word)))
         if isNew {
+            // An address that moves from one Service to another is replaced in place.
+            deaths.remove(frontend)
             let key = Self.key(frontend)
             births.append(.put(MapCatalog.frontends, key, TaggedNumber(service: entry.number, frontend: key).word))
         }
@@ -43,9 +46,7 @@ struct ServiceWriter {
         retire(entry.number, entry.extent)
     }
 
-    mutating func remove(_ frontend: Frontend) {
-        deaths.append(.remove(MapCatalog.frontends, Self.key(frontend)))
-    }
+    mutating func remove(_ frontend: Frontend) { deaths.insert(frontend) }
 
     mutating func retire(_ number: UInt32, _ extent: Extent?) {
         retired.append(.number(number))
