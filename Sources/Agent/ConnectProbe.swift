@@ -1,27 +1,32 @@
+import BPFRuntime
+import CMartletABI
 import Glibc
+import MapLayout
 import NetTypes
 
-/// Whether `connect` is in effect for this process: connects a datagram socket to a Service address that translates to
-/// loopback, and looks at the source address the kernel chose. Nothing is sent.
+/// Whether `connect` is in effect for this process: a socket that dials a Service has its frontend recorded by the hook.
 enum ConnectProbe {
-    enum Outcome: Equatable {
-        case inEffect
-        /// What was seen instead.
-        case notInEffect(String)
-    }
-
-    /// - Parameters:
-    ///   - frontend: an address and port that the datapath translates to `backend`; nobody routes it elsewhere.
-    ///   - backend: an address of the loopback interface, of the same family.
-    static func run(frontend: IPAddress, port: UInt16, backend: IPAddress) -> Outcome {
+    /// Dials without waiting for the answer, looks the socket up, and closes it. Nil where the hook translated it;
+    /// otherwise what was seen instead.
+    static func failure(frontend: IPAddress, port: UInt16, datapath: any Datapath) -> String? {
         let family = frontend.isV4 ? AF_INET : AF_INET6
-        let descriptor = socket(family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return .notInEffect("socket: errno \(errno)") }
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(family, kind, 0)
+        guard descriptor >= 0 else { return "socket: errno \(errno)" }
         defer { close(descriptor) }
-        let connected = withSocketAddress(frontend, port) { connect(descriptor, $0, $1) }
-        guard connected == 0 else { return .notInEffect("connect to \(frontend): errno \(errno)") }
-        guard let local = localAddress(of: descriptor) else { return .notInEffect("getsockname: errno \(errno)") }
-        return local == backend ? .inEffect : .notInEffect("the kernel chose \(local) and not \(backend)")
+        let dialled = withSocketAddress(frontend, port) { connect(descriptor, $0, $1) }
+        guard dialled == 0 || errno == EINPROGRESS else { return "connect to \(frontend): errno \(errno)" }
+        var key = martlet_socket_key()
+        var length = socklen_t(MemoryLayout<UInt64>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &key.cookie, &length) == 0 else {
+            return "SO_COOKIE: errno \(errno)"
+        }
+        do throws(DatapathError) {
+            let recorded = try datapath.entries(MapCatalog.socketFrontends).contains { $0.key.cookie == key.cookie }
+            return recorded ? nil : "a connection to \(frontend) port \(port) did not pass the hook"
+        } catch {
+            return error.description
+        }
     }
 
     private static func withSocketAddress(
@@ -46,21 +51,6 @@ enum ConnectProbe {
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 body($0, socklen_t(MemoryLayout<sockaddr_in6>.size))
             }
-        }
-    }
-
-    private static func localAddress(of descriptor: Int32) -> IPAddress? {
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let result = withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
-        }
-        guard result == 0 else { return nil }
-        return withUnsafeBytes(of: storage) { bytes in
-            if storage.ss_family == sa_family_t(AF_INET) {
-                return IPAddress(v4: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
-            }
-            return IPAddress(networkBytes: bytes[8..<24])
         }
     }
 }

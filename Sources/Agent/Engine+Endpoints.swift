@@ -38,6 +38,7 @@ extension Engine {
             guard let key = record.owner.pod else { continue }
             changes.append(.podRemoved(key))
             pods[key] = nil
+            former[record.number] = (record.incarnation, key)
         }
         for key in removed where pods.removeValue(forKey: key) != nil { changes.append(.podRemoved(key)) }
         for (key, pod) in changed {

@@ -69,6 +69,21 @@ extension Engine {
         if !ofServices.isEmpty { try submit(self.services.apply(ofServices)) }
     }
 
+    /// As `compile`; an error is kept for `status`, and everything of the notice's kinds is compiled again with the next
+    /// one.
+    func compileOrRetry(_ notice: ChangeNotice, _ informers: ClusterInformers) {
+        var due = notice
+        due.everything.formUnion(owed)
+        do {
+            try compile(due, informers.snapshot())
+            owed = []
+            lastError = nil
+        } catch {
+            owed = due.everything.union(due.names.keys)
+            fail(error, "a change is not in force")
+        }
+    }
+
     // MARK: Changes by kind
 
     private func namespaceChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [PolicyChange] {

@@ -1,3 +1,4 @@
+import APIClient
 package import BPFRuntime
 import KubeObjects
 package import Logging
@@ -17,6 +18,10 @@ package actor Engine {
 
     let datapath: any Datapath
     let writer: KernelWriter
+    /// What the policy maps hold, for `fsck`.
+    var desired = PolicyMaps()
+    /// How many values the last `fsck` compared.
+    var checkedValues = 0
     let logger: Logger
     private let thread: SerialThread
     var journal: IDJournal
@@ -26,8 +31,12 @@ package actor Engine {
     var planner: KernelPlanner
     /// Of every pod that has an endpoint, as it was compiled last.
     var pods: [ObjectKey: Pod] = [:]
+    /// Who held a number last, so that late events still have a name.
+    var former: [UInt32: (incarnation: UInt32, key: ObjectKey)] = [:]
     var problems: [PolicyError] = []
     var serviceProblems: [ServiceError] = []
+    /// Kinds of which a change could not be carried out.
+    var owed: Set<APIResource> = []
     var knownNamespaces: Set<ObjectKey> = []
     var knownPolicies: Set<ObjectKey> = []
     var knownServices: Set<ObjectKey> = []
@@ -82,6 +91,7 @@ package actor Engine {
     func submit(_ delta: PolicyDelta, retiring extra: [RetiredKernelNumber] = [], revision: Int64?) throws {
         try journal.append(delta.journal)
         problems = delta.problems
+        desired.apply(delta)
         for birth in delta.bornNetworks { liveNetworks.insert(birth.number) }
         liveClasses.formUnion(delta.bornClasses.keys)
         var change = KernelPlanner.Change(delta)
@@ -141,6 +151,7 @@ package actor Engine {
         }
         guard !ofPolicy.isEmpty else { return }
         let delta = policy.release(ofPolicy)
+        desired.apply(delta)
         try journal.append(delta.journal)
         try perform(planner.submit(KernelPlanner.Change(delta)))
     }

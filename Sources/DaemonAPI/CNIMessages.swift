@@ -198,6 +198,14 @@ package enum PodGateway {
     /// fe80::1
     package static let v6 = IPAddress(high: 0xfe80_0000_0000_0000, low: 1)
 
+    /// Of the node's end of every pod's veth, the same on all: the datapath knows one.
+    package static let mac: MACAddress = {
+        guard let mac = MACAddress(bytes: [0x02, 0x6d, 0x61, 0x72, 0x74, 0x01]) else {
+            preconditionFailure("six bytes are an Ethernet address")
+        }
+        return mac
+    }()
+
     package static func address(_ family: IPFamily) -> IPAddress {
         switch family {
         case .v4: v4

@@ -119,7 +119,7 @@ package struct AttachmentNames: Sendable, Hashable {
         let hash = Self.hash("\(key)")
         let digits = String(hash & 0xffff_ffff_ffff, radix: 16)
         hostInterface = Self.prefix + String(repeating: "0", count: 12 - digits.count) + digits
-        hostMAC = Self.mac(Self.hash("host \(key)"))
+        hostMAC = PodGateway.mac
         podMAC = Self.mac(Self.hash("pod \(key)"))
         alias = Self.aliasPrefix + key.description
     }

@@ -1,0 +1,167 @@
+package import APIClient
+package import BPFRuntime
+import DaemonAPI
+package import Informers
+package import Logging
+package import NetTypes
+import Netlink
+package import PodNetwork
+import ServiceLifecycle
+
+/// What the agent is told once, at start.
+package struct AgentConfiguration: Sendable {
+    package var nodeName: String
+    package var nodeAddresses: [IPAddress]
+    /// Of this node, one a family: local pods get their addresses here.
+    package var podCIDRs: [CIDR]
+    /// Of all nodes.
+    package var clusterCIDRs: [CIDR]
+    package var serviceCIDRs: [CIDR]
+    /// Ids and attachments are journalled here.
+    package var stateDirectory: String
+    /// The local socket.
+    package var socketPath: String
+    /// `/proc/sys/kernel/random/boot_id`.
+    package var bootID: String
+    /// cgroup2 directory for the connect hooks; nil leaves translation to the packet path.
+    package var connectCgroup: String?
+    /// Interfaces that lead to the outside.
+    package var uplinks: [UInt32]
+    package var podMTU: Int
+
+    package init(
+        nodeName: String, nodeAddresses: [IPAddress], podCIDRs: [CIDR], clusterCIDRs: [CIDR], serviceCIDRs: [CIDR],
+        stateDirectory: String, socketPath: String, bootID: String, connectCgroup: String?, uplinks: [UInt32],
+        podMTU: Int
+    ) {
+        self.nodeName = nodeName
+        self.nodeAddresses = nodeAddresses
+        self.podCIDRs = podCIDRs
+        self.clusterCIDRs = clusterCIDRs
+        self.serviceCIDRs = serviceCIDRs
+        self.stateDirectory = stateDirectory
+        self.socketPath = socketPath
+        self.bootID = bootID
+        self.connectCgroup = connectCgroup
+        self.uplinks = uplinks
+        self.podMTU = podMTU
+    }
+}
+
+/// Wires informers, compilers, the planner and the kernel, and serves the local socket. Ending it leaves programs, maps and
+/// pods as they are: traffic goes on without the daemon.
+package struct Agent: Service {
+    /// Changes gather this long before they are compiled, so that a burst is one flip.
+    static let gatherInterval = Duration.milliseconds(1)
+
+    let configuration: AgentConfiguration
+    let datapath: any Datapath
+    let informers: ClusterInformers
+    let engine: Engine
+    package let network: PodNetworking
+    let observer: FlowObserver
+    let logger: Logger
+    let started = ContinuousClock.now
+
+    package init(
+        _ configuration: AgentConfiguration, datapath: any Datapath, informers: ClusterInformers,
+        client: any APIClient, logger: Logger
+    ) throws {
+        self.configuration = configuration
+        self.datapath = datapath
+        self.informers = informers
+        self.logger = logger
+        engine = try Engine(
+            datapath: datapath, journalPath: configuration.stateDirectory + "/ids.journal",
+            nodeName: configuration.nodeName, bootID: configuration.bootID, thread: SerialThread(), logger: logger)
+        let settings = PodNetworkSettings(
+            stateDirectory: configuration.stateDirectory, nodeAddresses: configuration.nodeAddresses,
+            mtu: configuration.podMTU, bootID: configuration.bootID)
+        network = PodNetworking(
+            settings: settings, links: try KernelPodLinks(), datapath: PodLinkHooks(datapath: datapath),
+            gate: PodGate(
+                engine: engine, informers: informers, client: client, nodeName: configuration.nodeName),
+            thread: try SerialThread(), logger: logger, now: { SystemClock.bootNanoseconds })
+        observer = FlowObserver(engine: engine)
+    }
+
+    package func run() async throws {
+        try await engine.start()
+        await network.setPodCIDRs(configuration.podCIDRs)
+        try await network.start()
+        try attachNode()
+        try await cancelWhenGracefulShutdown {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await keepGrace() }
+                group.addTask { try await keepCompiled() }
+                group.addTask { try await observer.run(datapath.events()) }
+                group.addTask { try await serveSocket() }
+                try await group.next()
+                group.cancelAll()
+            }
+        }
+        await engine.stop()
+    }
+
+    private func attachNode() throws {
+        for uplink in configuration.uplinks { try datapath.attachUplink(interface: uplink) }
+        if let cgroup = configuration.connectCgroup {
+            try datapath.attachConnect(cgroup: cgroup)
+        } else {
+            try datapath.detachConnect()
+        }
+    }
+
+    /// Waits for grace periods on a thread of its own.
+    private func keepGrace() async throws {
+        let keeper = GraceKeeper(datapath: datapath, thread: try SerialThread())
+        for await ticket in engine.graceTickets {
+            try await keeper.wait()
+            try await engine.graceElapsed(ticket)
+        }
+    }
+
+    /// The first compile, then one after each notice. An error is told and tried again with the next change or after a
+    /// while: what is in the kernel stays in force.
+    private func keepCompiled() async throws {
+        await informers.waitForSync()
+        if Task.isCancelled { return }
+        try await engine.compileAll(informers.snapshot(), podCIDRs: configuration.clusterCIDRs)
+        let takeOver = try datapath.takeOver()
+        let revision = await engine.enforcedRevision ?? 0
+        logger.notice(
+            "in force",
+            metadata: [
+                "revision": "\(revision)", "after": "\(ContinuousClock.now - started)",
+                "links updated": "\(takeOver.updatedLinks)", "links kept": "\(takeOver.keptLinks)",
+            ])
+        let feed = ChangeFeed()
+        informers.report(to: feed)
+        for await notice in feed {
+            await engine.compileOrRetry(notice, informers)
+        }
+    }
+
+    private func serveSocket() async throws {
+        let requests = LocalRequests(
+            configuration: configuration, datapath: datapath, informers: informers, engine: engine, network: network,
+            observer: observer, started: started)
+        let router = RequestRouter(network: network, others: requests)
+        try await SocketServer(path: configuration.socketPath, handler: router, logger: logger).run()
+    }
+}
+
+/// Blocks its own thread, and nobody else's, for a grace period.
+private actor GraceKeeper {
+    private let datapath: any Datapath
+    private let thread: SerialThread
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    init(datapath: any Datapath, thread: SerialThread) {
+        self.datapath = datapath
+        self.thread = thread
+    }
+
+    func wait() throws { try datapath.gracePeriod() }
+}

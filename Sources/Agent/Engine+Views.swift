@@ -1,0 +1,73 @@
+import Flows
+import JSONText
+import KubeObjects
+import MapLayout
+import NetTypes
+import PolicyCompiler
+import RouteCompiler
+import ServiceCompiler
+
+/// One endpoint, for display.
+struct EndpointView: Sendable {
+    let number: UInt32
+    let incarnation: UInt32
+    let owner: String
+    let addresses: [IPAddress]
+    let classID: UInt32
+    /// 0 for pods of other nodes.
+    let interface: UInt32
+}
+
+/// What the local socket shows of the engine.
+extension Engine {
+    var serviceEntries: [Frontend: ServiceCompiler.Entry] { services.entries }
+
+    var endpointViews: [EndpointView] {
+        routes.records.map { record in
+            EndpointView(
+                number: record.number, incarnation: record.incarnation, owner: record.owner.description,
+                addresses: record.addresses, classID: record.owner.pod.flatMap { policy.classID(of: $0) } ?? 0,
+                interface: record.link?.interface ?? 0)
+        }
+    }
+
+    func pod(at address: IPAddress) -> ObjectKey? { routes.record(of: address)?.owner.pod }
+    func addresses(of pod: ObjectKey) -> [IPAddress] { routes.record(of: pod)?.addresses ?? [] }
+    func revision(of generation: UInt32) -> Int64? { revisions[generation] }
+
+    /// What a rule id stands for: `policy`, `direction`, `index` (null for isolation) and the policy's `revision`.
+    func ruleJSON(_ id: UInt32) -> JSONValue {
+        guard let info = policy.rule(id) else { return id == 0 ? .null : ["id": .integer(Int64(id))] }
+        return [
+            "id": .integer(Int64(id)), "policy": .string(info.policy.description),
+            "direction": .string(info.direction.rawValue),
+            "index": info.index.map { .integer(Int64($0)) } ?? .null, "revision": .string(info.resourceVersion),
+        ]
+    }
+
+    /// Names as they hold now, for events that come in now.
+    var flowNames: EngineNames {
+        var pods = former.mapValues { (incarnation: $0.incarnation, key: $0.key) }
+        for record in routes.records {
+            guard let key = record.owner.pod else { continue }
+            pods[record.number] = (record.incarnation, key)
+        }
+        let policy = policy
+        let services = services
+        return EngineNames(
+            pods: pods,
+            rules: { id in
+                policy.rule(id).map { info in
+                    FlowRule(
+                        policy: info.policy, direction: info.direction == .ingress ? .ingress : .egress,
+                        index: info.index)
+                }
+            },
+            revisions: revisions,
+            services: { frontend in
+                TransportProtocol(rawValue: frontend.transport).flatMap {
+                    services.service(at: Frontend(frontend.address, frontend.port, $0))
+                }
+            })
+    }
+}

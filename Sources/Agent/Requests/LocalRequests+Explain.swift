@@ -1,0 +1,123 @@
+import BPFRuntime
+import CMartletABI
+import DaemonAPI
+import Informers
+import JSONText
+import KubeObjects
+import MapLayout
+import NetTypes
+import PolicyCompiler
+
+/// `explain`: the evaluator's answer from the objects beside the kernel's from its maps.
+extension LocalRequests {
+    /// Parameters: `source` and `destination` (`NAMESPACE/POD` or an address), `port`, `protocol` (TCP where absent).
+    func explain(_ params: JSONValue) async throws -> JSONValue {
+        let snapshot = informers.snapshot()
+        let source = try await end(params, "source", snapshot)
+        let destination = try await end(params, "destination", snapshot, family: source.address.family)
+        guard let port = params["port"]?.integer.flatMap({ UInt16(exactly: $0) }) else {
+            throw DaemonError(.decodingFailure, "port is to be a number from 0 to 65535")
+        }
+        let name = params["protocol"]?.string ?? "TCP"
+        guard let transport = TransportProtocol(kubernetesName: name) else {
+            throw DaemonError(.decodingFailure, "protocol \(name) is not one of TCP, UDP, SCTP")
+        }
+        let namespaces = Dictionary(
+            snapshot.namespaces.items.map { ($0.name, $0.metadata.labels) }, uniquingKeysWith: { $1 })
+        let evaluator = PolicyEvaluator(namespaces: namespaces, policies: Array(snapshot.networkPolicies.items))
+        let answer = evaluator.judge(
+            PolicyEvaluator.Flow(
+                source: source, destination: destination, transport: transport.rawValue, port: port), explaining: true)
+
+        var question = martlet_question()
+        question.source = source.address.mapped
+        question.destination = destination.address.mapped
+        question.destination_port = port.bigEndian
+        question.protocol = transport.rawValue
+        let kernel = try datapath.explain(question)
+        return await render(answer, kernel, source, destination, transport, port)
+    }
+
+    private func end(
+        _ params: JSONValue, _ field: String, _ snapshot: ClusterSnapshot, family: IPFamily? = nil
+    ) async throws -> PolicyEvaluator.End {
+        guard let text = params[field]?.string else {
+            throw DaemonError(.decodingFailure, "\(field) is to be NAMESPACE/POD or an address")
+        }
+        if let address = IPAddress(text) {
+            let owner = await engine.pod(at: address)
+            return PolicyEvaluator.End(address, pod: owner.flatMap { snapshot.pods[$0] })
+        }
+        let parts = text.split(separator: "/")
+        guard let name = parts.last, parts.count <= 2 else {
+            throw DaemonError(.decodingFailure, "\(field) \(text) is neither NAMESPACE/POD nor an address")
+        }
+        let key = ObjectKey(parts.count == 2 ? String(parts[0]) : "default", String(name))
+        guard let pod = snapshot.pods[key] else { throw DaemonError(.notFound, "there is no pod \(key)") }
+        let local = await engine.addresses(of: key)
+        let addresses = local.isEmpty ? pod.addresses : local
+        guard let address = addresses.first(where: { family == nil || $0.family == family }) ?? addresses.first else {
+            throw DaemonError(.notFound, "pod \(key) has no address yet (phase \(pod.phase.rawValue))")
+        }
+        return PolicyEvaluator.End(address, pod: pod)
+    }
+
+    private func render(
+        _ answer: PolicyEvaluator.Answer, _ kernel: martlet_question, _ source: PolicyEvaluator.End,
+        _ destination: PolicyEvaluator.End, _ transport: TransportProtocol, _ port: UInt16
+    ) async -> JSONValue {
+        let allow = UInt8(MARTLET_ACTION_ALLOW.rawValue)
+        let egress = kernel.egress_verdict == allow
+        let ingress = kernel.ingress_verdict == allow
+        let agrees =
+            egress == answer.egress.decision.isAllowed && (ingress == answer.ingress.decision.isAllowed || !egress)
+        return [
+            "flow": [
+                "source": side(source), "destination": side(destination),
+                "protocol": .string(transport.kubernetesName), "port": .integer(Int64(port)),
+            ],
+            "verdict": .string(answer.isAllowed ? "allow" : "drop"),
+            "agrees": .bool(agrees),
+            "egress": judgement(answer.egress),
+            "ingress": judgement(answer.ingress),
+            "kernel": [
+                "verdict": .string(egress && ingress ? "allow" : "drop"),
+                "egress": await kernelSide(egress, kernel.egress_rule, kernel.egress_reason),
+                "ingress": await kernelSide(ingress, kernel.ingress_rule, kernel.ingress_reason),
+                "generation": .integer(Int64(kernel.generation)),
+                "revision": await engine.revision(of: kernel.generation).map { .integer($0) } ?? .null,
+            ],
+        ]
+    }
+
+    private func side(_ end: PolicyEvaluator.End) -> JSONValue {
+        ["address": .string(end.address.description), "pod": end.pod.map { .string($0.key.description) } ?? .null]
+    }
+
+    private func judgement(_ judgement: PolicyEvaluator.Judgement) -> JSONValue {
+        let steps = judgement.steps.map { step -> JSONValue in
+            [
+                "policy": .string(step.policy.description), "rule": step.rule.map { .integer(Int64($0)) } ?? .null,
+                "matched": .bool(step.matched), "reason": .string(step.reason),
+            ]
+        }
+        let decision: String
+        switch judgement.decision {
+        case .notIsolated: decision = "no policy selects it in this direction"
+        case .allowed(let policy, let rule): decision = "allowed by \(policy), rule \(rule)"
+        case .isolated(let policies):
+            decision = "isolated by \(policies.map(\.description).joined(separator: ", ")), and no rule lets it through"
+        }
+        return [
+            "verdict": .string(judgement.decision.isAllowed ? "allow" : "drop"), "decision": .string(decision),
+            "steps": .array(steps),
+        ]
+    }
+
+    private func kernelSide(_ allowed: Bool, _ rule: UInt32, _ reason: UInt8) async -> JSONValue {
+        [
+            "verdict": .string(allowed ? "allow" : "drop"), "rule": await engine.ruleJSON(rule),
+            "reason": .integer(Int64(reason)),
+        ]
+    }
+}

@@ -1,0 +1,110 @@
+import BPFRuntime
+import DaemonAPI
+import Informers
+import JSONText
+import KubeObjects
+import MapLayout
+import NetTypes
+import PodNetwork
+import PolicyCompiler
+import ServiceCompiler
+
+/// Serves what the CLI asks: everything of the local socket but the CNI methods.
+struct LocalRequests: RequestHandler {
+    let configuration: AgentConfiguration
+    let datapath: any Datapath
+    let informers: ClusterInformers
+    let engine: Engine
+    let network: PodNetworking
+    let observer: FlowObserver
+    let started: ContinuousClock.Instant
+
+    func answer(_ request: Request, items: ReplyItems) async throws(DaemonError) -> JSONValue? {
+        do {
+            switch request.method {
+            case .status: return try await status()
+            case .flows: return try await observer.answer(request.params, items)
+            case .explain: return try await explain(request.params)
+            case .services: return try await services()
+            case .endpoints: return await endpoints()
+            case .policies: return await policies()
+            case .maps: return try await maps(request.params)
+            case .fsck: return try await fsck(request.params)
+            case .uninstall: return try await uninstall()
+            case .cniAdd, .cniDel, .cniCheck, .cniGC, .cniStatus:
+                throw DaemonError(.unknownMethod, "\(request.method.rawValue) is served by the pod network")
+            }
+        } catch let error as DaemonError {
+            throw error
+        } catch let error as AgentError {
+            throw DaemonError(error.code == .notFound ? .notFound : .internalFailure, error.description)
+        } catch {
+            throw DaemonError(.internalFailure, "\(request.method.rawValue) failed", cause: "\(error)")
+        }
+    }
+
+    // MARK: Lists
+
+    /// Every frontend with its backends.
+    private func services() async throws -> JSONValue {
+        let entries = await engine.serviceEntries
+        let rows = entries.sorted { $0.key < $1.key }.map { frontend, entry -> JSONValue in
+            [
+                "service": .string(entry.service.description), "frontend": .string(frontend.description),
+                "number": .integer(Int64(entry.number)),
+                "backends": .array(entry.backends.map { .string($0.description) }),
+            ]
+        }
+        return ["items": .array(rows)]
+    }
+
+    private func endpoints() async -> JSONValue {
+        let rows = await engine.endpointViews.sorted { $0.number < $1.number }.map { view -> JSONValue in
+            [
+                "number": .integer(Int64(view.number)), "owner": .string(view.owner),
+                "addresses": .array(view.addresses.map { .string($0.description) }),
+                "class": .integer(Int64(view.classID)), "interface": .integer(Int64(view.interface)),
+                "incarnation": .integer(Int64(view.incarnation)),
+            ]
+        }
+        return ["items": .array(rows)]
+    }
+
+    /// Every policy, how many pods it selects, and what is wrong with it.
+    private func policies() async -> JSONValue {
+        let snapshot = informers.snapshot()
+        let problems = await engine.problems
+        let rows = snapshot.networkPolicies.items.sorted { $0.key < $1.key }.map { policy -> JSONValue in
+            let selected = snapshot.pods.items(in: policy.metadata.namespace).filter {
+                policy.podSelector.matches($0.metadata.labels)
+            }
+            return [
+                "policy": .string(policy.key.description), "pods": .integer(Int64(selected.count)),
+                "ingressRules": policy.ingress.map { .integer(Int64($0.count)) } ?? .null,
+                "egressRules": policy.egress.map { .integer(Int64($0.count)) } ?? .null,
+                "revision": .string(policy.metadata.resourceVersion),
+                "problem": problems.first { $0.object == policy.key }.map { .string($0.message) } ?? .null,
+            ]
+        }
+        return ["items": .array(rows)]
+    }
+
+    // MARK: Changes
+
+    private func fsck(_ params: JSONValue) async throws -> JSONValue {
+        let differences = try await engine.differences(repair: params["repair"]?.bool ?? false)
+        let rows = differences.map { difference -> JSONValue in
+            [
+                "map": .string(difference.map), "key": .string(difference.key), "wanted": .string(difference.wanted),
+                "found": .string(difference.found), "repaired": .bool(difference.isRepaired),
+            ]
+        }
+        return ["items": .array(rows), "checked": .integer(Int64(await engine.checkedValues))]
+    }
+
+    /// Takes every program, filter, pin and link of ours off. Pods lose their network: closed filters go too.
+    private func uninstall() async throws -> JSONValue {
+        try datapath.uninstall()
+        return ["uninstalled": true]
+    }
+}
