@@ -26,6 +26,9 @@ struct FieldOwnership {
         self.ignored = ignored
     }
 
+    /// `managedFields` of a client that wants no owners.
+    static let reset: JSONValue = [.object([:])]
+
     /// What the server sets itself and nobody owns.
     private static let unowned: FieldSet = {
         var set = FieldSet()
@@ -57,7 +60,7 @@ struct FieldOwnership {
         let given = object["metadata"]?["managedFields"]
         let kept = old?["metadata"]?["managedFields"]
         var managed = ManagedFields(json: given) ?? ManagedFields()
-        let isReset = given?.array == [.object([:])]
+        let isReset = given == Self.reset
         if managed.entries.isEmpty, !isReset { managed = ManagedFields(json: kept) ?? ManagedFields() }
         let before = typed(old ?? ObjectDecoder.zero(type, schema: schema))
         let difference = before.difference(to: typed(object))

@@ -104,6 +104,10 @@ package struct ObjectWriter {
             }
         }
         rules.applyDefaults(&result)
+        // An empty list, unlike none, takes all owners away; the canonical form knows no empty list.
+        if object["metadata"]?["managedFields"] == .array([]) {
+            result["metadata"]?["managedFields"] = FieldOwnership.reset
+        }
         return result
     }
 

@@ -67,6 +67,10 @@ struct StrategicMerge {
         case .object(let members):
             var below: Int?
             if case .message(let index)? = field?.type { below = index }
+            if members[Self.directive] == "replace", result[name] == nil {
+                // The reference server leaves out what it should replace and cannot find.
+                return
+            }
             if members[Self.directive] == "replace" {
                 result[name] = .object(members.filter { $0.key != Self.directive })
                 return
