@@ -150,7 +150,7 @@ let package = Package(
             dependencies: [
                 "Agent", "APIServer", "APIMachinery", "APIClient", "Store", "Controllers", "NodeAgent", "Informers",
                 "DaemonAPI", "BPFRuntime", "PodNetwork", "Netlink", "KubeObjects", "JSONText", "NetTypes", "CLinux",
-                arguments, logging, metrics, lifecycle, nioCore, nioPosix,
+                arguments, logging, metrics, lifecycle, nioCore, nioPosix, crypto,
             ], swiftSettings: strict, linkerSettings: staticFoundation),
         .executableTarget(
             name: "martlet",

@@ -42,7 +42,7 @@ static int place_descriptors(const struct clinux_spawn *options) {
     if (null_fd < 0 || dup2(null_fd, 0) < 0) return -1;
     int output = options->output_fd >= 0 ? options->output_fd : null_fd;
     if (dup2(output, 1) < 0 || dup2(output, 2) < 0) return -1;
-    if (null_fd > 3) close(null_fd);
+    if (null_fd > 2) close(null_fd);
     if (options->listen_fd == 3) return fcntl(3, F_SETFD, 0);
     if (options->listen_fd >= 0) return dup2(options->listen_fd, 3) < 0 ? -1 : 0;
     return 0;

@@ -7,6 +7,6 @@ struct Martletd: AsyncParsableCommand {
         commandName: "martletd",
         abstract: "Martlet's daemon: control plane, node agent and datapath of one node.",
         version: "0.1.0",
-        subcommands: [RunCommand.self, APIServerCommand.self],
+        subcommands: [RunCommand.self, APIServerCommand.self, NodeCommand.self],
         defaultSubcommand: RunCommand.self)
 }

@@ -78,3 +78,8 @@ int clinux_spawn(const struct clinux_spawn *options);
 int clinux_reap(int pid, int *status);
 int clinux_pidfd_open(int pid);
 int clinux_pidfd_signal(int pidfd, int signal);
+// Installs handlers for SIGTERM, SIGINT, SIGHUP and SIGCHLD, for the whole process: a descriptor from which each
+// signal's number can be read as one byte. Once a process.
+int clinux_catch_signals(void);
+// Waits until a byte can be read from `fd` and returns it; 0 after `timeout_ms` (negative: never).
+int clinux_next_byte(int fd, int timeout_ms);

@@ -1,0 +1,161 @@
+import ArgumentParser
+import CLinux
+import Glibc
+
+/// `martletd node`: a node of its own on any machine, in namespaces, cgroup and directories that carry its run id.
+struct NodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node", abstract: "Make, list and remove nodes of their own on this machine.",
+        subcommands: [NodeStart.self, NodeStop.self, NodeList.self, NodeImage.self, NodeSupervise.self])
+}
+
+struct NodeIdentity: ParsableArguments {
+    @Option(help: "The run's id: 1 to 16 lower-case letters, digits and inner hyphens.")
+    var id = "dev"
+}
+
+/// Starts the supervisor in the background, and returns when the node can be used.
+struct NodeStart: ParsableCommand {
+    private static let readySecondsMax = 60
+
+    static let configuration = CommandConfiguration(commandName: "start", abstract: "Start a node; removes dead ones.")
+
+    @OptionGroup var identity: NodeIdentity
+
+    @Argument(parsing: .postTerminator, help: "Further arguments of martletd run.")
+    var daemonArguments: [String] = []
+
+    func run() throws {
+        let layout = try NodeLayout(id: identity.id)
+        try NodeFiles.makeDirectory(layout.directory)
+        if let lock = try RunLock(layout.lock) {
+            // Held for a moment only: the supervisor takes it next.
+            withExtendedLifetime(lock) {}
+        } else {
+            print("\(layout.name) runs already; kubeconfig: \(layout.kubeconfig)")
+            return
+        }
+        let log = layout.log("supervisor")
+        _ = unlink(layout.kubeconfig)
+        let supervisor = try ChildProcess.start(
+            "supervisor",
+            ChildProcess.Options(
+                arguments: [try NodeFiles.ownPath(), "node", "supervise", "--id", layout.id, "--"] + daemonArguments,
+                log: log))
+        for _ in 0..<(Self.readySecondsMax * 50) {
+            if supervisor.reap() != nil {
+                throw NodeError(.notReady, "the node did not come up: \(NodeFiles.read(log) ?? "nothing in \(log)")")
+            }
+            if NodeFiles.exists(layout.kubeconfig), NodeFiles.exists(layout.socket) { return announce(layout) }
+            usleep(20_000)
+        }
+        throw NodeError(
+            .notReady,
+            "no \(layout.kubeconfig) within \(Self.readySecondsMax) s; see \(layout.log("martletd")). "
+                + "martletd node stop --id \(layout.id) removes it")
+    }
+
+    private func announce(_ layout: NodeLayout) {
+        print(
+            """
+            \(layout.name) is up.
+              export KUBECONFIG=\(layout.kubeconfig)
+              kubectl get nodes
+              martlet --socket \(layout.socket) status
+            Stop it with: martletd node stop --id \(layout.id)
+            """)
+    }
+}
+
+/// Ends a node and removes what it made; a dead one too.
+struct NodeStop: ParsableCommand {
+    private static let stopSecondsMax = 60
+
+    static let configuration = CommandConfiguration(commandName: "stop", abstract: "Stop a node and remove all of it.")
+
+    @OptionGroup var identity: NodeIdentity
+
+    func run() throws {
+        let layout = try NodeLayout(id: identity.id)
+        guard NodeFiles.exists(layout.directory) else {
+            print("\(layout.name) is not there")
+            return
+        }
+        for _ in 0..<(Self.stopSecondsMax * 20) {
+            if let lock = try RunLock(layout.lock, create: false) {
+                try NodeRemains.remove(layout)
+                withExtendedLifetime(lock) {}
+                print("\(layout.name) is gone")
+                return
+            }
+            NodeRemains.recorded(layout).first { $0.name == "supervisor" }?.signal(SIGTERM)
+            usleep(50_000)
+            // What a crash between the lock's removal and the directory's leaves is an empty directory.
+            if !NodeFiles.exists(layout.lock) { _ = rmdir(layout.directory) }
+            if !NodeFiles.exists(layout.directory) {
+                print("\(layout.name) is gone")
+                return
+            }
+        }
+        throw NodeError(.busy, "\(layout.name) does not end; see \(layout.log("supervisor"))")
+    }
+}
+
+struct NodeList: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the nodes on this machine.")
+
+    func run() throws {
+        for id in NodeFiles.entries(NodeLayout.root) {
+            guard let layout = try? NodeLayout(id: id), NodeFiles.exists(layout.lock) else { continue }
+            let lock = try RunLock(layout.lock, create: false)
+            print("\(id)\t\(lock == nil ? "alive" : "dead")\t\(layout.kubeconfig)")
+        }
+    }
+}
+
+/// Writes an image of files of this machine, and imports it into a node.
+struct NodeImage: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "image", abstract: "Make an image of files and import it into a node; no registry.")
+
+    @OptionGroup var identity: NodeIdentity
+
+    @Option(help: "A word of the entry point; may be given more than once.")
+    var entrypoint: [String] = []
+
+    @Argument(help: "The image's reference, such as example.org/shop:1.")
+    var reference: String
+
+    @Argument(help: "PATH=FILE, or PATH=->TARGET for a symbolic link.")
+    var files: [String]
+
+    func run() throws {
+        let layout = try NodeLayout(id: identity.id)
+        let pairs = try files.map { text in
+            let halves = text.split(separator: "=", maxSplits: 1).map(String.init)
+            guard halves.count == 2, halves[0].hasPrefix("/") else {
+                throw ValidationError("\(text) is not /PATH=FILE")
+            }
+            return (path: halves[0], source: halves[1])
+        }
+        let archive = "\(layout.images)/\(String(reference.map { $0.isLetter || $0.isNumber ? $0 : "_" })).tar"
+        try ImageArchive(reference: reference, entrypoint: entrypoint, files: pairs).write(to: archive)
+        try NodeContainerd(layout: layout).importImage(archive)
+        print("imported \(reference)")
+    }
+}
+
+/// What `start` runs in the background.
+struct NodeSupervise: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "supervise", abstract: "Run a node in the foreground.", shouldDisplay: false)
+
+    @OptionGroup var identity: NodeIdentity
+
+    @Argument(parsing: .postTerminator, help: "Further arguments of martletd run.")
+    var daemonArguments: [String] = []
+
+    func run() throws {
+        try NodeSupervisor(try NodeLayout(id: identity.id), extraArguments: daemonArguments).run()
+    }
+}

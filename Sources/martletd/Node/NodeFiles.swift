@@ -1,0 +1,102 @@
+import CLinux
+import FoundationEssentials
+import Glibc
+
+/// Files as the launcher needs them; blocking.
+enum NodeFiles {
+    static func makeDirectory(_ path: String) throws(NodeError) {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw NodeError(.system, "cannot make directory \(path)", cause: error)
+        }
+    }
+
+    static func write(_ path: String, _ text: String, mode: mode_t = 0o644) throws(NodeError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw .call("open \(path)", -errno) }
+        defer { close(descriptor) }
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw .call("write \(path)", -errno) }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// The text of a file; nil where it cannot be read.
+    static func read(_ path: String) -> String? {
+        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    static func entries(_ directory: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
+    }
+
+    static func link(_ path: String, to target: String) throws(NodeError) {
+        _ = unlink(path)
+        if symlink(target, path) != 0 { throw .call("symlink \(path)", -errno) }
+    }
+
+    /// Removes a tree that holds no mount.
+    static func removeTree(_ path: String) throws(NodeError) {
+        guard exists(path) else { return }
+        do {
+            try FileManager.default.removeItem(atPath: path)
+        } catch {
+            throw NodeError(.system, "cannot remove \(path)", cause: error)
+        }
+    }
+
+    /// The path of this program.
+    static func ownPath() throws(NodeError) -> String {
+        do {
+            return try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        } catch {
+            throw NodeError(.system, "cannot read /proc/self/exe", cause: error)
+        }
+    }
+
+    static func firstExisting(_ paths: [String]) -> String? { paths.first(where: exists) }
+}
+
+/// The lock that a living run holds. Released when the process ends, however it ends.
+final class RunLock {
+    private let descriptor: Int32
+
+    /// Nil where another process holds it, or, unless it is to be created, where there is none.
+    init?(_ path: String, create: Bool = true) throws(NodeError) {
+        for _ in 0..<16 {
+            let descriptor = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0o600)
+            if descriptor < 0, errno == ENOENT, !create { return nil }
+            guard descriptor >= 0 else { throw .call("open \(path)", -errno) }
+            let result = clinux_lock_exclusive(descriptor)
+            if result == -EWOULDBLOCK {
+                close(descriptor)
+                return nil
+            }
+            guard result == 0 else {
+                close(descriptor)
+                throw .call("flock \(path)", result)
+            }
+            if Self.isStill(descriptor, path) {
+                self.descriptor = descriptor
+                return
+            }
+            // Whoever held it has removed the file: it guards nothing.
+            close(descriptor)
+        }
+        throw NodeError(.busy, "\(path) is replaced again and again")
+    }
+
+    deinit { close(descriptor) }
+
+    private static func isStill(_ descriptor: Int32, _ path: String) -> Bool {
+        var held = stat()
+        var named = stat()
+        return fstat(descriptor, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino
+            && held.st_dev == named.st_dev
+    }
+}

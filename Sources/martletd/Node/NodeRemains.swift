@@ -1,0 +1,56 @@
+import CLinux
+import Glibc
+
+/// Takes away what a run has made: everything carries its id, so nothing else is touched.
+enum NodeRemains {
+    /// The caller holds the run's lock, so nobody of that run is at work. May be repeated after a failure.
+    /// `keeping`: paths directly in the run's directory that stay, and with them the directory.
+    static func remove(_ layout: NodeLayout, keeping kept: Set<String> = []) throws(NodeError) {
+        try endProcesses(layout)
+        NodeContainerd(layout: layout).removeShimSockets()
+        try unmount(layout)
+        try NodeNetwork.remove(layout)
+        if let cgroup = try? NodeCgroup(layout) { cgroup.remove() }
+        // The lock goes last: as long as its name is there, nobody else begins.
+        let last = kept.isEmpty ? [layout.lock] : kept
+        for entry in NodeFiles.entries(layout.directory) where !last.contains("\(layout.directory)/\(entry)") {
+            try NodeFiles.removeTree("\(layout.directory)/\(entry)")
+        }
+        guard kept.isEmpty else { return }
+        _ = unlink(layout.lock)
+        _ = rmdir(layout.directory)
+    }
+
+    /// Removes every run whose lock nobody holds.
+    static func removeDead(except own: String) throws(NodeError) {
+        for id in NodeFiles.entries(NodeLayout.root) where id != own {
+            guard let layout = try? NodeLayout(id: id), NodeFiles.exists(layout.lock),
+                let lock = try RunLock(layout.lock, create: false)
+            else { continue }
+            try remove(layout)
+            withExtendedLifetime(lock) {}
+        }
+    }
+
+    private static func endProcesses(_ layout: NodeLayout) throws(NodeError) {
+        // A supervisor that lived would hold the lock: the one written down is dead, or the caller itself.
+        for child in recorded(layout) where child.pid != getpid() { child.signal(SIGKILL) }
+        if let cgroup = try? NodeCgroup(layout) { try cgroup.kill() }
+    }
+
+    /// The processes that the run wrote down.
+    static func recorded(_ layout: NodeLayout) -> [ChildProcess] {
+        (NodeFiles.read(layout.processes) ?? "").split(separator: "\n").compactMap(ChildProcess.init(line:))
+    }
+
+    private static func unmount(_ layout: NodeLayout) throws(NodeError) {
+        for mount in MountTable().below(layout.directory) {
+            let result = clinux_unmount(mount.point, clinux_mnt_detach)
+            if result != 0, result != -EINVAL, result != -ENOENT { throw .call("unmount \(mount.point)", result) }
+        }
+        // A tree with a mount in it must not be removed: it might be somebody's files.
+        if let left = MountTable().below(layout.directory).first {
+            throw NodeError(.system, "\(left.point) is still mounted")
+        }
+    }
+}

@@ -1,0 +1,154 @@
+import CLinux
+import Glibc
+import Netlink
+
+/// Makes a node of its own, keeps its daemon running, and takes everything away at the end, in reverse order.
+final class NodeSupervisor {
+    /// A daemon that ends within this is started again only after a pause.
+    private static let shortLifeNanoseconds: Int64 = 5_000_000_000
+    private static let pauseMillisecondsMax: Int32 = 5_000
+    private static let stopSecondsMax = 10
+
+    private let layout: NodeLayout
+    /// Further arguments of `martletd run`.
+    private let extraArguments: [String]
+    private var children: [ChildProcess] = []
+    private var listener: Int32 = -1
+    private var signals: Int32 = -1
+
+    init(_ layout: NodeLayout, extraArguments: [String]) {
+        self.layout = layout
+        self.extraArguments = extraArguments
+    }
+
+    /// Returns when the node was told to stop and is gone. Throws where it could not be made; what was made is gone too.
+    func run() throws(NodeError) {
+        try NodeFiles.makeDirectory(layout.directory)
+        guard let lock = try RunLock(layout.lock) else {
+            throw NodeError(.busy, "run \(layout.id) is alive: \(layout.lock) is held")
+        }
+        defer { withExtendedLifetime(lock) {} }
+        signals = clinux_catch_signals()
+        guard signals >= 0 else { throw .call("catch signals", signals) }
+        try NodeRemains.removeDead(except: layout.id)
+        try removeEarlier()
+        do throws(NodeError) {
+            try work()
+        } catch {
+            note("failed: \(error)")
+            try end()
+            throw error
+        }
+        try end()
+    }
+
+    /// What a dead run of the same id left; the directory itself stays, its lock is ours.
+    private func removeEarlier() throws(NodeError) {
+        let log = layout.log("supervisor")
+        let kept: Set<String> = [layout.lock, log]
+        let entries = NodeFiles.entries(layout.directory).map { "\(layout.directory)/\($0)" }
+        guard entries.contains(where: { !kept.contains($0) }) || NodeFiles.exists(layout.namespace) else { return }
+        try NodeRemains.remove(layout, keeping: kept)
+    }
+
+    private func work() throws(NodeError) {
+        try record(ChildProcess(name: "supervisor", pid: getpid(), startTime: ChildProcess.startTime(getpid()) ?? 0))
+        var port: UInt16 = 0
+        listener = clinux_loopback_listen(&port)
+        guard listener >= 0 else { throw .call("listen on 127.0.0.1", listener) }
+        for path in [layout.state, layout.bpffs, layout.staticPods] { try NodeFiles.makeDirectory(path) }
+        let cgroup = try NodeCgroup(layout)
+        try cgroup.make()
+        let result = clinux_mount(
+            "bpf", layout.bpffs, "bpf", clinux_ms_nosuid | clinux_ms_nodev | clinux_ms_noexec, nil)
+        guard result == 0 else { throw .call("mount bpffs at \(layout.bpffs)", result) }
+        let network = try NodeNetwork.make(layout)
+        let containerd = NodeContainerd(layout: layout)
+        let program = try containerd.prepare()
+        try start("containerd", [program, "--config", layout.containerdConfiguration], network, cgroup)
+        try containerd.importPause()
+        note("containerd is up; the API server listens on 127.0.0.1:\(port)")
+        try superviseDaemon(network, cgroup)
+    }
+
+    /// Starts the daemon, and again whenever it ends, until told to stop. The listening socket is the same each time.
+    private func superviseDaemon(_ network: NodeNetwork, _ cgroup: NodeCgroup) throws(NodeError) {
+        let program = try NodeFiles.ownPath()
+        var pause: Int32 = 0
+        while true {
+            let began = clinux_monotonic_ns()
+            let daemon = try start("martletd", [program] + daemonArguments(cgroup), network, cgroup, listener: listener)
+            guard let status = waitForEnd(of: daemon) else { return }
+            children.removeAll { $0 == daemon }
+            let short = clinux_monotonic_ns() - began < Self.shortLifeNanoseconds
+            pause = short ? min(Self.pauseMillisecondsMax, max(100, pause * 2)) : 0
+            // A daemon that was killed had no fault of its own: it is started again at once.
+            if status == 128 + SIGKILL { pause = 0 }
+            note("martletd ended with \(status); starting it again" + (pause > 0 ? " in \(pause) ms" : ""))
+            if pause > 0, isToldToStop(within: pause) { return }
+        }
+    }
+
+    private func daemonArguments(_ cgroup: NodeCgroup) -> [String] {
+        var arguments = [
+            "run", "--state", layout.state, "--run-dir", layout.directory, "--bpffs", layout.bpffs, "--cgroup",
+            cgroup.directory, "--containerd", layout.containerdSocket, "--node-name", layout.name, "--uplink",
+            NodeLayout.uplink, "--static-pods", layout.staticPods, "--kubeconfig", layout.kubeconfig,
+        ]
+        for address in NodeLayout.nodeAddresses { arguments += ["--node-address", address] }
+        return arguments + extraArguments
+    }
+
+    /// The daemon's exit code; nil where the node was told to stop first.
+    private func waitForEnd(of daemon: ChildProcess) -> Int32? {
+        while true {
+            if let status = daemon.reap() { return status }
+            let signal = clinux_next_byte(signals, 1_000)
+            if signal == SIGTERM || signal == SIGINT { return nil }
+        }
+    }
+
+    private func isToldToStop(within milliseconds: Int32) -> Bool {
+        let end = clinux_monotonic_ns() + Int64(milliseconds) * 1_000_000
+        while clinux_monotonic_ns() < end {
+            let left = Int32((end - clinux_monotonic_ns()) / 1_000_000) + 1
+            let signal = clinux_next_byte(signals, left)
+            if signal == SIGTERM || signal == SIGINT { return true }
+        }
+        return false
+    }
+
+    /// The daemon first, so that it can say goodbye to its clients; then containerd with all containers; then the rest.
+    private func end() throws(NodeError) {
+        note("stopping")
+        for child in children.reversed() { child.stop(graceSeconds: Self.stopSecondsMax) }
+        children = []
+        if listener >= 0 { close(listener) }
+        listener = -1
+        try NodeRemains.remove(layout)
+    }
+
+    @discardableResult
+    private func start(
+        _ name: String, _ arguments: [String], _ network: NodeNetwork, _ cgroup: NodeCgroup, listener: Int32 = -1
+    ) throws(NodeError) -> ChildProcess {
+        let options = ChildProcess.Options(
+            arguments: arguments, namespaceDescriptor: network.node.descriptor,
+            cgroupProcesses: cgroup.daemonProcesses, log: layout.log(name), listenDescriptor: listener)
+        let child = try ChildProcess.start(name, options)
+        children.append(child)
+        try record(child)
+        return child
+    }
+
+    private func record(_ child: ChildProcess) throws(NodeError) {
+        let earlier = NodeRemains.recorded(layout).filter { $0.isAlive }.map(\.line)
+        try NodeFiles.write(layout.processes, (earlier + [child.line]).joined(separator: "\n") + "\n", mode: 0o600)
+    }
+
+    /// Into the supervisor's log, at once.
+    private func note(_ text: String) {
+        let line = Array("\(layout.name): \(text)\n".utf8)
+        _ = line.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+    }
+}
