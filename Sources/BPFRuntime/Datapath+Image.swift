@@ -48,19 +48,35 @@ extension Datapath {
     }
 
     private func readPolicy(into image: inout MapImage, _ slot: Int) throws(DatapathError) {
-        for (index, lists) in try read(MapCatalog.classLists, 0..<MapCatalog.classLists.capacity).enumerated() {
+        for (index, words) in try nonZero(MapCatalog.classLists) {
+            guard let lists = MapBytes.value(martlet_class_lists.self, from: MapBytes.of(all: words)) else { continue }
             let entry = MapImage.Lists(
                 ingress: ListEntry(lists[ingress: slot]), egress: ListEntry(lists[egress: slot]))
             for list in [entry.ingress, entry.egress] { try readRules(of: list, class: index, into: &image) }
-            if MapBytes.of(lists).contains(where: { $0 != 0 }) { image.classLists[UInt32(index)] = entry }
+            image.classLists[UInt32(index)] = entry
         }
-        for (index, row) in try read(MapCatalog.classRows, 0..<MapCatalog.classRows.capacity).enumerated() {
-            let words = MapBytes.values(UInt64.self, from: MapBytes.of(row))
-            if words.contains(where: { $0 != 0 }) { image.classRows[UInt32(index)] = words }
-        }
-        for (index, row) in try read(MapCatalog.blockRows, 0..<MapCatalog.blockRows.capacity).enumerated() {
-            let words = MapBytes.values(UInt64.self, from: MapBytes.of(row))
-            if words.contains(where: { $0 != 0 }) { image.blockRows[UInt32(index)] = words }
+        for (index, words) in try nonZero(MapCatalog.classRows) { image.classRows[UInt32(index)] = words }
+        for (index, words) in try nonZero(MapCatalog.blockRows) { image.blockRows[UInt32(index)] = words }
+    }
+
+    /// Elements with anything in them, as words. (Arrays are large and mostly empty; sizes are multiples of a word.)
+    private func nonZero<Value>(_ map: FlatMap<Value>) throws(DatapathError) -> [(index: Int, words: [UInt64])] {
+        let stride = MemoryLayout<Value>.stride
+        let bytes = try read(map.identity, bytes: 0..<map.capacity * stride)
+        return bytes.withUnsafeBytes { raw in
+            var found: [(index: Int, words: [UInt64])] = []
+            var offset = 0
+            while offset < raw.count {
+                guard raw.load(fromByteOffset: offset, as: UInt64.self) != 0 else {
+                    offset += 8
+                    continue
+                }
+                let index = offset / stride
+                let element = UnsafeRawBufferPointer(rebasing: raw[index * stride..<(index + 1) * stride])
+                found.append((index, Array(element.bindMemory(to: UInt64.self))))
+                offset = (index + 1) * stride
+            }
+            return found
         }
     }
 

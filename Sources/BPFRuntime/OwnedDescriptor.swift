@@ -1,7 +1,7 @@
 import Glibc
 
-/// A file descriptor that is closed with its owner. Bind the owner to a name before passing `raw` on: a temporary is gone
-/// before the call is made.
+/// A file descriptor that is closed with its owner. Bind the owner to a name before passing `raw` on: a temporary is
+/// gone before the call is made.
 final class OwnedDescriptor: Sendable {
     let raw: Int32
 

@@ -117,6 +117,37 @@ struct HookTests {
         #expect(open == 10)
     }
 
+    @Test("No packet is lost while a link's program is exchanged: with none attached the closed filter would drop it")
+    func exchangeLosesNothing() throws {
+        let filesystem = try TemporaryBPFFS()
+        let datapath = try datapath(filesystem)
+        let pins = PinDirectory(root: filesystem.pins)
+        let packets = 4000
+        let (received, exchanges) = try inOwnNetwork {
+            let interface = try makeVeth()
+            try datapath.closePod(interface: interface)
+            // Two programs that let everything on, as a final verdict.
+            let programs = try (0..<2).map { _ in
+                let pass = [Instruction.moveImmediate(register: 0, value: 0), Instruction.exit]
+                let loaded = try Instruction.load(pass, type: BPF_PROG_TYPE_SCHED_CLS, name: "mt_pass")
+                return try KernelProgram("from_pod", loaded, adopted: false)
+            }
+            let links = LinkTable(pins: pins)
+            let hook = LinkTable.Hook(kind: .pod, interface: interface, program: "from_pod")
+            _ = try links.attach(hook, programs[0], type: MARTLET_ATTACH_TCX_INGRESS)
+            try run("ip link set lo up; ip link set mt0 up; ip link set mt1 up")
+            var exchanges = 0
+            let received = try sendFrames(from: "mt1", counting: "mt0", packets) {
+                exchanges += 1
+                guard try links.attach(hook, programs[exchanges % 2], type: MARTLET_ATTACH_TCX_INGRESS) == .updated
+                else { throw DatapathError(.layout, "the link was not updated") }
+            }
+            return (received, exchanges)
+        }
+        #expect(received == packets)
+        #expect(exchanges > 20)
+    }
+
     @Test("Connect hooks attach to a cgroup, are adopted, and follow another cgroup")
     func connect() throws {
         let filesystem = try TemporaryBPFFS()

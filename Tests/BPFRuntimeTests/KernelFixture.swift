@@ -69,14 +69,25 @@ func makeVeth(_ name: String = "mt0", peer: String = "mt1") throws -> UInt32 {
     return if_nametoindex(name)
 }
 
-/// Sends ten datagrams out of one end of a veth pair; returns how many the stack received at the other.
-func sendFrames(from sender: String, counting receiver: String) throws -> Int {
-    let hardware = try run("cat /sys/class/net/\(receiver)/address 2>/dev/null || ip -br link show \(receiver)")
-    let address = hardware.split(whereSeparator: \.isWhitespace).first { $0.split(separator: ":").count == 6 } ?? ""
+/// Sends datagrams out of one end of a veth pair; returns how many the stack received at the other.
+/// - Parameter meanwhile: repeated for as long as sending takes.
+func sendFrames(
+    from sender: String, counting receiver: String, _ count: Int = 10, meanwhile: (() throws -> Void)? = nil
+) throws -> Int {
+    let link = try run("ip -br link show \(receiver)")
+    let address = link.split(whereSeparator: \.isWhitespace).first { $0.split(separator: ":").count == 6 } ?? ""
     try run("ip addr replace 10.99.0.1/24 dev \(sender)")
     try run("ip neigh replace 10.99.0.2 lladdr \(address) dev \(sender)")
     let before = try receivedPackets()
-    try run("bash -c 'for i in $(seq 10); do echo x > /dev/udp/10.99.0.2/9; done'")
+    let command = "bash -c 'for i in $(seq \(count)); do echo x > /dev/udp/10.99.0.2/9; done; echo done'"
+    guard let sending = popen(command, "r") else { throw SystemCall.error("popen", command) }
+    defer { pclose(sending) }
+    if let meanwhile {
+        var ready = pollfd(fd: fileno(sending), events: Int16(POLLIN), revents: 0)
+        while poll(&ready, 1, 0) == 0 { try meanwhile() }
+    }
+    var buffer = [CChar](repeating: 0, count: 64)
+    guard fgets(&buffer, Int32(buffer.count), sending) != nil else { throw SystemCall.error("fgets", command) }
     return try receivedPackets() - before
 }
 
