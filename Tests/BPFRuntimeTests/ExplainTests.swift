@@ -14,7 +14,7 @@ struct ExplainTests {
     private func prepare(_ datapath: KernelDatapath, clientClass: UInt32) throws {
         for (number, address, index) in [(UInt32(5), client, clientClass), (6, server, 2)] {
             var endpoint = martlet_endpoint()
-            endpoint.flags = MARTLET_ENDPOINT_LIVE.rawValue
+            endpoint.flags = MARTLET_ENDPOINT_LIVE.rawValue | MARTLET_ENDPOINT_LOCAL.rawValue
             endpoint.incarnation = 1
             for slot in 0..<4 { endpoint[class: slot] = ClassNumber(index: index, incarnation: 1).word }
             try datapath.write(MapCatalog.endpoints, at: Int(number), endpoint)
