@@ -285,3 +285,18 @@ extension PacketNode {
         }
     }
 }
+
+// MARK: Time
+
+extension PacketNode {
+    /// Makes a flow's last packet older than it was.
+    func age(_ packet: PacketBytes, seconds: UInt64) throws {
+        for table in [MapCatalog.flows, MapCatalog.halfFlows] {
+            for entry in try datapath.entries(table) where matches(entry.key, packet) {
+                var flow = entry.value
+                flow.last_seen_ns &-= seconds * 1_000_000_000
+                try datapath.put(table, entry.key, flow)
+            }
+        }
+    }
+}
