@@ -8,6 +8,8 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var options: NodeOptions
 
     func run() async throws {
+        let setup = try NodeSetup(options)
+        try await Daemon(setup).run()
     }
 }
 

@@ -1,0 +1,118 @@
+import Agent
+import ArgumentParser
+import BPFRuntime
+import CMartletABI
+import DaemonAPI
+import Glibc
+import MapLayout
+import NetTypes
+import Netlink
+
+/// The daemon's options, read and checked: what the parts are made of.
+struct NodeSetup {
+    /// Bytes of a pod's link that may be taken by encapsulation later: none yet.
+    static let podMTU = 1500
+    /// 4 bits of skb->mark, off kube-proxy's 0x4000 and 0x8000.
+    static let markMask: UInt32 = 0x0f00_0000
+    /// Events that one CPU may queue a second.
+    static let eventsPerSecond: UInt32 = 100_000
+
+    let options: NodeOptions
+    let nodeAddresses: [IPAddress]
+    let podCIDRs: [CIDR]
+    let clusterCIDRs: [CIDR]
+    let serviceCIDRs: [CIDR]
+    let uplinks: [Link]
+    let bootID: String
+    let netnsCookie: UInt64
+
+    init(_ options: NodeOptions) throws {
+        self.options = options
+        nodeAddresses = try options.nodeAddresses.map { text in
+            guard let address = IPAddress(text) else { throw ValidationError("--node-address \(text) is no address") }
+            return address
+        }
+        podCIDRs = try Self.blocks(options.podCIDRs, "--pod-cidr")
+        clusterCIDRs = try Self.blocks(options.clusterCIDRs, "--cluster-cidr")
+        serviceCIDRs = try Self.blocks(options.serviceCIDRs, "--service-cidr")
+        guard !nodeAddresses.isEmpty else {
+            throw ValidationError("--node-address is missing: give the node's addresses, one a family")
+        }
+        let netlink = try NetlinkConnection()
+        defer { netlink.close() }
+        uplinks = try options.uplinks.map { name in
+            guard let link = try netlink.link(named: name) else {
+                throw ValidationError("--uplink \(name): there is no such interface")
+            }
+            return link
+        }
+        bootID = try Sysctl.read("/proc/sys/kernel/random/boot_id")
+        netnsCookie = try NetworkNamespace.current().cookie()
+    }
+
+    private static func blocks(_ texts: [String], _ option: String) throws -> [CIDR] {
+        try texts.map { text in
+            guard let block = CIDR(text) else { throw ValidationError("\(option) \(text) is no block ADDRESS/LENGTH") }
+            return block
+        }
+    }
+
+    // MARK: What the kernel programs are told
+
+    var datapathSettings: DatapathSettings {
+        DatapathSettings(pinDirectory: options.bpffs, configuration: kernelConfiguration)
+    }
+
+    private var kernelConfiguration: martlet_config {
+        var config = martlet_config()
+        config.node_address_count = Self.fill(&config.node_addresses, nodeAddresses.map(\.mapped))
+        config.cluster_pods_count = Self.fill(&config.cluster_pods, clusterCIDRs.map(martlet_prefix.init))
+        config.node_pods_count = Self.fill(&config.node_pods, podCIDRs.map(martlet_prefix.init))
+        config.services_count = Self.fill(&config.services, serviceCIDRs.map(martlet_prefix.init))
+        if let address = nodeAddresses.first(where: \.isV4) {
+            config.masquerade_ipv4 = address.mapped
+            config.flags |= MARTLET_CONFIG_MASQUERADE_IPV4.rawValue
+        }
+        if let address = nodeAddresses.first(where: { !$0.isV4 }) {
+            config.masquerade_ipv6 = address.mapped
+            config.flags |= MARTLET_CONFIG_MASQUERADE_IPV6.rawValue
+        }
+        config.node_netns_cookie = netnsCookie
+        config.uplink_ifindex = uplinks.first?.index ?? 0
+        config.uplink_mtu = UInt32(uplinks.first?.mtu ?? Self.podMTU)
+        config.pod_mtu = UInt32(Self.podMTU)
+        config.mark_mask = Self.markMask
+        config.events_per_second = Self.eventsPerSecond
+        withUnsafeMutableBytes(of: &config.gateway_mac) { $0.copyBytes(from: PodGateway.mac.bytes) }
+        return config
+    }
+
+    /// Fills a fixed array of the layout; returns how many it took.
+    private static func fill<Whole, Value>(_ array: inout Whole, _ values: [Value]) -> UInt32 {
+        withUnsafeMutableBytes(of: &array) { raw in
+            let slots = raw.bindMemory(to: Value.self)
+            let count = min(slots.count, values.count)
+            for index in 0..<count { slots[index] = values[index] }
+            return UInt32(count)
+        }
+    }
+
+    // MARK: The agent
+
+    var agentConfiguration: AgentConfiguration {
+        AgentConfiguration(
+            nodeName: options.nodeName, nodeAddresses: nodeAddresses, podCIDRs: podCIDRs, clusterCIDRs: clusterCIDRs,
+            serviceCIDRs: serviceCIDRs, stateDirectory: options.state,
+            socketPath: options.runDirectory + "/martletd.sock",
+            bootID: bootID, connectCgroup: options.connect ? options.cgroup : nil, uplinks: uplinks.map(\.index),
+            podMTU: Self.podMTU)
+    }
+}
+
+extension martlet_prefix {
+    init(_ block: CIDR) {
+        let bits = block.mappedPrefixLength
+        let all = IPAddress(high: .max, low: .max)
+        self.init(address: block.address.mapped, mask: all.masked(to: bits).mapped)
+    }
+}
