@@ -1,4 +1,5 @@
 package import APIClient
+import Glibc
 import JSONText
 package import Logging
 import NIOPosix
@@ -46,7 +47,11 @@ package final class NodeAgent: Service {
     }
 
     package func run() async throws {
+        // A write to a command that has closed its input is an error like others, no signal.
+        signal(SIGPIPE, SIG_IGN)
         services.threads.start()
+        let abandoned = ContainerStreams.folder(in: configuration)
+        try? await services.blocking { () throws(NodeAgentError) in try FileCalls.removeTree(abandoned) }
         await withDiscardingTaskGroup { group in
             group.addTask { try? await self.connection.run() }
             group.addTask { await self.services.events.run() }

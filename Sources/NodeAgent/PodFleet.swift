@@ -60,7 +60,7 @@ actor PodFleet {
                 await workers[uid]?.updateMirror(nil)
                 await mirrorStatic()
             } else {
-                await remove(pod.uid)
+                await remove(pod.uid, last: pod)
             }
         }
     }
@@ -79,9 +79,9 @@ actor PodFleet {
         await worker(for: pod).update(pod)
     }
 
-    private func remove(_ uid: String) async {
+    private func remove(_ uid: String, last: PodObject? = nil) async {
         pods[uid] = nil
-        await workers[uid]?.update(nil)
+        await workers[uid]?.update(nil, last: last)
     }
 
     private func worker(for pod: PodObject) -> PodWorker {

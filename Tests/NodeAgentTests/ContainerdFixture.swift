@@ -1,5 +1,6 @@
 import Foundation
 import NodeAgent
+import Synchronization
 import Testing
 
 /// A containerd of the test's own: in a network namespace and with folders named `mt-…`, ended by its process id.
@@ -7,7 +8,7 @@ import Testing
 final class ContainerdFixture: Sendable {
     let name: String
     let folder: String
-    private let pid: Int32
+    private let pid = Mutex<Int32>(0)
 
     var socket: String { folder + "/containerd.sock" }
 
@@ -20,6 +21,16 @@ final class ContainerdFixture: Sendable {
         try Self.network(folder).write(toFile: folder + "/cni/10-test.conflist", atomically: true, encoding: .utf8)
         try Self.run("/usr/sbin/ip", "netns", "add", name)
         try Self.run("/usr/sbin/ip", "-n", name, "link", "set", "lo", "up")
+        try await start()
+        for archive in try Self.images() {
+            let file = folder + "/image.tar"
+            try Data(archive).write(to: URL(filePath: file))
+            _ = try ctr("images", "import", file)
+        }
+    }
+
+    /// Starts containerd, for the first time or again.
+    func start() async throws {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/nsenter")
         process.arguments = ["--net=/var/run/netns/\(name)", "/usr/bin/containerd", "-c", folder + "/config.toml"]
@@ -28,16 +39,17 @@ final class ContainerdFixture: Sendable {
         process.standardOutput = FileHandle(forWritingAtPath: log)
         process.standardError = FileHandle(forWritingAtPath: log)
         try process.run()
-        pid = process.processIdentifier
-        let socket = folder + "/containerd.sock"
+        pid.withLock { $0 = process.processIdentifier }
         try await until(seconds: 20, "containerd answers") {
-            (try? Self.run("/usr/bin/ctr", "-a", socket, "version")) != nil
+            (try? Self.run("/usr/bin/ctr", "-a", self.socket, "version")) != nil
         }
-        for archive in try Self.images() {
-            let file = folder + "/image.tar"
-            try Data(archive).write(to: URL(filePath: file))
-            try Self.run("/usr/bin/ctr", "-a", socket, "-n", "k8s.io", "images", "import", file)
-        }
+    }
+
+    /// Ends containerd alone: containers go on under their shims.
+    func stop() {
+        let pid = pid.withLock { $0 }
+        kill(pid, SIGTERM)
+        for _ in 0..<100 where kill(pid, 0) == 0 { usleep(50_000) }
     }
 
     func ctr(_ arguments: String...) throws -> String {
@@ -49,8 +61,7 @@ final class ContainerdFixture: Sendable {
         for task in ((try? ctr("tasks", "ls", "-q")) ?? "").split(separator: "\n") {
             _ = try? ctr("tasks", "rm", "-f", String(task))
         }
-        kill(pid, SIGTERM)
-        for _ in 0..<100 where kill(pid, 0) == 0 { usleep(50_000) }
+        stop()
         let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
         for line in mounts.split(separator: "\n").reversed() {
             let point = line.split(separator: " ")[1]

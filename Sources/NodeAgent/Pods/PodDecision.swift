@@ -7,7 +7,10 @@ package enum PodDecision {
     package static func plan(
         for pod: PodObject?, observed: PodObservation, memory: PodMemory, now: Timestamp
     ) -> PodPlan {
-        guard let pod else { return teardown(observed, memory, grace: nil, reason: "its Pod is gone", isFinal: true) }
+        guard let pod else {
+            return teardown(
+                observed, memory, grace: memory.lastGraceSeconds, reason: "its Pod is gone", isFinal: true)
+        }
         if pod.isBeingDeleted {
             return teardown(
                 observed, memory, grace: pod.graceSeconds, reason: "its Pod is being deleted", isFinal: true)

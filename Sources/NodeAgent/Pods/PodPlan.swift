@@ -64,6 +64,8 @@ package struct PodMemory: Hashable, Sendable {
     /// By container name.
     package var failedStarts: [String: FailedAttempt] = [:]
     package var failedSandbox: FailedAttempt?
+    /// The grace that the object named last, once it is gone; else each container has its own.
+    package var lastGraceSeconds: Int64?
     /// Why the agent ended the pod for good: reason and message.
     package var failure: (reason: String, message: String)? {
         get { failureReason.isEmpty ? nil : (failureReason, failureMessage) }

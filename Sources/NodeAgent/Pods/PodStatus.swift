@@ -107,6 +107,12 @@ package struct PodStatusBuilder {
         if let last = before { status["lastState"] = terminated(last) }
         let restarts = current?.restartCount ?? before.map { $0.restartCount + 1 } ?? 0
         status["restartCount"] = .integer(Int64(restarts))
+        if current == nil, ["Succeeded", "Failed"].contains(pod.status["phase"]?.string ?? ""),
+            let last = pod.lastStatus(of: spec.name)
+        {
+            // The runtime has forgotten the container, the API has not.
+            return last
+        }
         guard let current, current.state != .created else {
             status["state"] = waiting(spec, isInit: initIndex != nil)
             return .object(status)

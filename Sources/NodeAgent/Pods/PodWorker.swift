@@ -37,9 +37,10 @@ actor PodWorker {
     }
 
     /// The pod's object changed; nil: it is no longer in the API.
-    func update(_ pod: PodObject?) {
+    func update(_ pod: PodObject?, last: PodObject? = nil) {
         self.pod = pod
-        if let pod { lastPod = pod }
+        lastPod = pod ?? last ?? lastPod
+        memory.lastGraceSeconds = pod == nil ? lastPod?.graceSeconds : nil
         wakeup.raise()
     }
 

@@ -10,13 +10,13 @@ struct CRIRuntime: ContainerRuntime {
     init(connection: RuntimeConnection) { self.connection = connection }
 
     func version() async throws(NodeAgentError) -> (name: String, version: String) {
-        let answer = try await call("Version", CRIVersionRequest(), as: CRIVersionResponse.self)
+        let answer = try await call("Version", CRIVersionRequest(), timeout: .seconds(2), as: CRIVersionResponse.self)
         return (answer.runtimeName, answer.runtimeVersion)
     }
 
     /// Messages of the conditions that are not met: the runtime's own and the network's.
     func unmetConditions() async throws(NodeAgentError) -> [String] {
-        let answer = try await call("Status", CRIStatusRequest(), as: CRIStatusResponse.self)
+        let answer = try await call("Status", CRIStatusRequest(), timeout: .seconds(2), as: CRIStatusResponse.self)
         return answer.status.conditions.filter { !$0.status }.map { "\($0.type): \($0.reason) \($0.message)" }
     }
 

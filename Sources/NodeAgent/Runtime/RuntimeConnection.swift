@@ -43,6 +43,8 @@ struct RuntimeConnection: Sendable {
     ) async throws(NodeAgentError) -> Response {
         var options = CallOptions.defaults
         options.timeout = timeout
+        // While containerd is away a call waits for it, as long as its time lasts.
+        options.waitForReady = true
         options.maxResponseMessageBytes = NodeAgentConfiguration.Limit.responseBytes
         do {
             return try await client.unary(

@@ -13,6 +13,9 @@ struct ContainerStreams: PodStreams {
         self.fleet = fleet
     }
 
+    /// The pipes of commands stand below it.
+    static func folder(in configuration: NodeAgentConfiguration) -> String { configuration.rootDirectory + "/.exec" }
+
     // MARK: Logs
 
     func logs(_ request: LogRequest, write: @escaping @Sendable ([UInt8]) async throws -> Void) async throws {
@@ -78,7 +81,7 @@ struct ContainerStreams: PodStreams {
         defer { sessions.end() }
         let session = ExecSession(
             id: id, container: container.id, request: request, connection: connection,
-            folder: "\(services.configuration.rootDirectory)/.exec/\(id)", services: services)
+            folder: "\(Self.folder(in: services.configuration))/\(id)", services: services)
         return try await session.run(next: next, write: write)
     }
 }
