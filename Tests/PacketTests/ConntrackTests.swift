@@ -26,7 +26,7 @@ extension PacketSuite {
         func replies() throws {
             try node.setPolicy(of: 2, egress: .isolated())
             try node.setPolicy(of: 1, ingress: .isolated())
-            #expect(try !passes(synAck))
+            #expect(try !passes(.tcp("10.244.1.11", 81, "10.244.1.10", 4000)))
             #expect(try passes(syn))
             #expect(try passes(synAck))
             #expect(try node.datapath.entries(MapCatalog.flows).count == 1)

@@ -79,7 +79,6 @@ extension PacketSuite {
                 try explain("10.244.1.10", "10.244.1.11", 80)
                     == Answer(egress: MARTLET_ACTION_DENY, egressRule: rule, ingressRule: 21))
             #expect(try !isAllowed("10.244.1.10", "10.244.1.11", 80))
-            #expect(try isAllowed("10.244.1.14", "10.244.1.14", 80) == false)
         }
 
         @Test("A selector's bit is the peer's class', across the words of a row")
