@@ -21,10 +21,15 @@ package final class KernelDatapath: Datapath {
     /// Adopts or loads the programs and maps, and pins them. Hooks stay as they are until `takeOver()` or an attach.
     ///
     /// Verifying programs takes up to a second where they are not adopted.
-    package init(_ settings: DatapathSettings, object: BPFObject = .martlet) throws(DatapathError) {
+    package convenience init(_ settings: DatapathSettings, object: BPFObject = .martlet) throws(DatapathError) {
+        try self.init(settings, name: object.name, elf: object.elfBytes())
+    }
+
+    /// - Parameter elf: the object's file.
+    init(_ settings: DatapathSettings, name: String, elf: [UInt8]) throws(DatapathError) {
         pins = PinDirectory(root: settings.pinDirectory)
         try pins.prepare()
-        let loaded = try ObjectLoader(pins: pins, settings: settings, object: object).load()
+        let loaded = try ObjectLoader(pins: pins, settings: settings, name: name, elf: elf).load()
         programs = loaded.programs
         maps = loaded.maps
         digest = loaded.digest

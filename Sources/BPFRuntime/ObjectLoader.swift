@@ -1,4 +1,3 @@
-import BPFObjects
 import CLibbpf
 import Glibc
 import MapLayout
@@ -28,11 +27,12 @@ struct ObjectLoader {
 
     let pins: PinDirectory
     let settings: DatapathSettings
-    let object: BPFObject
+    /// The object's name, for messages.
+    let name: String
+    let elf: [UInt8]
 
     /// - Throws: `.load` with the verifier's last words; `.system`; `.layout` where the configuration's size differs.
     func load() throws(DatapathError) -> Loaded {
-        let elf = object.elfBytes()
         var digest = ObjectDigest()
         digest.add(elf)
         digest.add(MapBytes.of(settings.configuration))
@@ -40,12 +40,12 @@ struct ObjectLoader {
         LoadLog.start()
         var options = bpf_object_open_opts()
         options.sz = OptionBytes.through(\bpf_object_open_opts.kernel_log_level)
-        let opened = object.name.withCString { name in
+        let opened = name.withCString { name in
             options.object_name = name
             return elf.withUnsafeBytes { bpf_object__open_mem($0.baseAddress, $0.count, &options) }
         }
         guard let handle = opened else {
-            throw SystemCall.error("bpf_object__open_mem", "object \(object.name)", log: LoadLog.tail())
+            throw SystemCall.error("bpf_object__open_mem", "object \(name)", log: LoadLog.tail())
         }
         defer { bpf_object__close(handle) }
 
@@ -64,7 +64,7 @@ struct ObjectLoader {
         let result = bpf_object__load(handle)
         if result != 0 {
             throw DatapathError(
-                .load, "object \(object.name) was refused", call: "bpf_object__load", errno: -result,
+                .load, "object \(name) was refused", call: "bpf_object__load", errno: -result,
                 log: LoadLog.tail())
         }
         let maps = try pinMaps(declared, held: held)
@@ -112,7 +112,7 @@ struct ObjectLoader {
         if result == 0 { result = martlet_rodata_write(object, offset, bytes, declared) }
         if result != 0 {
             throw DatapathError(
-                .layout, "object \(self.object.name) has no constant \(Self.configurationName) to fill",
+                .layout, "object \(name) has no constant \(Self.configurationName) to fill",
                 errno: -result)
         }
     }

@@ -63,6 +63,21 @@ struct ExplainTests {
         #expect(DropReason(rawValue: answer.ingress_reason) == reason)
     }
 
+    @Test("Settings reach the programs as constants: traffic of the node's own address passes as the node's")
+    func settings() throws {
+        let filesystem = try TemporaryBPFFS()
+        var configuration = martlet_config()
+        configuration.node_addresses.0 = client.mapped
+        configuration.node_address_count = 1
+        let datapath = try KernelDatapath(
+            DatapathSettings(pinDirectory: filesystem.pins, configuration: configuration))
+        try prepare(datapath, clientClass: 3)
+        try datapath.remove(MapCatalog.endpointIDs, client.mapped)
+        let answer = try ask(datapath, port: 81)
+        #expect(RuleAction(rawValue: answer.ingress_verdict) == .allow)
+        #expect(answer.ingress_rule == MARTLET_RULE_NODE.rawValue)
+    }
+
     @Test("A question leaves no trace in flows or counters of drops")
     func writesNothing() throws {
         let filesystem = try TemporaryBPFFS()

@@ -168,6 +168,17 @@ struct HookTests {
         #expect(try run("bpftool cgroup show \(other.path)").components(of: "connect4") == 0)
     }
 
+    @Test("Connect hooks, too, change their programs at a take-over")
+    func connectTakeOver() throws {
+        let filesystem = try TemporaryBPFFS()
+        let group = try TemporaryCGroup()
+        try datapath(filesystem).attachConnect(cgroup: group.path)
+        let second = try datapath(filesystem, mtu: 1400)
+        #expect(try second.takeOver().updatedLinks == ConnectHook.allCases.count)
+        let ids = Dictionary(uniqueKeysWithValues: try second.inventory().programs.map { ($0.name, $0.id) })
+        #expect(try second.attachments().allSatisfy { $0.programID == ids[$0.program] })
+    }
+
     @Test("Uninstalling leaves no link, filter, program or pin")
     func uninstall() throws {
         let filesystem = try TemporaryBPFFS()

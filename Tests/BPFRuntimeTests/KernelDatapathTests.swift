@@ -1,3 +1,4 @@
+import BPFObjects
 import CLibbpf
 import CMartletABI
 import Glibc
@@ -91,6 +92,62 @@ struct KernelDatapathTests {
         #expect(throws: DatapathError.self) {
             try datapath.put(MapCatalog.endpointIDs, addresses[1], 1, mode: .insert)
         }
+    }
+
+    @Test("A map that is full says so, by its name and capacity")
+    func full() throws {
+        let filesystem = try TemporaryBPFFS()
+        let datapath = try KernelDatapath(settings(filesystem))
+        let capacity = UInt64(MARTLET_POD_NETNS_MAX.rawValue)
+        try datapath.putAll(MapCatalog.podNamespaces, (0..<capacity).map { (key: $0, value: 1) })
+        let error = #expect(throws: DatapathError.self) { try datapath.put(MapCatalog.podNamespaces, capacity, 1) }
+        #expect(error?.code == .full)
+        #expect(error?.errno == E2BIG)
+        #expect(error?.description.contains("map pod_netns, capacity \(capacity)") == true)
+    }
+
+    @Test("What the verifier refuses is an error that ends with its reason, and nothing stays pinned")
+    func refused() throws {
+        let filesystem = try TemporaryBPFFS()
+        var elf = BPFObject.martlet.elfBytes()
+        // The first instruction of a program becomes `exit`, before anything is returned.
+        let first = try #require(Self.sectionOffset("tc", of: elf))
+        elf.replaceSubrange(first..<first + 8, with: MapBytes.of(Instruction.exit))
+        let error = #expect(throws: DatapathError.self) {
+            try KernelDatapath(self.settings(filesystem), name: "broken", elf: elf)
+        }
+        #expect(error?.code == .load)
+        #expect(error?.call == "bpf_object__load")
+        #expect(error?.log?.contains("R0 !read_ok") == true, "\(error?.log ?? "no log")")
+        let pins = PinDirectory(root: filesystem.pins)
+        #expect(pins.names(in: pins.programs).isEmpty)
+        #expect(pins.names(in: pins.maps).isEmpty)
+    }
+
+    @Test("What is no object is refused with libbpf's reason")
+    func noObject() throws {
+        let filesystem = try TemporaryBPFFS()
+        let error = #expect(throws: DatapathError.self) {
+            try KernelDatapath(self.settings(filesystem), name: "nonsense", elf: [1, 2, 3, 4])
+        }
+        #expect(error?.call == "bpf_object__open_mem")
+        #expect(error?.log?.isEmpty == false)
+    }
+
+    /// Where a section's bytes begin in a 64-bit ELF file.
+    private static func sectionOffset(_ name: String, of elf: [UInt8]) -> Int? {
+        func number<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, _: Number.Type) -> Int {
+            elf.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: offset, as: Number.self)) }
+        }
+        let headers = number(0x28, UInt64.self)
+        func header(_ index: Int) -> Int { headers + index * 64 }
+        let names = number(header(number(0x3e, UInt16.self)) + 0x18, UInt64.self)
+        for index in 0..<number(0x3c, UInt16.self) {
+            let start = names + number(header(index), UInt32.self)
+            let text = String(decoding: elf[start...].prefix { $0 != 0 }, as: UTF8.self)
+            if text == name { return number(header(index) + 0x18, UInt64.self) }
+        }
+        return nil
     }
 
     @Test("The trie finds the longest prefix, and lists all")
