@@ -12,7 +12,7 @@ struct BPFCompile: BuildToolPlugin {
         let programs = root.appending(path: "bpf")
         let abi = root.appending(path: "Sources-C/CMartletABI/include")
         let headers = files(under: programs, ending: ".h") + files(under: abi, ending: ".h")
-        let clang = try context.tool(named: "clang").url
+        let clang = try Self.clang(context)
         let sources = files(under: programs, ending: ".bpf.c")
         if sources.isEmpty {
             Diagnostics.error("no kernel program found: expected bpf/*.bpf.c under \(root.path)")
@@ -58,6 +58,21 @@ struct BPFCompile: BuildToolPlugin {
         rm -f "$object"
         mv "$output.new" "$output"
         """#
+
+    /// The toolchain's own clang, else the one on the path.
+    private static func clang(_ context: PluginContext) throws -> URL {
+        if let tool = try? context.tool(named: "clang") { return tool.url }
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        let candidates = path.split(separator: ":").map { URL(fileURLWithPath: "\($0)/clang") }
+        if let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0.path) }) {
+            return found
+        }
+        throw CompilerMissing()
+    }
+
+    private struct CompilerMissing: Error, CustomStringConvertible {
+        let description = "no clang in the toolchain or on the path; kernel programs need one with the bpf target"
+    }
 
     #if arch(arm64)
         private static let architecture = "arm64"

@@ -87,10 +87,13 @@ struct LinkTable: Sendable {
             try SystemCall.check(
                 bpf_prog_get_fd_by_id(info.program), "BPF_PROG_GET_FD_BY_ID", "the program at \(hook.pinName)"))
         let result = martlet_link_replace(link.raw, program.descriptor.raw, old.raw)
-        if result < 0 {
-            throw SystemCall.error("BPF_LINK_UPDATE", "program \(program.name) at \(hook.pinName)", code: -result)
+        if result == 0 { return .updated }
+        // An attach and a take-over may meet here: the second finds the work done.
+        if result == -EPERM {
+            var now = martlet_link_info()
+            if martlet_link_info_get(link.raw, &now) == 0, now.program == program.id { return .kept }
         }
-        return .updated
+        throw SystemCall.error("BPF_LINK_UPDATE", "program \(program.name) at \(hook.pinName)", code: -result)
     }
 
     /// Switches every link to the program of its name; pins of dead links, and of programs that no longer exist, go.
