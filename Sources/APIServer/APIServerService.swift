@@ -39,6 +39,11 @@ package final class APIServerService: Service {
     private let logger: Logger
     private let bound = Mutex<[SocketAddress]>([])
 
+    /// Makes the state directory; to be called before the store in it is opened.
+    package static func prepare(stateDirectory: String) throws(ServerError) {
+        try StateFile.makeDirectory(stateDirectory)
+    }
+
     package init(store: Store, configuration: APIServerConfiguration) throws(ServerError) {
         self.configuration = configuration
         logger = configuration.core.logger

@@ -36,6 +36,7 @@ struct APIServerCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = Logger(label: "martletd")
+        try APIServerService.prepare(stateDirectory: state)
         let store = try Store(directory: "\(state)/store", options: APICore.storeOptions, logger: logger)
         var addresses = descriptors.map { ListenAddress.descriptor($0) }
         if addresses.isEmpty { addresses = listen.map { .address(host: $0, port: port) } }

@@ -43,7 +43,8 @@ extension APICore {
                     ],
                 ],
             ])
-        let reachable = endpoints.compactMap { IPAddress($0) }.filter { $0.family == primary.family }
+        let reachable = endpoints.compactMap { IPAddress($0) }
+            .filter { $0.family == primary.family && !Self.isLoopback($0) }
         guard !reachable.isEmpty else { return }
         let slice: JSONValue = [
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
@@ -63,6 +64,12 @@ extension APICore {
             let answer = await send("PUT", "\(path)/kubernetes", slice)
             try check(answer, "the EndpointSlice default/kubernetes")
         }
+    }
+
+    /// An endpoint in the loopback range leads nowhere from a pod, and validation refuses it.
+    private static func isLoopback(_ address: IPAddress) -> Bool {
+        if let bits = address.v4Bits { return bits >> 24 == 127 }
+        return address.high == 0 && address.low == 1
     }
 
     /// Creates an object unless it is there. With `restores` an older one gets back the entries of that list that it

@@ -1,3 +1,5 @@
+import APIMachinery
+import JSONText
 import NIOCore
 import NIOHTTP1
 
@@ -68,8 +70,25 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
+    /// A request that is no HTTP still gets an answer, where there is a connection to give it on.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         life.end()
-        context.close(promise: nil)
+        guard isHTTP1, let fault = error as? HTTPParserError else { return context.close(promise: nil) }
+        let status: APIStatus =
+            switch fault {
+            case .invalidMethod: .noSuchMethod
+            case .headerOverflow: .headersTooLarge
+            default: .badRequest("the request cannot be read: \(fault)")
+            }
+        let body = status.json.compactBytes
+        let head = HTTPResponseHead(
+            version: .http1_1, status: HTTPResponseStatus(statusCode: status.code),
+            headers: [
+                "content-type": "application/json", "content-length": String(body.count), "connection": "close",
+            ])
+        let channel = context.channel
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
     }
 }

@@ -36,6 +36,9 @@ extension APIStatus {
         code: 413, reason: "RequestEntityTooLarge",
         message: "Request entity too large: limit is \(Limits.bodyBytesMax)")
 
+    static let headersTooLarge = APIStatus(
+        code: 431, reason: "RequestHeaderFieldsTooLarge", message: "the request's head is too large")
+
     static let tooManyRequests = APIStatus(
         code: 429, reason: "TooManyRequests", message: "too many requests are being served, please try again later",
         details: .init(retryAfterSeconds: 1))
