@@ -199,7 +199,7 @@ let package = Package(
         tests("NetlinkTests", ["Netlink", "NetTypes", "TestKit"]),
         tests(
             "BPFRuntimeTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "CLibbpf", "NetTypes", "TestKit"]),
-        tests("PacketTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "NetTypes", "TestKit"]),
+        tests("PacketTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "NetTypes", "TestKit", "CLinux"]),
         tests(
             "PodNetworkTests",
             [

@@ -57,7 +57,8 @@ struct packet {
     bool rewritten;                  /* `tuple` may differ from `wire` */
     bool by_socket;                  /* `frontend` was dialled by the socket: nothing to translate here */
     __u8 direction;                  /* enum martlet_direction: which list decided */
-    __u8 padding[7];
+    __u8 l4_bytes;                   /* of the transport header */
+    __u8 padding[6];
 };
 _Static_assert(sizeof(struct packet) == 152, "packet");
 
@@ -133,5 +134,5 @@ static __always_inline __u32 largest_segment(struct __sk_buff *skb, const struct
     __u32 gso = skb->gso_size;
     if (gso == 0)
         return l3_length(packet);
-    return packet->l4_offset - L3_OFFSET + sizeof(struct tcp_header) + gso;
+    return packet->l4_offset - L3_OFFSET + packet->l4_bytes + gso;
 }

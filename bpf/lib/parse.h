@@ -90,8 +90,10 @@ static __always_inline __u8 parse_l4(struct __sk_buff *skb, struct packet *packe
         packet->wire.source_port = tcp.source;
         packet->wire.destination_port = tcp.destination;
         packet->tcp_flags = tcp.flags;
+        packet->l4_bytes = (tcp.offset >> 4) * 4;
         return MARTLET_DROP_NONE;
     }
+    packet->l4_bytes = sizeof(struct udp_header);
     return parse_ports(skb, packet->l4_offset, &packet->wire, &packet->icmp_type);
 }
 
