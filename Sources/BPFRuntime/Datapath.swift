@@ -30,7 +30,8 @@ package protocol Datapath: Sendable {
     /// Sums over all CPUs, index = `martlet_counter`.
     func counters() throws(DatapathError) -> [UInt64]
 
-    // Hooks. Interfaces are of the network namespace that the daemon runs in. All are idempotent.
+    // Hooks. Interfaces are of the network namespace that the daemon runs in. All are idempotent. Attaching where an
+    // earlier daemon's programs run leaves them: `takeOver()` exchanges them.
     /// Puts the drop filter on both directions of the node's end of a pod's veth, before it is set up. It acts whenever
     /// the pod's programs are not there, and lives with the device.
     func closePod(interface: UInt32) throws(DatapathError)

@@ -43,26 +43,27 @@ struct LinkTable: Sendable {
         return (descriptor, info)
     }
 
-    /// Attaches a program to a device. A pin left by a device that is gone, whose number was given again, is replaced.
+    /// Attaches a program to a device that has none of ours; what an earlier daemon attached runs on until `takeOver`.
+    /// A pin left by a device that is gone, whose number was given again, is replaced.
     func attach(
         _ hook: Hook, _ program: KernelProgram, type: martlet_attach_type
     ) throws(DatapathError) -> Outcome {
         if let link = try link(hook) {
-            if link.info.ifindex == hook.interface { return try run(program, at: hook, link.descriptor, link.info) }
+            if link.info.ifindex == hook.interface { return .kept }
             try pins.remove(path(hook))
         }
         try create(hook, program, target: Int32(bitPattern: hook.interface), type: type.rawValue)
         return .created
     }
 
-    /// Attaches a program to a cgroup2 directory.
+    /// Attaches a program to a cgroup2 directory, as above; a link to another cgroup is replaced.
     func attach(
         _ hook: Hook, _ program: KernelProgram, cgroup: OwnedDescriptor, type: bpf_attach_type
     ) throws(DatapathError) -> Outcome {
         var status = stat()
         try SystemCall.check(fstat(cgroup.raw, &status), "fstat", "the cgroup of \(hook.program)")
         if let link = try link(hook) {
-            if link.info.cgroup == status.st_ino { return try run(program, at: hook, link.descriptor, link.info) }
+            if link.info.cgroup == status.st_ino { return .kept }
             try remove(hook)
         }
         try create(hook, program, target: cgroup.raw, type: type.rawValue)

@@ -44,6 +44,7 @@ struct HookTests {
             try first.attachUplink(interface: 1)
             let before = try first.attachments()
             let second = try datapath(filesystem, mtu: 1400)
+            try second.attachPod(interface: interface)
             let between = try second.attachments()
             let counts = try second.takeOver()
             return (before, between, try second.attachments(), counts)
@@ -139,8 +140,9 @@ struct HookTests {
             var exchanges = 0
             let received = try sendFrames(from: "mt1", counting: "mt0", packets) {
                 exchanges += 1
-                guard try links.attach(hook, programs[exchanges % 2], type: MARTLET_ATTACH_TCX_INGRESS) == .updated
-                else { throw DatapathError(.layout, "the link was not updated") }
+                guard try links.takeOver([hook.program: programs[exchanges % 2]]).updated == 1 else {
+                    throw DatapathError(.layout, "the link was not updated")
+                }
             }
             return (received, exchanges)
         }
