@@ -162,8 +162,10 @@ let package = Package(
 
         .executableTarget(
             name: "martlet-conformance",
-            dependencies: ["PolicyCompiler", "Controllers", "KubeObjects", "JSONText", "NetTypes"],
-            swiftSettings: strict, linkerSettings: staticFoundation),
+            dependencies: [
+                "PolicyCompiler", "Reconcile", "BPFRuntime", "Controllers", "KubeObjects", "MapLayout", "CMartletABI",
+                "JSONText", "NetTypes",
+            ], swiftSettings: strict, linkerSettings: staticFoundation),
 
         // Tests mirror Sources.
         .target(

@@ -54,6 +54,11 @@ package struct PolicyMaps: Sendable, Equatable {
         package let isAllowed: Bool
         /// 0 where no policy decided.
         package let ruleID: UInt32
+
+        package init(isAllowed: Bool, ruleID: UInt32) {
+            self.isAllowed = isAllowed
+            self.ruleID = ruleID
+        }
     }
 
     /// What the list of one direction says. `subject` is the pod whose list is asked.

@@ -3,7 +3,8 @@ import KubeObjects
 import NetTypes
 import PolicyCompiler
 
-/// The objects of a case, known to both engines: the evaluator, and the compiler with the maps that its deltas fill.
+/// The objects of a case, known to all engines: the evaluator, the compiler with the maps that its deltas fill, and the
+/// kernel, where there is one.
 struct Cluster {
     private(set) var namespaces: [String: [String: String]] = [:]
     private(set) var pods: [ObjectKey: Pod] = [:]
@@ -15,9 +16,12 @@ struct Cluster {
     private var defaultPorts: [ContainerPort] = []
     /// What the compiler could not take, and objects that could not be read.
     private(set) var faults: [String] = []
+    private let kernel: KernelEngine?
 
     /// `namespaces`: name → labels; `pods`: as the files have them.
-    init(_ resources: JSONValue) {
+    init(_ resources: JSONValue, _ kernel: KernelEngine?) {
+        self.kernel = kernel
+        reach { try $0.reset() }
         for (name, labels) in (resources["namespaces"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
             setNamespace(name, Self.labels(labels))
         }
@@ -28,6 +32,12 @@ struct Cluster {
             setPod(
                 ObjectKey(pod["namespace"]?.string ?? "", name), Self.labels(pod["labels"]), pod["ip"]?.string, ports)
         }
+    }
+
+    /// Does something to the kernel; what goes wrong speaks against the case.
+    private mutating func reach(_ body: (KernelEngine) throws -> Void) {
+        guard let kernel else { return }
+        do { try body(kernel) } catch { faults.append("kernel: \(error)") }
     }
 
     static func labels(_ value: JSONValue?) -> [String: String] { (value?.object ?? [:]).compactMapValues(\.string) }
@@ -84,7 +94,7 @@ struct Cluster {
     private mutating func setPod(
         _ key: ObjectKey, _ labels: [String: String], _ address: String?, _ ports: [ContainerPort]
     ) {
-        guard let address = address.flatMap({ IPAddress($0) }) else {
+        guard let address = address.flatMap({ free($0, for: key) }) else {
             faults.append("pod \(key) has no address")
             return
         }
@@ -96,11 +106,21 @@ struct Cluster {
             endpoints[key] = nextEndpoint
             nextEndpoint += 1
         }
-        take([.pod(PolicyPod(pod, endpoint: endpoints[key] ?? 0, addresses: pod.addresses))])
+        let endpoint = endpoints[key] ?? 0
+        take([.pod(PolicyPod(pod, endpoint: endpoint, addresses: pod.addresses))])
+        reach { try $0.setPod(endpoint: endpoint, addresses: pod.addresses) }
+    }
+
+    /// The address of a case, or the next free one where the case gives it to two pods.
+    private func free(_ text: String, for key: ObjectKey) -> IPAddress? {
+        let taken = Set(pods.values.filter { $0.key != key }.flatMap(\.addresses))
+        var address = IPAddress(text)
+        while let found = address, taken.contains(found) { address = found.advanced(by: 1) }
+        return address
     }
 
     private mutating func removePod(_ key: ObjectKey) {
-        pods[key] = nil
+        if let pod = pods.removeValue(forKey: key) { reach { try $0.removePod(addresses: pod.addresses) } }
         if let endpoint = endpoints.removeValue(forKey: key) { maps.endpoints[endpoint] = nil }
         take([.podRemoved(key)])
     }
@@ -109,7 +129,15 @@ struct Cluster {
         let delta = compiler.apply(changes)
         faults += delta.problems.map(\.description)
         maps.apply(delta)
-        maps.apply(compiler.release(delta.retired))
+        guard let kernel else {
+            maps.apply(compiler.release(delta.retired))
+            return
+        }
+        do {
+            try kernel.take(delta, &compiler) { maps.apply($0) }
+        } catch {
+            faults.append("kernel: \(error)")
+        }
     }
 
     // MARK: Verdicts
@@ -121,11 +149,11 @@ struct Cluster {
     struct Verdicts {
         let egress: Bool
         let ingress: Bool
-        /// Where the two engines differ, what they say.
+        /// Where two engines differ, what they say.
         let difference: String?
     }
 
-    /// Asks both engines about one flow.
+    /// Asks all engines about one flow.
     func judge(
         _ evaluator: PolicyEvaluator, from source: Pod, to destination: Pod, _ transport: UInt8, _ port: UInt16
     ) -> Verdicts? {
@@ -139,12 +167,23 @@ struct Cluster {
         let egress = maps.judge(.egress, subject: fromEnd, peer: toEnd, transport: transport, port: port)
         let ingress = maps.judge(.ingress, subject: toEnd, peer: fromEnd, transport: transport, port: port)
         var difference: String?
-        for (name, decision, verdict) in [
-            ("egress", answer.egress.decision, egress), ("ingress", answer.ingress.decision, ingress),
-        ] where !agrees(decision, verdict) {
+        var verdicts = [
+            ("egress by the maps", answer.egress.decision, egress),
+            ("ingress by the maps", answer.ingress.decision, ingress),
+        ]
+        if let kernel, source.key != destination.key {
+            do {
+                let found = try kernel.judge(from: from, to: to, transport: transport, port: port)
+                verdicts.append(("egress by the kernel", answer.egress.decision, found.egress))
+                verdicts.append(("ingress by the kernel", answer.ingress.decision, found.ingress))
+            } catch {
+                difference = "kernel: \(error)"
+            }
+        }
+        for (name, decision, verdict) in verdicts where !agrees(decision, verdict) {
             difference =
-                "\(source.key) to \(destination.key) port \(port): \(name) by the evaluator \(decision), "
-                + "by the maps \(verdict.isAllowed ? "allowed" : "denied") by rule \(verdict.ruleID)"
+                "\(source.key) to \(destination.key) port \(port): \(name) "
+                + "\(verdict.isAllowed ? "allowed" : "denied") by rule \(verdict.ruleID), the evaluator: \(decision)"
         }
         return Verdicts(
             egress: answer.egress.decision.isAllowed, ingress: answer.ingress.decision.isAllowed,

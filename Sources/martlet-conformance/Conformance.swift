@@ -2,23 +2,32 @@ import Glibc
 import JSONText
 
 /// Runs the acceptance data under `$MARTLET_CASES` and prints `FILE: N passed, M failed` for each file. Ends with 1
-/// where a case failed, or where the data is missing under `CI=true`.
+/// where a case failed, or where the data or the kernel is missing under `CI=true`.
 @main
 struct Conformance {
     /// One entry a file: what runs it. Nil: stands for a later issue.
-    static let files: [(path: String, run: (@Sendable (JSONValue) -> FileResult)?)] = [
-        ("netpol/cyclonus.json", { ConnectivityRunner.run($0) }),
-        ("netpol/k8s-e2e-netpol.json", { ConnectivityRunner.run($0) }),
-        ("netpol/k8s-e2e-netpol-api.json", { PolicyAPIRunner.run($0) }),
-        ("netpol/fuzz.json", { FuzzRunner.run($0) }),
+    static let files: [(path: String, run: (@Sendable (JSONValue, KernelEngine?) -> FileResult)?)] = [
+        ("netpol/cyclonus.json", { ConnectivityRunner.run($0, $1) }),
+        ("netpol/k8s-e2e-netpol.json", { ConnectivityRunner.run($0, $1) }),
+        ("netpol/k8s-e2e-netpol-api.json", { file, _ in PolicyAPIRunner.run(file) }),
+        ("netpol/fuzz.json", { FuzzRunner.run($0, $1) }),
         ("netpol/cluster-network-policy.json", nil),
-        ("services/endpointslice.json", { EndpointSliceRunner.run($0) }),
+        ("services/endpointslice.json", { file, _ in EndpointSliceRunner.run(file) }),
     ]
 
     static func main() {
         let root = variable("MARTLET_CASES") ?? "../shared/cases"
         var hasFailure = false
         var missing = 0
+        var kernel: KernelEngine?
+        do {
+            kernel = try KernelEngine()
+            print("policy cases run by: evaluator, compiled maps, kernel")
+        } catch {
+            print("policy cases run by: evaluator, compiled maps (kernel: not run, \(error))")
+            missing += 1
+        }
+        defer { kernel?.close() }
         for file in files {
             guard let run = file.run else {
                 print("\(file.path): not yet run")
@@ -30,7 +39,7 @@ struct Conformance {
                 continue
             }
             do {
-                let result = run(try JSONValue(parsing: bytes))
+                let result = run(try JSONValue(parsing: bytes), kernel)
                 result.print(file.path)
                 hasFailure = hasFailure || result.failed > 0
             } catch {
@@ -39,7 +48,10 @@ struct Conformance {
                 hasFailure = true
             }
         }
-        if hasFailure || (missing > 0 && variable("CI") == "true") { exit(1) }
+        if hasFailure || (missing > 0 && variable("CI") == "true") {
+            kernel?.close()
+            exit(1)
+        }
     }
 
     private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }

@@ -5,10 +5,10 @@ import NetTypes
 /// Files of connectivity tables (`martlet-netpol-cases/1`): steps of actions, each followed by the table that has to
 /// hold. What a pod may say to itself is left open by the API and not compared.
 enum ConnectivityRunner {
-    static func run(_ file: JSONValue) -> FileResult {
+    static func run(_ file: JSONValue, _ kernel: KernelEngine?) -> FileResult {
         var result = FileResult()
         for entry in file["cases"]?.array ?? [] {
-            var cluster = Cluster(entry["resources"] ?? file["initialResources"] ?? .null)
+            var cluster = Cluster(entry["resources"] ?? file["initialResources"] ?? .null, kernel)
             var faults: [String] = []
             for (index, step) in (entry["steps"]?.array ?? []).enumerated() {
                 for action in step["actions"]?.array ?? [] { cluster.perform(action) }

@@ -4,10 +4,10 @@ import NetTypes
 
 /// `fuzz.json`: whole clusters with the list of blocked flows; every other declared flow is allowed.
 enum FuzzRunner {
-    static func run(_ file: JSONValue) -> FileResult {
+    static func run(_ file: JSONValue, _ kernel: KernelEngine?) -> FileResult {
         var result = FileResult()
         for entry in file["cases"]?.array ?? [] {
-            var cluster = Cluster(entry)
+            var cluster = Cluster(entry, kernel)
             for policy in entry["policies"]?.array ?? [] { cluster.add(policy: policy) }
             result.count(entry["id"]?.string ?? "?", cluster.faults + check(entry, cluster, &result.checks))
         }
