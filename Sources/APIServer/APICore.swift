@@ -35,6 +35,7 @@ package final class APICore: Sendable {
     let addresses: ServiceAddresses
     let nodePorts: NodePorts
     let ranges: ServiceRanges
+    let openAPI: OpenAPICache
     let options: APICoreOptions
     let logger: Logger
     /// Set later where the node agent starts after the server.
@@ -43,6 +44,7 @@ package final class APICore: Sendable {
     /// - Parameter keyDirectory: holds the key that signs service account tokens; made if it is not there.
     package init(store: Store, keyDirectory: String, options: APICoreOptions) throws(ServerError) {
         self.options = options
+        openAPI = OpenAPICache(registry: registry)
         clock = options.clock
         admission = options.admission
         logger = options.logger

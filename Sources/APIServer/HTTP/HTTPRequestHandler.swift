@@ -80,15 +80,15 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             case .headerOverflow: .headersTooLarge
             default: .badRequest("the request cannot be read: \(fault)")
             }
-        let body = status.json.compactBytes
-        let head = HTTPResponseHead(
-            version: .http1_1, status: HTTPResponseStatus(statusCode: status.code),
-            headers: [
-                "content-type": "application/json", "content-length": String(body.count), "connection": "close",
-            ])
+        // Below the handlers that pair answers with requests: here there was no request.
+        guard let below = try? context.pipeline.syncOperations.context(name: HTTP1HandlerName.encoder.rawValue) else {
+            return context.close(promise: nil)
+        }
+        let body = status.json.compactText
+        let answer =
+            "HTTP/1.1 \(status.code) \(status.reason)\r\ncontent-type: application/json\r\n"
+            + "content-length: \(body.utf8.count)\r\nconnection: close\r\n\r\n\(body)"
         let channel = context.channel
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
+        below.writeAndFlush(NIOAny(ByteBuffer(string: answer))).whenComplete { _ in channel.close(promise: nil) }
     }
 }

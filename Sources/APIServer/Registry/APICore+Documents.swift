@@ -1,5 +1,8 @@
 import APIMachinery
+import Crypto
+import FoundationEssentials
 import JSONText
+import Synchronization
 
 /// Discovery, OpenAPI and protobuf: what follows from the table of kinds.
 extension APICore {
@@ -47,9 +50,59 @@ extension APICore {
         return nil
     }
 
-    func openAPI(_ request: APIRequest, _ parts: [String]) throws(APIStatus) -> APIResponse { throw .noSuchPath }
+    /// `/openapi/v3` and the document of each group version, which never changes while the process lives.
+    func openAPI(_ request: APIRequest, _ parts: [String]) throws(APIStatus) -> APIResponse {
+        guard parts.count >= 2, parts[1] == "v3" else { throw .noSuchPath }
+        if parts.count == 2 {
+            return APIResponse(contentType: "application/json", openAPI.index.compactBytes)
+        }
+        guard let bytes = openAPI.document(parts[2...].joined(separator: "/")) else { throw .noSuchPath }
+        return APIResponse(
+            status: 200, headers: [("content-type", "application/json"), ("etag", "\"\(openAPI.hash)\"")],
+            body: .bytes(bytes))
+    }
 
     static func decodeProtobuf(_ bytes: [UInt8]) throws(APIStatus) -> JSONValue {
         try ProtobufCodec().decode(bytes)
     }
+}
+
+/// The OpenAPI documents as they go out, made at first use.
+final class OpenAPICache: Sendable {
+    private let made: Mutex<(hash: String, documents: [String: [UInt8]])?> = Mutex(nil)
+    private let registry: ResourceRegistry
+
+    init(registry: ResourceRegistry) {
+        self.registry = registry
+    }
+
+    private var all: (hash: String, documents: [String: [UInt8]]) {
+        made.withLock { made in
+            if let made { return made }
+            let source = OpenAPIDocuments(registry: registry)
+            var documents: [String: [UInt8]] = [:]
+            var hasher = SHA256()
+            for group in registry.groups {
+                for version in group.versions {
+                    guard let document = source.document(group: group.name, version: version) else { continue }
+                    let path = group.name.isEmpty ? "api/\(version)" : "apis/\(group.name)/\(version)"
+                    let bytes = document.compactBytes
+                    hasher.update(data: bytes)
+                    documents[path] = bytes
+                }
+            }
+            let hash = hasher.finalize().map { byte in
+                let text = String(byte, radix: 16, uppercase: true)
+                return text.count == 1 ? "0" + text : text
+            }.joined()
+            made = (hash, documents)
+            return (hash, documents)
+        }
+    }
+
+    var hash: String { all.hash }
+    var index: JSONValue { OpenAPIDocuments(registry: registry).index(hash: hash) }
+
+    /// - Parameter path: `api/v1`, `apis/GROUP/VERSION`.
+    func document(_ path: String) -> [UInt8]? { all.documents[path] }
 }

@@ -114,6 +114,31 @@ extension APICore {
             ports[index]["nodePort"] = .integer(Int64(number))
         }
         if !ports.isEmpty { object["spec"]?["ports"] = .array(ports) }
+        try reserveHealthPort(&object, held, &taken)
+    }
+
+    /// A load balancer that keeps to local endpoints asks each node by a port of its own whether it has any.
+    private func reserveHealthPort(_ object: inout JSONValue, _ held: Set<Int>, _ taken: inout Reservation)
+        throws(APIStatus)
+    {
+        guard object[path: "spec", "type"]?.string == "LoadBalancer",
+            object[path: "spec", "externalTrafficPolicy"]?.string == "Local"
+        else { return }
+        let given = object[path: "spec", "healthCheckNodePort"]?.integer.map(Int.init) ?? 0
+        if given != 0 {
+            if held.contains(given) { return }
+            guard case .reserved = nodePorts.reserve(given) else {
+                throw .internalError(
+                    "failed to allocate requested HealthCheck NodePort \(given): it is taken, or out of range")
+            }
+            taken.ports.append(given)
+            return
+        }
+        guard let number = nodePorts.reserveNext() else {
+            throw .internalError("failed to allocate a HealthCheck NodePort: range is full")
+        }
+        taken.ports.append(number)
+        object["spec"]?["healthCheckNodePort"] = .integer(Int64(number))
     }
 }
 

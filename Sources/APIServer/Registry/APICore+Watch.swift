@@ -36,7 +36,8 @@ extension APICore {
         let queue = WatchQueue(
             keyPrefix: kind.isNamespaced && !namespace.isEmpty ? "\(namespace)/" : nil,
             deadline: now + .seconds(timeout),
-            firstBookmark: query.allowsBookmarks ? now + .seconds(min(5, max(1, timeout / 2))) : nil,
+            firstBookmark: query.allowsBookmarks && timeout > 2
+                ? now + min(Limits.bookmarkInterval, .seconds(timeout - 2)) : nil,
             marksInitialEnd: sendsInitial == true && query.allowsBookmarks)
         guard cache.watch(kind.storageName, queue, from: start) != nil else {
             throw .expired("too old resource version: \(query.resourceVersion) (\(cache.historyFloor))")
