@@ -9,6 +9,9 @@ extension APICore {
         if context.kind.plural == "pods", context.info.subresource.isEmpty, old == nil {
             try admitPod(&object, context)
         }
+        if context.kind.plural == "pods", context.info.subresource.isEmpty, old != nil {
+            PodAdmission.addTolerations(&object)
+        }
         if context.kind.plural == "nodes", context.info.subresource.isEmpty, old == nil {
             PodAdmission.taintNewNode(&object)
         }
