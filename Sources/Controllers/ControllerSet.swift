@@ -25,6 +25,8 @@ package final class ControllerSet: ServiceLifecycle.Service, Sendable {
             EndpointSliceController(context),
             NamespaceDefaults(context, rootCAPEM: options.rootCAPEM),
             NamespaceDeletion(context, resources: options.resources),
+            GarbageCollector(context, resources: options.resources.filter { $0 != .events }),
+            PodCleanup(context),
         ]
     }
 
@@ -38,7 +40,7 @@ package final class ControllerSet: ServiceLifecycle.Service, Sendable {
 extension APIResource {
     /// The kinds of the embedded server that controllers clean up after.
     package static let builtin: [APIResource] = [
-        .namespaces, .nodes, .pods, .services, .endpoints, .configMaps, .secrets, .serviceAccounts, .events,
+        .namespaces, .nodes, .pods, .services, .configMaps, .secrets, .serviceAccounts, .events,
         .endpointSlices, .networkPolicies, .leases,
         APIResource(
             group: "rbac.authorization.k8s.io", version: "v1", name: "roles", kind: "Role", isNamespaced: true),

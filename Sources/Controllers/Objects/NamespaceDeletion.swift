@@ -69,21 +69,28 @@ package final class NamespaceDeletion: ServiceLifecycle.Service, Sendable {
             } catch  where error.isNotFound || error.code == 405 {
                 continue
             }
-            for object in objects where !object.isBeingDeleted {
-                let reference = ObjectReference(resource, namespace: namespace, name: object.objectName)
-                do throws(APIError) {
-                    try await context.client.deleteIfPresent(
-                        reference, uid: object.objectUID, propagation: "Background")
-                } catch  where error.code == 405 {
-                    // A kind that is derived from others, and goes with them.
-                    continue
-                }
-            }
+            guard try await delete(objects, resource, namespace) else { continue }
             if objects.isEmpty { continue }
             let left = try await context.client.list(resource, ListOptions(namespace: namespace)).items
             if !left.isEmpty { rest.append((resource, left)) }
         }
         return rest
+    }
+
+    /// False for a kind that cannot be deleted: it is derived from others, and goes with them.
+    private func delete(_ objects: [JSONValue], _ resource: APIResource, _ namespace: String) async throws(APIError)
+        -> Bool
+    {
+        for object in objects where !object.isBeingDeleted {
+            let reference = ObjectReference(resource, namespace: namespace, name: object.objectName)
+            do throws(APIError) {
+                try await context.client.deleteIfPresent(reference, uid: object.objectUID, propagation: "Background")
+            } catch {
+                guard error.code == 405 else { throw error }
+                return false
+            }
+        }
+        return true
     }
 
     private func report(_ rest: [(resource: APIResource, objects: [JSONValue])], _ namespace: JSONValue)
