@@ -111,7 +111,7 @@ let package = Package(
 
         // Shells.
         library("Store", from: [grdb, sqlite, logging, lifecycle]),
-        library("APIClient", ["KubeObjects", "JSONText"], from: [httpClient, nioCore, nioSSL, logging]),
+        library("APIClient", ["KubeObjects", "JSONText"], from: [httpClient, nioCore, nioHTTP1, nioSSL, yams, logging]),
         library(
             "APIServer", ["Store", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "NetTypes"],
             from: [
@@ -189,7 +189,7 @@ let package = Package(
         tests("APIMachineryTests", ["APIMachinery", "KubeObjects", "JSONText", "TestKit"]),
         tests("DaemonAPITests", ["DaemonAPI", "JSONText"]),
         tests("StoreTests", ["Store", "TestKit"], from: [logging, grdb]),
-        tests("APIClientTests", ["APIClient", "JSONText"]),
+        tests("APIClientTests", ["APIClient", "JSONText"], from: [nioCore, nioPosix, nioHTTP1, logging]),
         tests("APIServerTests", ["APIServer", "APIMachinery", "APIClient", "Store", "JSONText", "TestKit"]),
         tests("InformersTests", ["Informers", "APIClient", "KubeObjects", "JSONText", "TestKit"], from: [logging]),
         tests(
