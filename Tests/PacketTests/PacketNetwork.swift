@@ -93,15 +93,19 @@ final class PacketNetwork {
     }
 }
 
+struct ShellFailure: Error, CustomStringConvertible {
+    let description: String
+}
+
 /// A command of the machine's; its output. Throws where it fails.
 @discardableResult
 func shell(_ command: String) throws -> String {
-    let pipe = try #require(popen("(\(command)) 2>&1", "r"))
+    guard let pipe = popen("(\(command)) 2>&1", "r") else { throw ShellFailure(description: command) }
     var text: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
     while case let count = fread(&buffer, 1, buffer.count, pipe), count > 0 { text += buffer.prefix(count) }
     let output = String(decoding: text, as: UTF8.self)
-    try #require(pclose(pipe) == 0, "\(command): \(output)")
+    guard pclose(pipe) == 0 else { throw ShellFailure(description: "\(command): \(output)") }
     return output
 }
 
@@ -125,22 +129,24 @@ final class PacketSocket {
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, 4)
     }
 
-    /// Calls with an address as the kernel wants it.
+    /// Calls with an address as the kernel wants it; `mapped`: an IPv4 one in the form of IPv6.
     private func with<Value>(
-        _ address: String, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value
+        _ address: String, _ port: UInt16, mapped: Bool = false, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value
     ) -> Value {
         let parsed = PacketBytes.address(address)
+        let short = parsed.isV4 && !mapped
         var bytes = [UInt8](repeating: 0, count: 28)
-        let family = UInt16(parsed.isV4 ? AF_INET : AF_INET6)
+        let family = UInt16(short ? AF_INET : AF_INET6)
         withUnsafeBytes(of: family) { bytes.replaceSubrange(0..<2, with: $0) }
         bytes[2] = UInt8(port >> 8)
         bytes[3] = UInt8(port & 0xff)
-        let start = parsed.isV4 ? 4 : 8
-        bytes.replaceSubrange(start..<start + parsed.familyBytes.count, with: parsed.familyBytes)
+        let start = short ? 4 : 8
+        let host = short ? parsed.familyBytes : parsed.networkBytes
+        bytes.replaceSubrange(start..<start + host.count, with: host)
         return bytes.withUnsafeBytes { raw in
             raw.withMemoryRebound(to: sockaddr.self) { pointer in
                 guard let base = pointer.baseAddress else { preconditionFailure("28 bytes have an address") }
-                return body(base, parsed.isV4 ? 16 : 28)
+                return body(base, short ? 16 : 28)
             }
         }
     }
@@ -154,6 +160,31 @@ final class PacketSocket {
     /// 0, or errno.
     func connectTo(_ address: String, _ port: UInt16) -> Int32 {
         with(address, port) { connect(descriptor, $0, $1) } == 0 ? 0 : errno
+    }
+
+    /// The same for an IPv4 address on an IPv6 socket.
+    func connectTo(mapped address: String, _ port: UInt16) -> Int32 {
+        with(address, port, mapped: true) { connect(descriptor, $0, $1) } == 0 ? 0 : errno
+    }
+
+    /// The peer's address, as the socket tells it.
+    var peer: String? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutableBytes(of: &storage) { raw in
+            raw.withMemoryRebound(to: sockaddr.self) { pointer -> Int32 in
+                guard let base = pointer.baseAddress else { return -1 }
+                return getpeername(descriptor, base, &length)
+            }
+        }
+        return result == 0 ? Self.text(storage) : nil
+    }
+
+    private static func text(_ storage: sockaddr_storage) -> String? {
+        let bytes = withUnsafeBytes(of: storage) { Array($0.prefix(28)) }
+        let isV4 = storage.ss_family == UInt16(AF_INET)
+        let host = isV4 ? [UInt8](repeating: 0, count: 10) + [0xff, 0xff] + bytes[4..<8] : Array(bytes[8..<24])
+        return IPAddress(networkBytes: host)?.description
     }
 
     func accept() throws -> PacketSocket {
@@ -182,25 +213,40 @@ final class PacketSocket {
         return received
     }
 
-    /// Sends one datagram to the connected peer, which answers it; what comes back.
-    func exchange(_ bytes: [UInt8], with server: PacketSocket) throws -> [UInt8] {
-        try #require(send(descriptor, bytes, bytes.count, 0) == bytes.count, "send: \(errno)")
+    /// Sends one datagram, which `server` answers; what comes back, and from where. Without an address: to the peer.
+    func exchange(
+        _ bytes: [UInt8], with server: PacketSocket, to address: String? = nil, _ port: UInt16 = 0
+    ) throws -> (bytes: [UInt8], from: String?) {
+        var sent = -1
+        if let address {
+            sent = with(address, port) { sendto(descriptor, bytes, bytes.count, 0, $0, $1) }
+        } else {
+            sent = send(descriptor, bytes, bytes.count, 0)
+        }
+        try #require(sent == bytes.count, "send: \(errno)")
+        let question = try server.receive()
+        var peer = question.peer
+        let length = socklen_t(peer.ss_family == UInt16(AF_INET) ? 16 : 28)
+        let answered = withUnsafeBytes(of: &peer) { raw in
+            raw.withMemoryRebound(to: sockaddr.self) {
+                sendto(server.descriptor, question.bytes, question.bytes.count, 0, $0.baseAddress, length)
+            }
+        }
+        try #require(answered == question.bytes.count, "sendto: \(errno)")
+        let answer = try receive()
+        return (answer.bytes, Self.text(answer.peer))
+    }
+
+    private func receive() throws -> (bytes: [UInt8], peer: sockaddr_storage) {
         var buffer = [UInt8](repeating: 0, count: 65536)
         var peer = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let count = withUnsafeMutableBytes(of: &peer) { raw in
             raw.withMemoryRebound(to: sockaddr.self) {
-                recvfrom(server.descriptor, &buffer, buffer.count, 0, $0.baseAddress, &length)
+                recvfrom(descriptor, &buffer, buffer.count, 0, $0.baseAddress, &length)
             }
         }
         try #require(count >= 0, "recvfrom: \(errno)")
-        _ = withUnsafeBytes(of: &peer) { raw in
-            raw.withMemoryRebound(to: sockaddr.self) {
-                sendto(server.descriptor, buffer, count, 0, $0.baseAddress, length)
-            }
-        }
-        let back = recv(descriptor, &buffer, buffer.count, 0)
-        try #require(back >= 0, "recv: \(errno)")
-        return Array(buffer.prefix(back))
+        return (Array(buffer.prefix(count)), peer)
     }
 }
