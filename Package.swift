@@ -186,7 +186,7 @@ let package = Package(
             ["ServiceCompiler", "KubeObjects", "MapLayout", "CMartletABI", "NetTypes", "JSONText", "TestKit"]),
         tests("RouteCompilerTests", ["RouteCompiler", "KubeObjects", "MapLayout", "JSONText", "TestKit"]),
         tests("ReconcileTests", ["Reconcile", "TestKit"]),
-        tests("APIMachineryTests", ["APIMachinery", "KubeObjects", "JSONText", "TestKit"]),
+        tests("APIMachineryTests", ["APIMachinery", "KubeObjects", "JSONText", "NetTypes", "TestKit"]),
         tests("DaemonAPITests", ["DaemonAPI", "JSONText"]),
         tests("StoreTests", ["Store", "TestKit"], from: [logging, grdb]),
         tests("APIClientTests", ["APIClient", "JSONText"], from: [nioCore, nioPosix, nioHTTP1, logging]),

@@ -22,6 +22,7 @@ package struct ObjectDecoder {
     /// `unknown field "…"` in order of their paths.
     package private(set) var faults: [String] = []
 
+    private var steps: [Step] = []
     /// As read back from storage, where an empty list and none are the same.
     private let isStored: Bool
 
@@ -43,7 +44,7 @@ package struct ObjectDecoder {
                 "json: cannot unmarshal \(Self.jsonKind(value)) into Go value of type "
                     + schema[type].goName)
         }
-        return try message(members, type, Place())
+        return try message(members, type)
     }
 
     /// The object of a type that has nothing set, as it is printed.
@@ -52,57 +53,61 @@ package struct ObjectDecoder {
         return (try? decoder.object(.object([:]), type: type)) ?? .object([:])
     }
 
-    /// Where a value stands: for `unknown field` with indices, for Go's type errors without, and with the struct.
-    struct Place {
-        var path = ""
-        var goPath = ""
-        var structName = ""
-
-        func member(_ name: String, of type: SchemaType) -> Place {
-            Place(
-                path: path.isEmpty ? name : "\(path).\(name)", goPath: goPath.isEmpty ? name : "\(goPath).\(name)",
-                structName: type.shortName)
-        }
-        func element(_ index: Int) -> Place {
-            Place(path: "\(path)[\(index)]", goPath: goPath, structName: structName)
-        }
-        func entry(_ key: String) -> Place {
-            Place(path: "\(path).\(key)", goPath: goPath, structName: structName)
-        }
+    /// The way to the value at hand; texts are made of it only when something is wrong.
+    enum Step {
+        case member(String, of: Int)
+        case element(Int)
+        case entry(String)
     }
 
-    private mutating func message(_ members: [String: JSONValue], _ type: Int, _ place: Place) throws(APIStatus)
-        -> JSONValue
-    {
+    private mutating func message(_ members: [String: JSONValue], _ type: Int) throws(APIStatus) -> JSONValue {
         let kind = schema[type]
         var out: [String: JSONValue] = [:]
-        var known = 0
-        for field in kind.fields {
-            let given = members[field.name]
-            if given != nil { known += 1 }
-            if let value = try member(field, given ?? .null, place.member(field.name, of: kind)) {
-                out[field.name] = value
+        out.reserveCapacity(members.count)
+        for (name, given) in members {
+            guard let field = kind.field(name) else {
+                steps.append(.member(name, of: type))
+                faults.append("unknown field \"\(path)\"")
+                steps.removeLast()
+                continue
             }
+            if case .null = given { continue }
+            steps.append(.member(name, of: type))
+            if let value = try member(field, given) { out[name] = value }
+            steps.removeLast()
         }
-        if known < members.count {
-            for name in members.keys.sorted() where kind.field(name) == nil {
-                faults.append("unknown field \"\(place.path.isEmpty ? name : "\(place.path).\(name)")\"")
-            }
-        }
+        for field in kind.writtenFields where out[field.name] == nil { out[field.name] = zeroMember(field) }
         return .object(out)
     }
 
-    /// A member's canonical value; nothing where it is not written. (A bare `nil` would be JSON's null here.)
-    private mutating func member(_ field: SchemaField, _ given: JSONValue, _ place: Place) throws(APIStatus)
-        -> JSONValue?
-    {
-        let isWritten = field.isAlwaysWritten || field.isRequired
-        if case .null = given {
-            guard isWritten, field.name != "apiVersion", field.name != "kind" || field.isRequired else { return nil }
-            return zeroMember(field)
+    /// `spec.containers[0].name`, as unknown fields are reported.
+    var path: String {
+        var text = ""
+        for step in steps {
+            switch step {
+            case .member(let name, _), .entry(let name): text += text.isEmpty ? name : ".\(name)"
+            case .element(let index): text += "[\(index)]"
+            }
         }
-        let value = try self.value(given, field.type, place)
-        if isWritten || field.isPointer {
+        return text
+    }
+
+    /// `Container.spec.containers.name`, as Go's type errors have it: the innermost structure, and no indices.
+    var goPlace: String {
+        var owner = ""
+        var names: [String] = []
+        for step in steps {
+            guard case .member(let name, let type) = step else { continue }
+            owner = schema[type].shortName
+            names.append(name)
+        }
+        return "\(owner).\(names.joined(separator: "."))"
+    }
+
+    /// A member's canonical value; nothing where it is not written. (A bare `nil` would be JSON's null here.)
+    private mutating func member(_ field: SchemaField, _ given: JSONValue) throws(APIStatus) -> JSONValue? {
+        let value = try self.value(given, field.type)
+        if field.isWritten || field.isPointer {
             if isStored, case .array(let elements) = value, elements.isEmpty { return .null }
             return value
         }
@@ -140,42 +145,43 @@ package struct ObjectDecoder {
         }
     }
 
-    private mutating func value(_ value: JSONValue, _ type: FieldType, _ place: Place) throws(APIStatus) -> JSONValue {
+    private mutating func value(_ value: JSONValue, _ type: FieldType) throws(APIStatus) -> JSONValue {
         switch type {
         case .message(let index):
             guard case .object(let members) = value else {
                 if case .null = value { return Self.zero(index, schema: schema) }
-                throw mismatch(value, schema[index].goName, place)
+                throw mismatch(value, schema[index].goName)
             }
-            return try message(members, index, place)
+            return try message(members, index)
         case .list(let element):
-            guard case .array(let elements) = value else {
-                throw mismatch(value, goName(type), place)
-            }
+            guard case .array(let elements) = value else { throw mismatch(value, goName(type)) }
             var out: [JSONValue] = []
             out.reserveCapacity(elements.count)
             for (index, entry) in elements.enumerated() {
-                out.append(try self.element(entry, element, place.element(index)))
+                steps.append(.element(index))
+                out.append(try self.element(entry, element))
+                steps.removeLast()
             }
             return .array(out)
         case .map(let element):
-            guard case .object(let members) = value else {
-                throw mismatch(value, goName(type), place)
-            }
+            guard case .object(let members) = value else { throw mismatch(value, goName(type)) }
             var out: [String: JSONValue] = [:]
             out.reserveCapacity(members.count)
-            for (key, entry) in members { out[key] = try self.element(entry, element, place.entry(key)) }
+            for (key, entry) in members {
+                steps.append(.entry(key))
+                out[key] = try self.element(entry, element)
+                steps.removeLast()
+            }
             return .object(out)
         case .any, .fieldsV1: return value
         case .string, .boolean, .int32, .int64, .double, .bytes, .quantity, .time, .microTime, .intOrString:
-            return try scalar(value, type, place)
+            return try scalar(value, type)
         }
     }
 
     /// An element of a list or map: null stands for the zero value.
-    private mutating func element(_ value: JSONValue, _ type: FieldType, _ place: Place) throws(APIStatus) -> JSONValue
-    {
-        guard case .null = value else { return try self.value(value, type, place) }
+    private mutating func element(_ value: JSONValue, _ type: FieldType) throws(APIStatus) -> JSONValue {
+        guard case .null = value else { return try self.value(value, type) }
         let field = SchemaField(name: "", type: type)
         return zeroMember(field) ?? .null
     }
@@ -199,10 +205,8 @@ package struct ObjectDecoder {
         }
     }
 
-    func mismatch(_ value: JSONValue, _ type: String, _ place: Place) -> APIStatus {
-        .badRequest(
-            "json: cannot unmarshal \(Self.jsonKind(value)) into Go struct field \(place.structName).\(place.goPath) "
-                + "of type \(type)")
+    func mismatch(_ value: JSONValue, _ type: String) -> APIStatus {
+        .badRequest("json: cannot unmarshal \(Self.jsonKind(value)) into Go struct field \(goPlace) of type \(type)")
     }
 
     static func jsonKind(_ value: JSONValue) -> String {

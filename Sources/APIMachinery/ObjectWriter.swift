@@ -38,7 +38,7 @@ package struct WriteRequest: Sendable {
 
 /// The way of a write through the kinds' tables. Pure; the server puts its own steps between:
 ///
-///     create:  decode → beginCreate → [mutating admission] → finishCreate → [addresses, validating admission, store]
+///     create:  decode → beginCreate → [mutating admission] → finishCreate → [addresses, checks, store]
 ///     update:  decode → beginUpdate(old) → [mutating admission] → finishUpdate(old) → [… store]
 ///     patch:   patched(old, patch) → [mutating admission] → finishUpdate(old) → [… store]
 ///     apply:   applied(old or nil, configuration) → as patch, or [mutating admission] → finishCreate

@@ -44,10 +44,9 @@ package struct OpenAPIDocuments: Sendable {
         }
         for resource in resources {
             for part in resource.subresources {
-                let type = schema.types.firstIndex {
-                    $0.groupVersionKind == "\(part.kind.apiVersion)/\(part.kind.kind)"
+                if let type = schema.index(apiVersion: part.kind.apiVersion, kind: part.kind.kind) {
+                    collect(type, into: &used)
                 }
-                if let type { collect(type, into: &used) }
             }
         }
         var schemas: [String: JSONValue] = [:]

@@ -65,8 +65,7 @@ package struct ProtobufCodec {
     func schemaFields(_ type: Int) -> [SchemaField] { schema[type].fields }
 
     private func type(apiVersion: String, kind: String) -> Int? {
-        let name = "\(apiVersion)/\(kind)"
-        if let index = schema.types.firstIndex(where: { $0.groupVersionKind == name }) { return index }
+        if let index = schema.index(apiVersion: apiVersion, kind: kind) { return index }
         guard kind == "DeleteOptions" || kind == "Status" else { return nil }
         return schema.index(of: "meta.v1.\(kind)")
     }

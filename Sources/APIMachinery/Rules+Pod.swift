@@ -31,6 +31,7 @@ package enum PodRules: KindRules {
             }
         } else {
             object["status"] = old["status"]
+            PodAdmission.addTolerations(&object)
         }
     }
 

@@ -50,6 +50,8 @@ package struct SchemaField: Sendable {
     /// A map or structure that has one owner.
     package var isAtomic = false
     package var defaultValue: JSONValue?
+    /// Written even when empty.
+    var isWritten: Bool { isAlwaysWritten || isRequired }
     /// Protobuf field number; more than one is a path through embedded messages that JSON does not show.
     package var protobuf: [Int] = []
 }
@@ -65,6 +67,8 @@ package struct SchemaType: Sendable {
     package let alias: FieldType?
     /// In order of their names.
     package let fields: [SchemaField]
+    /// Those that are written even when empty.
+    let writtenFields: [SchemaField]
     private let byName: [String: Int]
 
     init(name: String, groupVersionKind: String, isAtomic: Bool, alias: FieldType?, fields: [SchemaField]) {
@@ -73,6 +77,7 @@ package struct SchemaType: Sendable {
         self.isAtomic = isAtomic
         self.alias = alias
         self.fields = fields
+        writtenFields = fields.filter(\.isWritten)
         byName = Dictionary(uniqueKeysWithValues: fields.enumerated().map { ($1.name, $0) })
     }
 
@@ -92,13 +97,19 @@ package struct SchemaType: Sendable {
 package struct Schema: Sendable {
     package let types: [SchemaType]
     private let byName: [String: Int]
+    private let byKind: [String: Int]
 
     init(types: [SchemaType]) {
         self.types = types
+        byKind = Dictionary(
+            types.enumerated().map { ($1.groupVersionKind, $0) }, uniquingKeysWith: { first, _ in first })
         byName = Dictionary(uniqueKeysWithValues: types.enumerated().map { ($1.name, $0) })
     }
 
     package func index(of name: String) -> Int? { byName[name] }
+
+    /// `kind` of `apiVersion`, where it is a kind of its own.
+    package func index(apiVersion: String, kind: String) -> Int? { byKind["\(apiVersion)/\(kind)"] }
 
     package func type(named name: String) -> SchemaType? { byName[name].map { types[$0] } }
 

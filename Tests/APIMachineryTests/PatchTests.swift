@@ -6,7 +6,10 @@ import Testing
     private func service() throws -> WriterFixture {
         var object = try WriterFixture("services", name: "s")
         try object.create(
-            #"{"kind":"Service","metadata":{"name":"s"},"spec":{"selector":{"a":"b"},"ports":[{"name":"a","port":80},{"name":"b","port":81}]}}"#
+            #"""
+            {"kind":"Service","metadata":{"name":"s"},"spec":{"selector":{"a":"b"},
+            "ports":[{"name":"a","port":80},{"name":"b","port":81}]}}
+            """#
         )
         return object
     }
@@ -53,7 +56,10 @@ import Testing
     @Test func retainKeysDropsTheOthers() throws {
         var object = try WriterFixture("pods", name: "p")
         try object.create(
-            #"{"kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i:1"}],"volumes":[{"name":"v","emptyDir":{}}]}}"#
+            #"""
+            {"kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c",
+            "image":"i:1"}],"volumes":[{"name":"v","emptyDir":{}}]}}
+            """#
         )
         let status = refusal {
             try object.patch(
@@ -77,7 +83,11 @@ import Testing
         try object.create(#"{"kind":"ConfigMap","metadata":{"name":"m","annotations":{"x/y":"1"}},"data":{"a":"1"}}"#)
         try object.patch(
             .json,
-            #"[{"op":"test","path":"/data/a","value":"1"},{"op":"move","from":"/data/a","path":"/data/b"},{"op":"replace","path":"/metadata/annotations/x~1y","value":"2"}]"#
+            #"""
+            [{"op":"test","path":"/data/a","value":"1"},{"op":"move","from":"/data/a",
+            "path":"/data/b"},{"op":"replace","path":"/metadata/annotations/x~1y",
+            "value":"2"}]
+            """#
         )
         #expect(object.stored?["data"] == ["b": "1"])
         #expect(object.stored?["metadata"]?["annotations"] == ["x/y": "2"])

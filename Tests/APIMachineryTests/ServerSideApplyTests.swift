@@ -81,7 +81,7 @@ import Testing
         try object.create(configMap(#"{"x":"1"}"#))
         for index in 0..<30 {
             try object.patch(
-                .merge, #"{"data":{"k\#(index)":"1"}}"#, manager: "m\#(index)", second: Int64(index + 1))
+                .merge, #"{"data":{"k\#(index)":"1"}}"#, manager: "m\(index)", second: Int64(index + 1))
         }
         #expect(object.owners.count == 10)
         #expect(object.owners["ancient-changes Update"]?["f:data"]?["f:k3"] == .object([:]))

@@ -45,6 +45,7 @@ struct WriterFixture {
         -> JSONValue
     {
         var request = request(manager)
+        request.name = ""
         request.fieldValidation = validation
         var writer = ObjectWriter(request)
         let document = try JSONDocument(parsing: Array(text.utf8))
