@@ -187,7 +187,7 @@ let package = Package(
         tests("RouteCompilerTests", ["RouteCompiler", "KubeObjects", "MapLayout", "JSONText", "TestKit"]),
         tests("ReconcileTests", ["Reconcile", "TestKit"]),
         tests("APIMachineryTests", ["APIMachinery", "KubeObjects", "JSONText", "NetTypes", "TestKit"]),
-        tests("DaemonAPITests", ["DaemonAPI", "JSONText"]),
+        tests("DaemonAPITests", ["DaemonAPI", "JSONText", "NetTypes"]),
         tests("StoreTests", ["Store", "TestKit"], from: [logging, grdb]),
         tests("APIClientTests", ["APIClient", "JSONText"], from: [nioCore, nioPosix, nioHTTP1, logging]),
         tests("APIServerTests", ["APIServer", "APIMachinery", "APIClient", "Store", "JSONText", "TestKit"]),

@@ -95,10 +95,20 @@ final class TestNamespace: Sendable {
     deinit { try? NetworkNamespace.remove(path: path) }
 }
 
+/// A directory of its own, gone with the value.
+final class TestDirectory: Sendable {
+    let path = NSTemporaryDirectory() + "mt-" + UUID().uuidString
+
+    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
 /// PodNetworking over real links in a namespace of its own, behind a real socket, with a fake gate and datapath.
 final class NodeFixture: Sendable {
     let node: TestNamespace
-    let directory: String
+    private let folder: TestDirectory
+    var directory: String { folder.path }
     let gate = FakeGate()
     let datapath = FakeDatapath()
     let networking: PodNetworking
@@ -109,8 +119,7 @@ final class NodeFixture: Sendable {
         async throws
     {
         node = try earlier?.node ?? TestNamespace()
-        directory = earlier?.directory ?? NSTemporaryDirectory() + "mt-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        folder = try earlier?.folder ?? TestDirectory()
         if earlier == nil {
             let netlink = try node.namespace.connect()
             let lo = try #require(try netlink.link(named: "lo"))
@@ -121,15 +130,13 @@ final class NodeFixture: Sendable {
         }
         networking = PodNetworking(
             settings: PodNetworkSettings(
-                stateDirectory: directory, nodeAddresses: ["10.99.0.1", "fd99::1"].compactMap(IPAddress.init),
+                stateDirectory: folder.path, nodeAddresses: ["10.99.0.1", "fd99::1"].compactMap(IPAddress.init),
                 bootID: bootID),
             links: try KernelPodLinks(home: node.namespace), datapath: datapath, gate: gate,
             thread: try SerialThread(), logger: Logger(label: "test"), now: { clinux_boottime_ns() })
         try await networking.start()
         await networking.setPodCIDRs(podCIDRs.compactMap(CIDR.init))
     }
-
-    deinit { try? FileManager.default.removeItem(atPath: directory) }
 
     /// Runs `body` while the socket is served.
     func serving<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value {
