@@ -64,27 +64,29 @@ struct ListTable: Sendable {
     ) -> ClassLists? {
         let old = contents[index]
         if let old, old.ingress == ingress, old.egress == egress { return nil }
-        let lists = ClassLists(
-            ingress: acquire(ingress, &delta, &full), egress: acquire(egress, &delta, &full))
+        let held = (acquire(ingress, &delta), acquire(egress, &delta))
         if let old {
             release(old.ingress, &delta)
             release(old.egress, &delta)
         }
-        contents[index] = (ingress, egress)
+        full = held.0 == nil || held.1 == nil
+        // What found no room counts as closed, so that it is asked for again.
+        contents[index] = (held.0 == nil ? .closed : ingress, held.1 == nil ? .closed : egress)
+        let lists = ClassLists(ingress: held.0 ?? .closed, egress: held.1 ?? .closed)
+        if lists == self.lists[index] { return nil }
         self.lists[index] = lists
         return lists
     }
 
     mutating func remove(_ index: UInt32, _ delta: inout PolicyDelta) {
-        guard let old = contents.removeValue(forKey: index) else { return }
         lists[index] = nil
+        guard let old = contents.removeValue(forKey: index) else { return }
         release(old.ingress, &delta)
         release(old.egress, &delta)
     }
 
-    private mutating func acquire(
-        _ content: ListContent, _ delta: inout PolicyDelta, _ full: inout Bool
-    ) -> CompiledList {
+    /// Nil where no extent is free.
+    private mutating func acquire(_ content: ListContent, _ delta: inout PolicyDelta) -> CompiledList? {
         if content == .open { return .open }
         if content == .closed { return .closed }
         if let entry = entries[content] {
@@ -97,10 +99,7 @@ struct ListTable: Sendable {
                 extent: adopted.extent, flags: content.flags, version: adopted.version,
                 isolationRuleID: content.isolationRuleID)
         } else {
-            guard let extent = extents.allocate(UInt32(content.rules.count)) else {
-                full = true
-                return .closed
-            }
+            guard let extent = extents.allocate(UInt32(content.rules.count)) else { return nil }
             versions += 1
             list = CompiledList(
                 extent: extent, flags: content.flags, version: versions, isolationRuleID: content.isolationRuleID)

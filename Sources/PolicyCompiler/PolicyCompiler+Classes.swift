@@ -16,6 +16,8 @@ extension PolicyCompiler {
         refreshLists(change, &batch)
         for index in change.retired {
             lists.remove(index, &batch.delta)
+            starved.remove(index)
+            classProblems[index] = nil
             batch.delta.retired.append(.classIndex(index))
             batch.delta.journal.append(JournalEntry("class/\(index)", nil))
         }
@@ -87,7 +89,7 @@ extension PolicyCompiler {
             } else {
                 batch.delta.bornEndpoints[member] = id
             }
-            if let key = pods[member]?.key { problems[key] = nil }
+            podProblems[member] = nil
         }
         if !closedClassWritten {
             closedClassWritten = true
@@ -96,35 +98,46 @@ extension PolicyCompiler {
         for member in change.overflowed where overflow.insert(member).inserted {
             guard let pod = pods[member] else { continue }
             batch.delta.endpointClasses[member] = Self.closedClass
-            problems[pod.key] = PolicyError(
+            podProblems[member] = PolicyError(
                 .noClassFree, pod.key, "no class is left of \(limits.classes): all its traffic is dropped")
         }
     }
 
     private mutating func refreshLists(_ change: Partition.Change, _ batch: inout Batch) {
         let born = Set(change.newClasses)
-        var touched = born.union(change.resigned)
+        var touched = born.union(change.resigned).union(starved)
         for subject in batch.subjects { touched.formUnion(classes.classes(with: subject)) }
-        var full = false
         for index in touched.sorted() where index != 0 {
             guard let entry = classes.classes[index] else { continue }
-            let (ingress, egress) = contents(of: entry)
-            guard let lists = lists.set(index, ingress: ingress, egress: egress, &batch.delta, full: &full) else {
-                continue
-            }
+            let (ingress, egress, tooLong) = contents(of: entry)
+            var full = false
+            let lists = lists.set(index, ingress: ingress, egress: egress, &batch.delta, full: &full)
+            note(index, entry, full ? noRoom : tooLong, isStarved: full)
+            guard let lists else { continue }
             if born.contains(index) {
                 batch.delta.bornClasses[index] = lists
             } else {
                 batch.delta.classLists[index] = lists
             }
-            guard full, let pod = entry.members.first.flatMap({ pods[$0]?.key }) else { continue }
-            problems[pod] = PolicyError(
-                .noRulesFree, pod, "no room for its rules, of \(limits.rules): the direction is closed")
-            full = false
         }
     }
 
-    private mutating func contents(of entry: Partition.Entry) -> (ingress: ListContent, egress: ListContent) {
+    private var noRoom: (PolicyError.Code, String) {
+        (.noRulesFree, "its rules find no room among the \(limits.rules) of the node: the direction is closed")
+    }
+
+    private mutating func note(
+        _ index: UInt32, _ entry: Partition.Entry, _ problem: (PolicyError.Code, String)?, isStarved: Bool
+    ) {
+        classProblems[index] = problem.flatMap { code, message in
+            entry.members.min().flatMap { pods[$0]?.key }.map { PolicyError(code, $0, message) }
+        }
+        if isStarved { starved.insert(index) } else { starved.remove(index) }
+    }
+
+    private func contents(
+        of entry: Partition.Entry
+    ) -> (ingress: ListContent, egress: ListContent, problem: (PolicyError.Code, String)?) {
         var selecting: [PolicyRecord] = []
         for id in entry.signature {
             for key in policiesBySubject[id] ?? [] {
@@ -132,19 +145,17 @@ extension PolicyCompiler {
             }
         }
         guard let member = entry.members.first, let pod = pods[member], !selecting.isEmpty else {
-            return (.open, .open)
+            return (.open, .open, nil)
         }
         selecting.sort(by: PolicyRecord.inOrder)
         let ingress = content(selecting, \.ingress, \.ingressIsolationID, pod)
         let egress = content(selecting, \.egress, \.egressIsolationID, pod)
-        if ingress.flags.contains(.closed) || egress.flags.contains(.closed) {
-            problems[pod.key] = PolicyError(
-                .listTooLong, pod.key,
-                "its policies (\(selecting.prefix(4).map { "\($0.policy.key)" }.joined(separator: ", "))"
-                    + "\(selecting.count > 4 ? " …" : "")) make more rules than the \(limits.listRules) of a list: "
-                    + "the direction is closed")
-        }
-        return (ingress, egress)
+        guard ingress.flags.contains(.closed) || egress.flags.contains(.closed) else { return (ingress, egress, nil) }
+        let names = selecting.prefix(4).map { "\($0.policy.key)" }.joined(separator: ", ")
+        let message =
+            "its policies (\(names)\(selecting.count > 4 ? " …" : "")) make more rules than the \(limits.listRules) "
+            + "of a list: the direction is closed"
+        return (ingress, egress, (.listTooLong, message))
     }
 
     private func content(

@@ -6,14 +6,16 @@ extension PolicyCompiler {
     /// Puts a policy in the place of the one of its name; nil removes it.
     mutating func replace(_ key: ObjectKey, _ policy: NetworkPolicy?, _ batch: inout Batch) {
         let old = policies[key]
-        problems[key] = nil
+        policyProblems[key] = nil
+        refused[key] = nil
         guard let policy else {
             if let old { drop(old, keptIDs: [], &batch) }
             policies[key] = nil
             return
         }
-        if let problem = misfit(policy, old) {
-            problems[key] = problem
+        if let problem = misfit(policy) {
+            policyProblems[key] = problem
+            refused[key] = policy
             if old != nil { return }
             install(policy.isolationAlone, nil, &batch)
             return
@@ -51,9 +53,7 @@ extension PolicyCompiler {
     }
 
     /// What the policy asks for that is not there; nil where it fits.
-    package func misfit(_ policy: NetworkPolicy) -> PolicyError? { misfit(policy, policies[policy.key]) }
-
-    private func misfit(_ policy: NetworkPolicy, _ old: PolicyRecord?) -> PolicyError? {
+    package func misfit(_ policy: NetworkPolicy) -> PolicyError? {
         for (name, rules) in [("ingress", policy.ingress), ("egress", policy.egress)] {
             let count = PolicyRecord.ruleCount(rules)
             if count > limits.listRules {
@@ -84,22 +84,24 @@ extension PolicyCompiler {
                 .noNetworkFree, policy.key,
                 "needs \(borders) more networks; \(blocks.freeNetworks) of \(limits.networks) are free")
         }
-        return longList(policy, old)
+        return longList(policy)
     }
 
     /// A class that the policy selects and whose list would grow over the limit.
-    private func longList(_ policy: NetworkPolicy, _ old: PolicyRecord?) -> PolicyError? {
+    private func longList(_ policy: NetworkPolicy) -> PolicyError? {
         let subject = PodCondition(.namespace(policy.metadata.namespace), policy.podSelector)
-        let more = (PolicyRecord.ruleCount(policy.ingress), PolicyRecord.ruleCount(policy.egress))
-        let less = (PolicyRecord.ruleCount(old?.policy.ingress), PolicyRecord.ruleCount(old?.policy.egress))
-        for (index, entry) in classes.classes {
-            guard let content = lists.content(of: index), let member = entry.members.first, let pod = pods[member],
-                subject.matches(pod, namespaceLabels: [:])
+        let own = (PolicyRecord.ruleCount(policy.ingress), PolicyRecord.ruleCount(policy.egress))
+        for entry in classes.classes.values {
+            guard let member = entry.members.first, let pod = pods[member], subject.matches(pod, namespaceLabels: [:])
             else { continue }
-            let had = old.map { entry.signature.contains($0.subject) } ?? false
-            let ingress = content.ingress.rules.count + more.0 - (had ? less.0 : 0)
-            let egress = content.egress.rules.count + more.1 - (had ? less.1 : 0)
-            let count = max(ingress, egress)
+            var counts = own
+            for id in entry.signature {
+                for key in policiesBySubject[id] ?? [] where key != policy.key {
+                    counts.0 += policies[key]?.ingress?.count ?? 0
+                    counts.1 += policies[key]?.egress?.count ?? 0
+                }
+            }
+            let count = max(counts.0, counts.1)
             guard count > limits.listRules else { continue }
             return PolicyError(
                 .listTooLong, policy.key,

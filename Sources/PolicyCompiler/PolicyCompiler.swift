@@ -30,7 +30,14 @@ package struct PolicyCompiler: Sendable {
     var lists: ListTable
     var rules = RuleNames()
     var overflow: Set<UInt32> = []
-    var problems: [ObjectKey: PolicyError] = [:]
+    /// What does not fit: policies by name, pods without a class by number, and lists by class.
+    var policyProblems: [ObjectKey: PolicyError] = [:]
+    var podProblems: [UInt32: PolicyError] = [:]
+    var classProblems: [UInt32: PolicyError] = [:]
+    /// Policies that did not fit, as they were asked for: tried again with every batch.
+    var refused: [ObjectKey: NetworkPolicy] = [:]
+    /// Classes whose rules found no room.
+    var starved: Set<UInt32> = []
     var closedClassWritten = false
 
     /// The class of pods for which no class is left: nothing passes.
@@ -63,14 +70,17 @@ package struct PolicyCompiler: Sendable {
                 batch.policies[key] = policies[key]?.policy
             }
         }
-        for (key, policy) in batch.policies.sorted(by: { $0.key < $1.key }) { replace(key, policy, &batch) }
+        for (key, policy) in refused where batch.policies[key] == nil { batch.policies[key] = policy }
+        let ordered = batch.policies.sorted { $0.key < $1.key }
+        for (key, policy) in ordered where policy == nil { replace(key, nil, &batch) }
+        for (key, policy) in ordered where policy != nil { replace(key, policy, &batch) }
         refreshHosts(&batch)
         commitClasses(&batch)
         blocks.commit(into: &batch.delta)
         refreshCoverage(&batch)
         batch.delta.journal.append(
             JournalEntry("counter/incarnations", "\(classes.incarnations) \(blocks.partition.incarnations)"))
-        batch.delta.problems = problems.sorted { $0.key < $1.key }.map(\.value)
+        batch.delta.problems = problems
         return batch.delta
     }
 
@@ -94,6 +104,12 @@ package struct PolicyCompiler: Sendable {
             }
         }
         return delta
+    }
+
+    /// What does not fit now, by object.
+    package var problems: [PolicyError] {
+        let all = Array(policyProblems.values) + Array(podProblems.values) + Array(classProblems.values)
+        return all.sorted { ($0.object, $0.message) < ($1.object, $1.message) }
     }
 
     /// What a rule id in an event or a flow stands for.
@@ -158,7 +174,7 @@ package struct PolicyCompiler: Sendable {
         batch.dirtyPods.remove(member)
         classes.remove(member)
         overflow.remove(member)
-        problems[key] = nil
+        podProblems[member] = nil
     }
 
     private mutating func countPorts(_ pod: PolicyPod?, _ step: Int, _ batch: inout Batch) {

@@ -1,0 +1,120 @@
+import KubeObjects
+import NetTypes
+import PolicyCompiler
+import Testing
+
+/// What does not fit is said, closes what it must, takes nothing else down, and is made good when there is room.
+@Suite struct PolicyLimitTests {
+    private func pod(_ name: String, _ labels: [String: String], _ endpoint: UInt32) -> PolicyChange {
+        let address = IPAddress(v4: 0x0a01_0000 + endpoint)
+        let pod = Pod(metadata: ObjectMeta(namespace: "n", name: name, labels: labels), addresses: [address])
+        return .pod(PolicyPod(pod, endpoint: endpoint, addresses: [address]))
+    }
+
+    private func allow(_ name: String, _ subject: [String: String], ports: ClosedRange<Int>) -> NetworkPolicy {
+        let entries = ports.map { PolicyPort(.tcp, .range(PortRange(UInt16($0)))) }
+        return NetworkPolicy(
+            metadata: ObjectMeta(namespace: "n", name: name), podSelector: LabelSelector(matchLabels: subject),
+            ingress: [PolicyRule(ports: entries)])
+    }
+
+    private func peers(_ name: String, _ values: [String]) -> NetworkPolicy {
+        let peers = values.map { PolicyPeer.pods(namespaces: nil, pods: LabelSelector(matchLabels: ["app": $0])) }
+        return NetworkPolicy(
+            metadata: ObjectMeta(namespace: "n", name: name), podSelector: .everything,
+            ingress: [PolicyRule(peers: peers)])
+    }
+
+    /// Whether a pod answers on a TCP port to an address from outside.
+    private func answers(_ compiled: CompiledCluster, _ endpoint: UInt32, _ port: UInt16) -> Bool {
+        compiled.maps.judge(
+            .ingress, subject: .init(endpoint: endpoint, address: IPAddress(v4: 0x0a01_0000 + endpoint)),
+            peer: .init(endpoint: nil, address: IPAddress(v4: 0xc000_0201)), transport: 6, port: port
+        ).isAllowed
+    }
+
+    @Test func aPolicyThatIsTooLongKeepsItsLastGoodVersion() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
+        compiled.apply([pod("a", [:], 1), .policy(allow("p", [:], ports: 80...82))])
+        let delta = compiled.apply([.policy(allow("p", [:], ports: 90...99)), .policy(allow("q", [:], ports: 70...70))])
+        #expect(delta.problems.map(\.code) == [.listTooLong])
+        #expect(delta.problems.first?.object == ObjectKey("n", "p"))
+        #expect(answers(compiled, 1, 81) && !answers(compiled, 1, 91) && answers(compiled, 1, 70))
+    }
+
+    @Test func aPolicyThatNeverFitIsolatesAndLetsNothingThrough() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
+        let delta = compiled.apply([pod("a", [:], 1), .policy(allow("p", [:], ports: 90...99))])
+        #expect(delta.problems.map(\.code) == [.listTooLong])
+        #expect(!answers(compiled, 1, 90) && !answers(compiled, 1, 80))
+        #expect(compiled.apply([.policyRemoved(ObjectKey("n", "p"))]).problems.isEmpty)
+        #expect(answers(compiled, 1, 80))
+    }
+
+    @Test func twoPoliciesTooLongForOnePodRefuseTheSecond() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
+        compiled.apply([pod("a", ["x": "1"], 1), .policy(allow("p", ["x": "1"], ports: 80...82))])
+        #expect(compiled.compiler.misfit(allow("q", [:], ports: 90...91))?.code == .listTooLong)
+        let delta = compiled.apply([.policy(allow("q", [:], ports: 90...91))])
+        #expect(delta.problems.map(\.object) == [ObjectKey("n", "q")])
+        #expect(answers(compiled, 1, 80) && !answers(compiled, 1, 90))
+        #expect(compiled.apply([.policyRemoved(ObjectKey("n", "p"))]).problems.isEmpty)
+        #expect(answers(compiled, 1, 90) && !answers(compiled, 1, 80))
+    }
+
+    @Test func aLabelThatMakesAListTooLongClosesThePod() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
+        compiled.apply([
+            pod("a", ["x": "1"], 1), .policy(allow("p", ["x": "1"], ports: 80...82)),
+            .policy(allow("q", ["y": "1"], ports: 90...91)),
+        ])
+        let delta = compiled.apply([pod("a", ["x": "1", "y": "1"], 1)])
+        #expect(delta.problems.map(\.code) == [.listTooLong])
+        #expect(delta.problems.first?.object == ObjectKey("n", "a"))
+        #expect(!answers(compiled, 1, 80) && !answers(compiled, 1, 90))
+        #expect(compiled.apply([pod("a", ["y": "1"], 1)]).problems.isEmpty)
+        #expect(answers(compiled, 1, 90))
+    }
+
+    @Test func withoutAFreeClassAPodIsClosedUntilOneIsFree() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(classes: 4)))
+        compiled.apply(
+            ["1", "2", "3"].map { .policy(allow("p\($0)", ["x": $0], ports: 80...80)) }
+                + [pod("a", ["x": "1"], 1), pod("b", ["x": "2"], 2)])
+        let delta = compiled.apply([pod("c", ["x": "3"], 3)])
+        #expect(delta.problems.map(\.code) == [.noClassFree])
+        #expect(!answers(compiled, 3, 80) && answers(compiled, 1, 80))
+        compiled.apply([.podRemoved(ObjectKey("n", "a"))])
+        #expect(compiled.apply([]).problems.isEmpty)
+        #expect(answers(compiled, 3, 80) && !answers(compiled, 3, 81))
+    }
+
+    @Test func withoutRoomForRulesADirectionIsClosedUntilThereIsSome() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(rules: 5)))
+        compiled.apply([
+            pod("a", ["x": "1"], 1), pod("b", ["x": "2"], 2), .policy(allow("p1", ["x": "1"], ports: 80...82)),
+        ])
+        let delta = compiled.apply([.policy(allow("p2", ["x": "2"], ports: 80...82))])
+        #expect(delta.problems.map(\.code) == [.noRulesFree])
+        #expect(!answers(compiled, 2, 80) && answers(compiled, 1, 80))
+        compiled.apply([.policyRemoved(ObjectKey("n", "p1"))])
+        #expect(compiled.apply([]).problems.isEmpty)
+        #expect(answers(compiled, 2, 80) && !answers(compiled, 2, 83))
+    }
+
+    @Test func withoutFreeSelectorsOrBlocksAPolicyIsRefused() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(selectors: 2, blocks: 1)))
+        compiled.apply([pod("a", [:], 1), .policy(peers("p", ["1", "2"]))])
+        let delta = compiled.apply([.policy(peers("q", ["2", "3"]))])
+        #expect(delta.problems.map(\.code) == [.noSelectorFree])
+        #expect(compiled.compiler.misfit(peers("r", ["1", "2"])) == nil)
+        var blocks = peers("s", [])
+        blocks.egress = ["10.0.0.0/8", "11.0.0.0/8"].compactMap { CIDR($0) }.map {
+            PolicyRule(peers: [.block(AddressBlock($0))])
+        }
+        #expect(compiled.compiler.misfit(blocks)?.code == .noBlockFree)
+        compiled.apply([.policyRemoved(ObjectKey("n", "p"))])
+        compiled.apply([])
+        #expect(compiled.apply([]).problems.isEmpty)
+    }
+}
