@@ -136,7 +136,7 @@ STAGE int enter_flow(struct packet *packet, const struct query *query, bool repl
     struct martlet_flow *flow = &draft->flow;
     bool from_low = set_flow_key(&key, &packet->tuple);
     __builtin_memset(flow, 0, sizeof(*flow));
-    flow->created_ns = flow->last_seen_ns = bpf_ktime_get_coarse_ns();
+    flow->created_ns = flow->last_seen_ns = packet->now_ns;
     flow->packets[index_of(reply)] = 1;
     flow->bytes[index_of(reply)] = packet->length;
     flow->tag = martlet_flow_tag(&key);
@@ -273,9 +273,8 @@ STAGE int track(struct __sk_buff *skb, struct packet *packet)
             translate_reply(packet, flow, false);
         return GO_ON;
     }
-    __u64 now = bpf_ktime_get_coarse_ns();
-    bool second_over = now / NS_PER_S != READ_ONCE(flow->last_seen_ns) / NS_PER_S;
-    WRITE_ONCE(flow->last_seen_ns, now);
+    bool second_over = packet->now_ns - READ_ONCE(flow->last_seen_ns) > NS_PER_S;
+    WRITE_ONCE(flow->last_seen_ns, packet->now_ns);
     flow->packets[index_of(reply)]++;
     flow->bytes[index_of(reply)] += packet->length;
     if (is_tcp(packet) && step_tcp(flow, packet->tcp_flags, reply))

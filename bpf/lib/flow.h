@@ -70,7 +70,7 @@ static __always_inline bool is_valid(
     if (READ_ONCE(flow->tag) != martlet_flow_tag(key))
         return false;
     /* The coarse clock of another CPU may be a tick ahead: a negative age is no age. */
-    __s64 age = (__s64)(bpf_ktime_get_coarse_ns() - READ_ONCE(flow->last_seen_ns));
+    __s64 age = (__s64)(packet->now_ns - READ_ONCE(flow->last_seen_ns));
     if (age > (__s64)timeout_ns(flow, key->protocol))
         return false;
     if (flow->state == MARTLET_STATE_CLOSED && opens_tcp(packet))

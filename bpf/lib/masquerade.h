@@ -62,13 +62,14 @@ static __always_inline int enter_masquerade(
 }
 
 /* Takes one port for the packet's flow: both entries, or an error where another flow has it. */
-STAGE int take_port(const struct packet *packet, const struct martlet_address *to, __be16 port, __u64 now)
+STAGE int take_port(const struct packet *packet, const struct martlet_address *to, __be16 port)
 {
     if (!packet || !to)
         return -1;
     struct martlet_address address = *to;
     struct martlet_masquerade_key key = {};
     const struct martlet_tuple *tuple = &packet->tuple;
+    __u64 now = packet->now_ns;
     bool icmp = is_icmp(tuple->protocol);
     key.protocol = tuple->protocol;
     key.way = MARTLET_MASQUERADE_IN;
@@ -108,7 +109,7 @@ STAGE __u8 masquerade(struct packet *packet, struct martlet_address *to)
     struct martlet_address address = *to;
     struct martlet_masquerade_key key = {};
     const struct martlet_tuple *tuple = &packet->tuple;
-    __u64 now = bpf_ktime_get_coarse_ns();
+    __u64 now = packet->now_ns;
     key.protocol = tuple->protocol;
     key.way = MARTLET_MASQUERADE_OUT;
     set_masquerade_key(&key, tuple->destination, is_icmp(tuple->protocol) ? 0 : tuple->destination_port,
@@ -118,7 +119,7 @@ STAGE __u8 masquerade(struct packet *packet, struct martlet_address *to)
         struct martlet_address taken = entry->address;
         __be16 port = entry->port;
         /* Also puts back the other entry where that was evicted. */
-        if (same_address(taken, address) && take_port(packet, &taken, port, now) == 0) {
+        if (same_address(taken, address) && take_port(packet, &taken, port) == 0) {
             leave_as(packet, taken, port);
             return MARTLET_DROP_NONE;
         }
@@ -127,7 +128,7 @@ STAGE __u8 masquerade(struct packet *packet, struct martlet_address *to)
         return MARTLET_DROP_ICMP_UNRELATED;
     for (int i = 0; i < MASQUERADE_TRIES; i++) {
         __be16 port = i == 0 && same_address(tuple->source, address) ? tuple->source_port : random_masquerade_port();
-        if (take_port(packet, &address, port, now) == 0) {
+        if (take_port(packet, &address, port) == 0) {
             count(MARTLET_COUNTER_MASQUERADES_OPENED, 1);
             leave_as(packet, address, port);
             return MARTLET_DROP_NONE;
@@ -148,7 +149,7 @@ STAGE int unmasquerade(struct packet *packet)
     key.way = MARTLET_MASQUERADE_IN;
     set_masquerade_key(
         &key, tuple->source, icmp ? 0 : tuple->source_port, tuple->destination, tuple->destination_port);
-    struct martlet_masquerade *entry = find_masquerade(&key, bpf_ktime_get_coarse_ns());
+    struct martlet_masquerade *entry = find_masquerade(&key, packet->now_ns);
     if (!entry)
         return -1;
     packet->tuple.destination = entry->address;

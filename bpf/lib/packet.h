@@ -34,6 +34,7 @@ struct packet {
     struct martlet_tuple wire;       /* as it lies in the packet */
     struct martlet_tuple tuple;      /* as the stages want it: rewritten where it differs from `wire` */
     struct martlet_address frontend; /* the service address dialled, or zero */
+    __u64 now_ns;                    /* CLOCK_MONOTONIC_COARSE, read once a run */
     __u32 length;
     __u32 generation;
     __u32 source_endpoint;
@@ -60,7 +61,7 @@ struct packet {
     __u8 l4_bytes;                   /* of the transport header */
     __u8 padding[6];
 };
-_Static_assert(sizeof(struct packet) == 152, "packet");
+_Static_assert(sizeof(struct packet) == 160, "packet");
 
 static __always_inline struct martlet_address address_of_ipv4(__be32 address)
 {

@@ -108,10 +108,9 @@ STAGE __u8 parse_fragment(struct packet *packet, __u32 id)
     key.id = id;
     key.protocol = packet->wire.protocol;
     __u32 tag = martlet_fragment_tag(&key);
-    __u64 now = bpf_ktime_get_coarse_ns();
     if (packet->fragment == FIRST_FRAGMENT) {
         struct martlet_fragment record = {};
-        record.time_ns = now;
+        record.time_ns = packet->now_ns;
         record.source_port = packet->wire.source_port;
         record.destination_port = packet->wire.destination_port;
         record.tag = tag;
@@ -122,7 +121,7 @@ STAGE __u8 parse_fragment(struct packet *packet, __u32 id)
         return MARTLET_DROP_FRAGMENT_UNKNOWN;
     packet->wire.source_port = record->source_port;
     packet->wire.destination_port = record->destination_port;
-    if (READ_ONCE(record->tag) != tag || now - record->time_ns > (__u64)MARTLET_TIMEOUT_FRAGMENT_S * NS_PER_S)
+    if (READ_ONCE(record->tag) != tag || packet->now_ns - record->time_ns > (__u64)MARTLET_TIMEOUT_FRAGMENT_S * NS_PER_S)
         return MARTLET_DROP_FRAGMENT_UNKNOWN;
     return MARTLET_DROP_NONE;
 }

@@ -1,4 +1,4 @@
-/* The start of a run: the one load of the generation. */
+/* The start of a run: the one load of the generation, the one look at the clock. */
 #pragma once
 
 #include "maps.h"
@@ -11,6 +11,7 @@ static __always_inline int begin(struct packet *packet, __u8 hook)
     if (!settings)
         return TC_ACT_SHOT;
     packet->generation = READ_ONCE(settings->generation);
+    packet->now_ns = bpf_ktime_get_coarse_ns();
     packet->hook = hook;
     return GO_ON;
 }
