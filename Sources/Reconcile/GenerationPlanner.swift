@@ -2,10 +2,10 @@
 ///
 /// Every value that a generation may change stands in four slots; a packet loads the generation once and reads slot
 /// `generation & 3`. To publish generation g+1 the planner fills slot (g+1) & 3, which last held g-3, with the last
-/// four change sets, and then stores g+1. That slot is free only when a grace period has passed since the flip to g-2, so
-/// at most three flips are in flight; further changes wait and go out together with the next flip. A number is released
-/// one grace period after the flip that retired it. Births (values of numbers that nothing refers to yet) fill all four
-/// slots at once and need no flip.
+/// four change sets, and then stores g+1. That slot is free only when a grace period has passed since the flip to g-2,
+/// so at most three flips are in flight; further changes wait and go out together with the next flip. A number is
+/// released one grace period after the flip that retired it. Births (values of numbers that nothing refers to yet) fill
+/// all four slots at once and need no flip.
 ///
 /// Wiring:
 /// ```

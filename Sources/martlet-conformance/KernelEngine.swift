@@ -6,9 +6,9 @@ import NetTypes
 import PolicyCompiler
 import Reconcile
 
-/// The kernel programs as an engine: the compiler's deltas go through the planner into the maps, and the detached program
-/// `explain`, built of the data path's own policy stage, answers. Nothing is attached; the pins stand on a bpffs of this
-/// run's own. No packet runs meanwhile, so every grace period is over at once.
+/// The kernel programs as an engine: the compiler's deltas go through the planner into the maps, and the detached
+/// program `explain`, built of the data path's own policy stage, answers. Nothing is attached; the pins stand on a
+/// bpffs of this run's own. No packet runs meanwhile, so every grace period is over at once.
 final class KernelEngine {
     private typealias Planner = GenerationPlanner<PolicySlot, PolicySlotValue, MapOperation, RetiredNumber>
 
