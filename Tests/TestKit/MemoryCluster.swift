@@ -228,7 +228,13 @@ package final class MemoryCluster: APIClient {
     private static func merge(_ patch: JSONValue, into target: JSONValue) -> JSONValue {
         guard case .object(let members) = patch else { return patch }
         var result = target.object ?? [:]
-        for (name, value) in members { result[name] = value.isNull ? nil : merge(value, into: result[name] ?? .null) }
+        for (name, value) in members {
+            if value.isNull {
+                result.removeValue(forKey: name)
+            } else {
+                result[name] = merge(value, into: result[name] ?? .null)
+            }
+        }
         return .object(result)
     }
 }

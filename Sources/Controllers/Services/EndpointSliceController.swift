@@ -130,7 +130,12 @@ struct WrittenSlices {
     private var written: [ObjectKey: PlannedSlice] = [:]
     private var deleted: Set<ObjectKey> = []
 
-    mutating func record(_ slice: PlannedSlice) { written[slice.key] = slice }
+    mutating func record(_ slice: PlannedSlice) {
+        written[slice.key] = slice
+        // It may be deleted before the cache ever shows it: whose it was has to be known then.
+        services[slice.key] = slice.serviceKey
+    }
+
     mutating func recordDeletion(_ key: ObjectKey) {
         written[key] = nil
         deleted.insert(key)
