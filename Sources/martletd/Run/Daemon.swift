@@ -54,7 +54,7 @@ struct Daemon {
         let registration = NodeRegistration(
             client: client, description: nodeDescription, logger: logger, readiness: { await watch.current })
         let services: [any ServiceLifecycle.Service] = [
-            server, informers, controllers, agent, node, watch, registration,
+            store, server, informers, controllers, agent, node, watch, registration,
         ]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
