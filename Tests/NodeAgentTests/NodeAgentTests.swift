@@ -51,6 +51,16 @@ import Testing
         #expect(counted.output == "\(100 << 20)\n")
         let big = try await node.exec("head -c 20000000 /dev/zero | tr '\\0' x; echo done >&2")
         #expect(big.output.utf8.count == 20_000_000)
+        let shell = try await node.terminal("read word; stty size; echo got $word; exit 4", width: 123, leaves: false)
+        #expect(shell.output.contains("40 123"))
+        #expect(shell.output.contains("got word"))
+        #expect(shell.code == 4)
+        await #expect(throws: NodeAgentError.self) {
+            try await node.terminal("sleep 1000", width: 80, leaves: true)
+        }
+        try await until(seconds: 10, "the command of a client that left is killed") {
+            try await node.exec("ps | grep -c '[s]leep 1000'").output == "0\n"
+        }
         let log = try await node.log(LogRequest(namespace: "default", pod: "web", container: ""))
         #expect(log == "serving as web on port 8080\n")
         let reasons = Set(node.cluster.objects(.events, namespace: "default").compactMap { $0["reason"]?.string })

@@ -84,6 +84,30 @@ final class TestNode: Sendable {
         return (String(decoding: output.withLock { $0 }, as: UTF8.self), code)
     }
 
+    /// Runs a command with a terminal: sends the input at once, then leaves or stays.
+    func terminal(_ script: String, width: UInt16, leaves: Bool) async throws -> (output: String, code: Int32) {
+        var request = ExecRequest(namespace: "default", pod: "web", container: "", command: ["/bin/sh", "-c", script])
+        request.stdin = true
+        request.tty = true
+        let inputs = Mutex<[ExecInput]>([.resize(width: width, height: 40), .bytes(Array("word\n".utf8))])
+        let output = Mutex([UInt8]())
+        guard let streams = agent.withLock({ $0?.streams }) else { throw FixtureError(text: "no agent") }
+        let code = try await streams.exec(
+            request,
+            next: {
+                let input = inputs.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+                if input == nil && !leaves { try await Task.sleep(for: .seconds(600)) }
+                return input
+            },
+            write: { piece in
+                switch piece {
+                case .stdout(let bytes): output.withLock { $0 += bytes }
+                case .stderr: throw FixtureError(text: "a terminal has one output")
+                }
+            })
+        return (String(decoding: output.withLock { $0 }, as: UTF8.self), code)
+    }
+
     func log(_ request: LogRequest) async throws -> String {
         let output = Mutex([UInt8]())
         guard let streams = agent.withLock({ $0?.streams }) else { throw FixtureError(text: "no agent") }

@@ -29,7 +29,7 @@ final class LogFile: Sendable {
 
 /// Keeps a container's log files within their limit: when the present one is full it is renamed, the runtime opens a
 /// new one, and the oldest goes. Its calls block.
-enum LogRotation {
+package enum LogRotation {
     /// Files of one run of a container, oldest first, the present one last.
     static func files(of path: String) -> [String] {
         guard let slash = path.lastIndex(of: "/") else { return [path] }
@@ -40,7 +40,9 @@ enum LogRotation {
     }
 
     /// The new name of a full file; nil while it is not full.
-    static func rotate(_ path: String, now: Timestamp, limit: Int64, kept: Int) throws(NodeAgentError) -> String? {
+    package static func rotate(_ path: String, now: Timestamp, limit: Int64, kept: Int) throws(NodeAgentError)
+        -> String?
+    {
         guard let size = FileCalls.size(path), size > limit else { return nil }
         let stamp = now.microText.filter { $0.isNumber }
         let target = "\(path).\(stamp)"

@@ -2,13 +2,13 @@ import Glibc
 
 /// Reads the files of one run of a container one after the other, and goes over to the next when a file was rotated
 /// away. Its calls block.
-struct LogReader: Sendable {
+package struct LogReader: Sendable {
     private let path: String
     private var file: LogFile?
     private var position: Int64 = 0
     private static let chunkBytes = 65536
 
-    init(_ path: String, tailLines: Int64?) {
+    package init(_ path: String, tailLines: Int64?) {
         self.path = path
         let files = LogRotation.files(of: path)
         guard let tailLines else {
@@ -28,7 +28,7 @@ struct LogReader: Sendable {
     }
 
     /// The next bytes; empty where there are none for now.
-    mutating func read() -> [UInt8] {
+    package mutating func read() -> [UInt8] {
         guard let file else {
             self.file = LogFile(path)
             return self.file == nil ? [] : read()

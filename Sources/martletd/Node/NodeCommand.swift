@@ -6,7 +6,9 @@ import Glibc
 struct NodeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node", abstract: "Make, list and remove nodes of their own on this machine.",
-        subcommands: [NodeStart.self, NodeStop.self, NodeList.self, NodeImage.self, NodeSupervise.self])
+        subcommands: [
+            NodeStart.self, NodeStop.self, NodeList.self, NodeImage.self, NodeShopImage.self, NodeSupervise.self,
+        ])
 }
 
 struct NodeIdentity: ParsableArguments {
