@@ -5,9 +5,11 @@ import Glibc
 /// machine's own state only the given cgroup is touched, for as long as one attach and detach take.
 package enum KernelProbe {
     /// All features, in the order of `KernelFeature`.
-    /// - Parameter cgroup: a cgroup2 directory; connect hooks are tried there.
-    package static func results(cgroup: String) -> [KernelFeatureResult] {
-        KernelFeature.allCases.map { feature in
+    /// - Parameter cgroup: a cgroup2 directory, where connect hooks are tried; nil leaves them out, for a node that runs
+    ///   without.
+    package static func results(cgroup: String?) -> [KernelFeatureResult] {
+        let needed = KernelFeature.allCases.filter { cgroup != nil || $0 != .connectHooks }
+        return needed.map { feature in
             do throws(DatapathError) {
                 try probe(feature, cgroup: cgroup)
                 return KernelFeatureResult(feature, failure: nil)
@@ -18,7 +20,7 @@ package enum KernelProbe {
     }
 
     /// - Throws: `.unsupported`, naming each feature that is missing with the first release that has it.
-    package static func require(cgroup: String) throws(DatapathError) {
+    package static func require(cgroup: String?) throws(DatapathError) {
         let missing = results(cgroup: cgroup).filter { $0.failure != nil }
         guard let first = missing.first else { return }
         let lines = missing.map { result in
@@ -31,7 +33,7 @@ package enum KernelProbe {
             cause: first.failure)
     }
 
-    private static func probe(_ feature: KernelFeature, cgroup: String) throws(DatapathError) {
+    private static func probe(_ feature: KernelFeature, cgroup: String?) throws(DatapathError) {
         switch feature {
         case .loadPrograms: _ = try tcProgram()
         case .mappedArrays: try mapArray()
@@ -46,7 +48,7 @@ package enum KernelProbe {
         case .tcxLinks: try inNewNamespace { () throws(DatapathError) in _ = try linkToLoopback(tcProgram()) }
         case .linkExchange: try inNewNamespace(exchangeLink)
         case .closedFilters: try inNewNamespace(closeLoopback)
-        case .connectHooks: try attachConnectHooks(cgroup)
+        case .connectHooks: if let cgroup { try attachConnectHooks(cgroup) }
         case .returnValues: _ = try socketProgram(.connect4, calling: 187, arguments: [0])
         case .namespaceCookies: try readCookies()
         }
@@ -98,7 +100,7 @@ package enum KernelProbe {
     private static func mapArray() throws(DatapathError) {
         let array = try create(BPF_MAP_TYPE_ARRAY, key: 4, value: 8, flags: UInt32(BPF_F_MMAPABLE))
         let region = try MappedRegion(map: array.raw, name: "martlet_probe", byteCount: 128)
-        region.storeRelease(at: 8, 7)
+        try region.storeRelease(at: 8, 7)
         var key: UInt32 = 1
         var value: UInt64 = 0
         try SystemCall.check(bpf_map_lookup_elem(array.raw, &key, &value), "BPF_MAP_LOOKUP_ELEM", "a probe")

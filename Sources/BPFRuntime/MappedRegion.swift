@@ -5,6 +5,7 @@ import Synchronization
 /// The memory of an array map, shared with the kernel. Our threads take turns; programs read meanwhile, word by word.
 final class MappedRegion: Sendable {
     let byteCount: Int
+    private let name: String
     private let memory: Mutex<UnsafeMutableRawPointer>
 
     /// - Parameter byteCount: values times their size; the mapping is rounded up to pages.
@@ -15,18 +16,25 @@ final class MappedRegion: Sendable {
             throw SystemCall.error("mmap", "map \(name): \(length) bytes; it has to be an array with BPF_F_MMAPABLE")
         }
         self.byteCount = byteCount
+        self.name = name
         memory = Mutex(base)
         self.length = length
     }
 
     private let length: Int
 
+    /// An index that was kept across a restart may be past the end of a smaller map: that is said, and no crash.
+    private func check(_ offset: Int, _ count: Int) throws(DatapathError) {
+        if offset >= 0, count >= 0, offset <= byteCount - count { return }
+        throw DatapathError(.layout, "map \(name): \(count) bytes at \(offset) of \(byteCount)")
+    }
+
     deinit {
         _ = memory.withLock { munmap($0, length) }
     }
 
-    func read(_ range: Range<Int>) -> [UInt8] {
-        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "a read lies within the map")
+    func read(_ range: Range<Int>) throws(DatapathError) -> [UInt8] {
+        try check(range.lowerBound, range.count)
         return memory.withLock { base in
             [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
                 martlet_load_words(buffer.baseAddress, base + range.lowerBound, range.count)
@@ -35,15 +43,17 @@ final class MappedRegion: Sendable {
         }
     }
 
-    func write(at offset: Int, _ bytes: [UInt8]) {
-        precondition(offset >= 0 && offset + bytes.count <= byteCount, "a write lies within the map")
+    func write(at offset: Int, _ bytes: [UInt8]) throws(DatapathError) {
+        try check(offset, bytes.count)
         memory.withLock { base in
             bytes.withUnsafeBytes { martlet_store_words(base + offset, $0.baseAddress, $0.count) }
         }
     }
 
-    func storeRelease(at offset: Int, _ word: UInt32) {
-        precondition(offset >= 0 && offset + 4 <= byteCount && offset % 4 == 0, "a word is aligned within the map")
+    /// - Precondition: the word is aligned.
+    func storeRelease(at offset: Int, _ word: UInt32) throws(DatapathError) {
+        precondition(offset % 4 == 0, "a word that is published is aligned")
+        try check(offset, 4)
         memory.withLock { martlet_store_release($0 + offset, word) }
     }
 }

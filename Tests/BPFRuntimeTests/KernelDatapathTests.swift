@@ -188,6 +188,22 @@ struct KernelDatapathTests {
         #expect(try other.read(MapCatalog.rules, 1000..<1100).map(\.rule_id) == Array(0..<100))
     }
 
+    @Test("What lies past the end of an array is refused by the map's name")
+    func pastTheEnd() throws {
+        let filesystem = try TemporaryBPFFS()
+        let datapath = try KernelDatapath(settings(filesystem))
+        let end = MapCatalog.services.capacity
+        for index in [end, Int(UInt32.max)] {
+            let error = #expect(throws: DatapathError.self) {
+                try datapath.write(MapCatalog.services, at: index, martlet_service())
+            }
+            #expect(error?.code == .layout)
+            #expect(error?.message.contains("map services") == true)
+            #expect(throws: DatapathError.self) { try datapath.read(MapCatalog.services, at: index) }
+        }
+        try datapath.write(MapCatalog.services, at: end - 1, martlet_service())
+    }
+
     @Test("A grace period passes by membarrier and by its fallback", arguments: [false, true])
     func gracePeriod(fallback: Bool) throws {
         let grace = GracePeriod(prefersFallback: fallback)

@@ -14,6 +14,7 @@ struct KernelProbeTests {
             #expect(result.failure == nil, "\(result.feature.rawValue): \(result.failure?.description ?? "")")
         }
         try KernelProbe.require(cgroup: group.path)
+        try KernelProbe.require(cgroup: nil)
         let links = try run("bpftool cgroup show \(group.path)")
         #expect(!links.contains("connect4"))
         #expect(before.contains("cgroup") || links.components(of: "martlet_probe") == 0)
