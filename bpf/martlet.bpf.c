@@ -9,7 +9,7 @@
 #include "to_network.h"
 #include "to_pod.h"
 
-char LICENSE[] SEC("license") = "Dual MIT/GPL";
+char LICENSE[] SEC("license") = "Apache-2.0";
 
 /* The filter that stands behind every pod's programs (clsact, both directions): it runs only when they are gone. */
 SEC("tc")

@@ -79,6 +79,44 @@ extension PacketSuite {
             }
         }
 
+        @Test("Of a segment train each segment must fit the next link, with its own headers")
+        func segments() throws {
+            let payload = [UInt8](repeating: 5, count: 3000)
+            let cases: [(PacketBytes, UInt16)] = [
+                (.tcp("10.244.1.10", 1, "10.244.1.11", 80, [.ack], payload: payload), 1460),
+                (.udp("10.244.1.10", 1, "10.244.1.11", 53, payload: payload), 1472),
+                (.tcp("fd44:0:0:1::10", 1, "fd44:0:0:1::11", 80, [.ack], payload: payload), 1440),
+            ]
+            for (packet, largest) in cases {
+                let fitting = try node.run("from_pod", packet.bytes, segment: largest)
+                #expect(fitting.bytes == packet.delivered(to: PacketNode.server.mac).bytes)
+                let grown = try node.newDrops {
+                    _ = try node.run("from_pod", packet.bytes, segment: largest + 1)
+                }
+                #expect(grown == [MARTLET_DROP_TOO_BIG.rawValue: 1])
+            }
+        }
+
+        @Test("Extension headers are stepped over to the ports, up to four")
+        func extensions() throws {
+            try node.setPolicy(of: 2, ingress: .isolated([.allow(21, protocol: 17, ports: 53...53)]))
+            let padding: [UInt8] = [0, 1, 4, 0, 0, 0, 0]
+            for (port, verdict) in [(UInt16(53), PacketOutcome.redirect), (54, PacketOutcome.shot)] {
+                let plain = PacketBytes.udp("fd44:0:0:1::10", 1, "fd44:0:0:1::11", port)
+                let packet = plain.with {
+                    $0.body = .raw(protocol: 0)
+                    $0.payload = [60] + padding + [43] + padding + [17] + padding + plain.transportBytes
+                }
+                #expect(try node.fromPod(packet).verdict == verdict)
+            }
+            let endless = PacketBytes.udp("fd44:0:0:1::10", 1, "fd44:0:0:1::11", 53).with {
+                $0.body = .raw(protocol: 60)
+                $0.payload = Array((0..<5).flatMap { _ in [60] + padding }) + [UInt8](repeating: 0, count: 8)
+            }
+            let grown = try node.newDrops { _ = try node.fromPod(endless) }
+            #expect(grown == [MARTLET_DROP_UNSUPPORTED_PROTOCOL.rawValue: 1])
+        }
+
         @Test("A packet put on the uplink by the program has crossed a router")
         func uplink() throws {
             let node = try PacketNode(uplink: 1)

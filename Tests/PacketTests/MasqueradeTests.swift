@@ -65,6 +65,24 @@ extension PacketSuite {
             }
         }
 
+        @Test("A Service with a backend outside: the answer finds back through both translations")
+        func serviceOutside() throws {
+            for (family, frontend) in [(IPFamily.v4, "10.96.0.10"), (.v6, "fd96::10")] {
+                let index = family == .v4 ? 0 : 1
+                let (address, outside) = (PacketNode.node[index], PacketNode.outside[index])
+                let client = PacketNode.client.address(family)
+                try node.putService(1, frontend, 53, 17, at: 0, [(outside, 5353)])
+                let aimed = try node.fromPod(.udp(client, 4000, frontend, 53))
+                #expect(aimed == PacketOutcome(verdict: 0, bytes: PacketBytes.udp(client, 4000, outside, 5353).bytes))
+                let port = try #require(try node.masqueradePort(.udp(client, 4000, outside, 5353)))
+                let answer = PacketBytes.udp(outside, 5353, address, port)
+                let seen = PacketBytes.udp(frontend, 53, client, 4000).delivered(to: PacketNode.client.mac)
+                #expect(
+                    try node.run("from_network", answer)
+                        == PacketOutcome(verdict: PacketOutcome.redirect, bytes: seen.bytes))
+            }
+        }
+
         @Test("Two pods with one source port leave with two")
         func twoPods() throws {
             let first = try node.masqueradePort(.udp("10.244.1.10", 4000, PacketNode.outside[0], 53))

@@ -228,13 +228,19 @@ struct PacketOutcome: Equatable {
 }
 
 extension PacketNode {
-    /// - Parameter forwarded: the packet came in by another interface (`to_pod`).
-    func run(_ program: String, _ bytes: [UInt8], forwarded: Bool = false) throws -> PacketOutcome {
+    /// - Parameters:
+    ///   - forwarded: the packet came in by another interface (`to_pod`).
+    ///   - segment: bytes of payload that each segment of a train carries; 0 for a single packet.
+    func run(
+        _ program: String, _ bytes: [UInt8], forwarded: Bool = false, segment: UInt16 = 0
+    ) throws -> PacketOutcome {
         var input = TestRunInput(data: bytes)
-        if forwarded {
+        if forwarded || segment > 0 {
             var context = [UInt8](repeating: 0, count: 192)
-            context[36] = 5  // ingress_ifindex
+            context[36] = forwarded ? 5 : 0  // ingress_ifindex
             context[40] = 1  // ifindex
+            context[176] = UInt8(segment & 0xff)  // gso_size
+            context[177] = UInt8(segment >> 8)
             input.context = context
         }
         let output = try datapath.testRun(program, input)
