@@ -1,6 +1,7 @@
 import ArgumentParser
 import CLinux
 import Glibc
+import NodeAgent
 
 /// `martletd node`: a node of its own on any machine, in namespaces, cgroup and directories that carry its run id.
 struct NodeCommand: ParsableCommand {
@@ -122,27 +123,38 @@ struct NodeImage: ParsableCommand {
 
     @OptionGroup var identity: NodeIdentity
 
-    @Option(help: "A word of the entry point; may be given more than once.")
-    var entrypoint: [String] = []
+    @Flag(help: "The image of Examples/shop, made of this machine's static busybox.")
+    var shop = false
 
-    @Argument(help: "The image's reference, such as example.org/shop:1.")
-    var reference: String
+    @Option(name: .customLong("command"), help: "A word of the command; may be given more than once.")
+    var words: [String] = []
 
-    @Argument(help: "PATH=FILE, or PATH=->TARGET for a symbolic link.")
-    var files: [String]
+    @Argument(help: "The image's reference, such as example.org/shop:1, then PATH=FILE or PATH=->TARGET.")
+    var referenceAndFiles: [String] = []
 
     func run() throws {
         let layout = try NodeLayout(id: identity.id)
-        let pairs = try files.map { text in
+        let containerd = NodeContainerd(layout: layout)
+        if shop {
+            try containerd.importImage(NodeImages.shop(busybox: try NodeContainerd.busybox()), name: "shop")
+            print("imported \(NodeImages.shopReference)")
+        }
+        guard let reference = referenceAndFiles.first else {
+            guard shop else { throw ValidationError("give a reference and files, or --shop") }
+            return
+        }
+        let entries = try referenceAndFiles.dropFirst().map { text -> ImageArchive.Entry in
             let halves = text.split(separator: "=", maxSplits: 1).map(String.init)
             guard halves.count == 2, halves[0].hasPrefix("/") else {
                 throw ValidationError("\(text) is not /PATH=FILE")
             }
-            return (path: halves[0], source: halves[1])
+            let path = String(halves[0].dropFirst())
+            if halves[1].hasPrefix("->") { return .link(path, target: String(halves[1].dropFirst(2))) }
+            return .file(path, try NodeFiles.bytes(of: halves[1]), mode: 0o755)
         }
-        let archive = "\(layout.images)/\(String(reference.map { $0.isLetter || $0.isNumber ? $0 : "_" })).tar"
-        try ImageArchive(reference: reference, entrypoint: entrypoint, files: pairs).write(to: archive)
-        try NodeContainerd(layout: layout).importImage(archive)
+        let name = String(reference.map { $0.isLetter || $0.isNumber ? $0 : "_" })
+        try containerd.importImage(
+            ImageArchive(reference: reference, command: words, entries: entries), name: name)
         print("imported \(reference)")
     }
 }

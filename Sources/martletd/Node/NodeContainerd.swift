@@ -1,5 +1,6 @@
 import Glibc
 import JSONText
+import NodeAgent
 
 /// A containerd of the node's own: configuration, plugins, images.
 struct NodeContainerd {
@@ -64,7 +65,7 @@ struct NodeContainerd {
               disable_tcp_service = true
               stream_server_address = "127.0.0.1"
               stream_server_port = "0"
-              sandbox_image = "\(ImageArchive.pauseReference)"
+              sandbox_image = "\(NodeImages.pauseReference)"
               [plugins."io.containerd.grpc.v1.cri".containerd]
                 snapshotter = "overlayfs"
                 default_runtime_name = "runc"
@@ -80,20 +81,29 @@ struct NodeContainerd {
             """
     }
 
-    /// Writes the pause image and imports it as soon as containerd answers. Throws `notReady` past `readySecondsMax`.
+    /// The pause image, imported as soon as containerd answers. Throws `notReady` past `readySecondsMax`.
     func importPause() throws(NodeError) {
-        guard let busybox = NodeFiles.firstExisting(["/bin/busybox", "/usr/bin/busybox"]) else {
-            throw NodeError(.missingProgram, "busybox is not installed; apt-get install busybox-static")
-        }
-        let archive = "\(layout.images)/pause.tar"
-        try ImageArchive(
-            reference: ImageArchive.pauseReference, entrypoint: ["/bin/busybox", "sleep", "2147483647"],
-            files: [(path: "/bin/busybox", source: busybox)]
-        ).write(to: archive)
-        try importImage(archive)
+        try importImage(NodeImages.pause(busybox: try Self.busybox()), name: "pause")
     }
 
-    func importImage(_ archive: String) throws(NodeError) {
+    /// The machine's static busybox, of which images are made.
+    static func busybox() throws(NodeError) -> [UInt8] {
+        guard let path = NodeFiles.firstExisting(["/bin/busybox", "/usr/bin/busybox"]) else {
+            throw NodeError(.missingProgram, "busybox is not installed; apt-get install busybox-static")
+        }
+        return try NodeFiles.bytes(of: path)
+    }
+
+    /// `name` is that of the archive's file.
+    func importImage(_ image: ImageArchive, name: String) throws(NodeError) {
+        let archive = "\(layout.images)/\(name).tar"
+        do {
+            try NodeFiles.write(archive, bytes: try image.bytes())
+        } catch let error as NodeError {
+            throw error
+        } catch {
+            throw NodeError(.system, "the image \(name) cannot be written", cause: error)
+        }
         guard let client = NodeFiles.firstExisting(Self.clients) else {
             throw NodeError(.missingProgram, "ctr is not installed; it comes with containerd")
         }

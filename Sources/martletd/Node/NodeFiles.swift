@@ -13,10 +13,14 @@ enum NodeFiles {
     }
 
     static func write(_ path: String, _ text: String, mode: mode_t = 0o644) throws(NodeError) {
+        try write(path, bytes: Array(text.utf8), mode: mode)
+    }
+
+    static func write(_ path: String, bytes: [UInt8], mode: mode_t = 0o644) throws(NodeError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw .call("open \(path)", -errno) }
         defer { close(descriptor) }
-        var rest = Array(text.utf8)[...]
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else { throw .call("write \(path)", -errno) }
@@ -27,6 +31,13 @@ enum NodeFiles {
     /// The text of a file; nil where it cannot be read.
     static func read(_ path: String) -> String? {
         FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    static func bytes(of path: String) throws(NodeError) -> [UInt8] {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw NodeError(.system, "\(path) cannot be read")
+        }
+        return Array(data)
     }
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

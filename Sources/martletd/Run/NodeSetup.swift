@@ -46,7 +46,7 @@ struct NodeSetup {
             }
             return link
         }
-        bootID = try Sysctl.read("/proc/sys/kernel/random/boot_id")
+        bootID = try Sysctl.read("kernel/random/boot_id")
         netnsCookie = try NetworkNamespace.current().cookie()
     }
 
