@@ -167,9 +167,7 @@ package actor Engine {
         guard !planner.isHeldBack else { return }
         if let pendingRevision { enforcedRevision = max(enforcedRevision ?? 0, pendingRevision) }
         pendingRevision = nil
-        if revisions[planner.generation] == nil, let enforcedRevision {
-            revisions[planner.generation] = enforcedRevision
-        }
+        if let enforcedRevision { revisions[planner.generation] = enforcedRevision }
         let waiting = flipWaiters
         flipWaiters = []
         for waiter in waiting { waiter.resume() }

@@ -28,13 +28,19 @@ package enum NodeImages {
             ])
     }
 
-    /// `shop` serves on $PORT (8080) until it is told to end; `shop wait` only waits. $NAME, else the host's name, is
+    /// `shop` serves on $PORT (8080) until it is told to end; `shop wait` only waits; `shop ask ADDRESS PORT [SECONDS]`
+    /// prints what a server answers, and fails where none does. $NAME, else the host's name, is
     /// the answer to every request.
     private static let shopScript = """
         #!/bin/sh
         trap 'exit 0' TERM INT
         if [ "$1" = wait ]; then
             while :; do sleep 2147483647 & wait $!; done
+        fi
+        if [ "$1" = ask ]; then
+            answer=$(printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w "${4:-2}" "$2" "$3" | tail -n 1)
+            [ -n "$answer" ] && echo "$answer"
+            exit
         fi
         folder=$(mktemp -d)
         echo "${NAME:-$(hostname)}" > "$folder/index.html"
