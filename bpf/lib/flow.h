@@ -88,15 +88,15 @@ enum flow_table {
 static __always_inline struct martlet_flow *find_flow(
     const struct packet *packet, const struct martlet_flow_key *key, bool from_low, enum flow_table *table)
 {
-    struct martlet_flow *flow = bpf_map_lookup_elem(&flows, key);
     *table = TABLE_FLOWS;
+    struct martlet_flow *flow = bpf_map_lookup_elem(&flows, key);
     if (flow) {
         if (is_valid(packet, key, flow, from_low))
             return flow;
         bpf_map_delete_elem(&flows, key);
     }
-    flow = bpf_map_lookup_elem(&half_flows, key);
     *table = TABLE_HALF;
+    flow = bpf_map_lookup_elem(&half_flows, key);
     if (flow) {
         if (is_valid(packet, key, flow, from_low))
             return flow;
