@@ -97,13 +97,28 @@ struct FieldOwnership {
         if let last, !last.set.isEmpty { merged = prune(merged, managed, last.set) }
         let result = merged.value
         let difference = live.difference(to: merged)
-        if !force { try refuseConflicts(managed.conflicts(withoutIgnored(difference), for: me)) }
+        if !force {
+            let allowed = manager == LastApplied.manager ? allowedByLastApplied(object) : FieldSet()
+            let conflicts = managed.conflicts(withoutIgnored(difference), for: me).map { other in
+                (other.0, other.1, other.2.subtracting(allowed))
+            }
+            try refuseConflicts(conflicts.filter { !$0.2.isEmpty })
+        }
         managed.take(withoutIgnored(difference), by: me)
         if !set.isEmpty {
             managed.entries[me] = ManagedFields.Entry(set: set, time: last?.time, apiVersion: apiVersion)
         }
         if live.value != result || (last != nil && last?.set != set) { managed.entries[me]?.time = now.text }
         return with(managed, result)
+    }
+
+    /// Fields that kubectl had applied on the client's side and that still are as it left them: they are its own.
+    private func allowedByLastApplied(_ object: JSONValue) -> FieldSet {
+        guard let text = LastApplied.text(object), let config = try? JSONValue(parsing: text) else { return FieldSet() }
+        let before = typed(config)
+        let difference = before.difference(to: typed(object))
+        return before.fields.subtracting(difference.modified).subtracting(difference.added)
+            .subtracting(difference.removed)
     }
 
     private func withoutIgnored(_ difference: TypedValue.Difference) -> TypedValue.Difference {

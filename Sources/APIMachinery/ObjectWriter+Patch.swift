@@ -62,6 +62,7 @@ extension ObjectWriter {
         let config = try checkedConfiguration(configuration, duplicates: duplicates)
         let live = old ?? emptyObject
         var result = try ownership.applied(config, to: live, force: request.isForced)
+        if request.manager == LastApplied.manager { LastApplied.refresh(&result, configuration) }
         var silent = ObjectWriter(request, schema: schema)
         silent.warnings = []
         result = try silent.canonical(result)

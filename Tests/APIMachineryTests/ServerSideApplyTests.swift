@@ -68,6 +68,25 @@ import Testing
         #expect(first == second)
     }
 
+    @Test func kubectlTakesOverWhatItAppliedOnTheClientsSide() throws {
+        var object = try WriterFixture("configmaps", name: "m")
+        let key = "kubectl.kubernetes.io/last-applied-configuration"
+        let before = #"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"x\":\"1\",\"y\":\"1\"}}"#
+        try object.create(
+            #"""
+                {"kind":"ConfigMap","metadata":{"name":"m","annotations":{"\#(key)":"\#(before)"}},
+                "data":{"x":"1","y":"1"}}
+                """#,
+            manager: "kubectl-client-side-apply")
+        try object.patch(.merge, #"{"data":{"y":"7"}}"#, manager: "other")
+        let status = refusal { try object.apply(configMap(#"{"x":"2","y":"2"}"#), manager: "kubectl") }
+        #expect(status?.details?.causes.map(\.field) == [".data.y"])
+        try object.apply(configMap(#"{"x":"2"}"#), manager: "kubectl")
+        #expect(object.stored?["data"]?["x"] == "2")
+        let kept = try JSONValue(parsing: object.stored?["metadata"]?["annotations"]?[key]?.string ?? "")
+        #expect(kept["data"] == ["x": "2"])
+    }
+
     @Test func ownersCanBeReset() throws {
         var object = try WriterFixture("configmaps", name: "m")
         try object.create(configMap(#"{"x":"1"}"#))
