@@ -21,6 +21,7 @@ package final class ControllerSet: ServiceLifecycle.Service, Sendable {
     package init(_ context: ControllerContext, options: Options) {
         controllers = [
             PodCIDRController(context, allocation: PodCIDRAllocation(clusterCIDRs: options.clusterCIDRs)),
+            NodeTaints(context),
             Scheduler(context),
             EndpointSliceController(context),
             NamespaceDefaults(context, rootCAPEM: options.rootCAPEM),

@@ -63,4 +63,20 @@ import Testing
             }
         }
     }
+
+    @Test(.timeLimit(.minutes(1))) func taintsFollowReadinessAndCordoningAndLeaveOthersAlone() async throws {
+        let foreign: JSONValue = ["key": "gpu", "value": "yes", "effect": "NoSchedule"]
+        let notReady: JSONValue = ["key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"]
+        func taints() -> [String] {
+            (node("n1")?[path: "spec", "taints"]?.array ?? []).compactMap { $0["key"]?.string }
+        }
+        fixture.node("n1", spec: ["taints": [foreign, notReady]])
+        try await fixture.running(NodeTaints(fixture.context)) {
+            try await fixture.until("ready: ours is off") { taints() == ["gpu"] }
+            fixture.node("n1", spec: ["taints": [foreign], "unschedulable": true])
+            try await fixture.until("cordoned") { taints() == ["gpu", "node.kubernetes.io/unschedulable"] }
+            fixture.cluster.set(.nodes, ["metadata": ["name": "n1"], "spec": ["taints": [foreign]]])
+            try await fixture.until("not ready") { taints() == ["gpu", "node.kubernetes.io/not-ready"] }
+        }
+    }
 }
