@@ -157,6 +157,7 @@ package struct ObjectWriter {
                 code: 500, reason: "InternalError",
                 message: "resourceVersion should not be set on objects to be created")
         }
+        clearServerFields(&object)
         rules.prepareForCreate(&object)
         object["metadata"]?["uid"] = .string(request.uid)
         object["metadata"]?["creationTimestamp"] = .string(request.now.text)
