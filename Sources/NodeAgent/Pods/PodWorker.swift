@@ -201,9 +201,10 @@ actor PodWorker {
         let patch: JSONValue = ["metadata": ["uid": .string(subject.uid)], "status": status]
         do {
             let reference = ObjectReference(.pods, namespace: subject.namespace, name: subject.name)
-            _ = try await services.client.patch(
+            let answer = try await services.client.patch(
                 reference, subresource: "status", type: .merge, fieldManager: "martlet-node", force: false, patch)
             sentStatus = status
+            adopt(answer, insteadOf: pod)
         } catch  where error.isNotFound || error.isConflict {
             services.logger.debug("status belongs to another pod", metadata: ["pod": "\(pod.namespace)/\(pod.name)"])
         } catch {
@@ -212,6 +213,18 @@ actor PodWorker {
                 try? await Task.sleep(for: .seconds(1))
                 wakeup.raise()
             }
+        }
+    }
+}
+
+extension PodWorker {
+    /// Goes on with what the API made of the status, unless the watch has brought something else meanwhile.
+    private func adopt(_ answer: JSONValue, insteadOf old: PodObject) {
+        if old.isStatic {
+            if mirror?[path: "metadata", "uid"] == answer[path: "metadata", "uid"] { mirror = answer }
+        } else if pod == old, let new = PodObject(answer), new.uid == old.uid {
+            pod = new
+            lastPod = new
         }
     }
 }

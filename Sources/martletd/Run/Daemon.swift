@@ -99,9 +99,20 @@ struct Daemon {
         configuration.staticPodDirectory = options.staticPods
         configuration.clusterDNS = options.clusterDNS.map { [$0] } ?? []
         configuration.clusterDomain = options.clusterDomain
+        configuration.cgroupParent = Self.podsCgroup(options.cgroup)
         configuration.cpuCount = Int64(Machine.cpuCount)
         configuration.memoryBytes = Machine.memoryBytes
         return configuration
+    }
+
+    /// The pods' group below the node's own, as the container runtime names it: from the root of the hierarchy. Where
+    /// the node has the whole machine, the runtime's default.
+    private static func podsCgroup(_ directory: String) -> String {
+        let roots = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+        guard !roots.contains(directory), let root = roots.first(where: { directory.hasPrefix($0 + "/") }) else {
+            return ""
+        }
+        return directory.dropFirst(root.count) + "/pods"
     }
 
     private var nodeDescription: NodeDescription {

@@ -1,3 +1,4 @@
+import APIMachinery
 import APIServer
 import NodeAgent
 
@@ -14,7 +15,16 @@ struct NodeStreamsAdapter: NodeStreams {
         asked.limitBytes = request.limitBytes
         asked.sinceSeconds = request.sinceSeconds
         asked.sinceTime = request.sinceTime
-        try await streams.logs(asked, write: write)
+        do {
+            try await streams.logs(asked, write: write)
+        } catch let error as NodeAgentError {
+            throw Self.answer(error)
+        }
+    }
+
+    /// What the client can put right is its own mistake in the answer's code.
+    private static func answer(_ error: NodeAgentError) -> any Error {
+        error.code == .invalidRequest ? APIStatus.badRequest(error.message) : error
     }
 
     func exec(
@@ -27,21 +37,25 @@ struct NodeStreamsAdapter: NodeStreams {
         asked.stdout = request.stdout
         asked.stderr = request.stderr
         asked.tty = request.tty
-        return try await streams.exec(
-            asked,
-            next: {
-                switch try await next() {
-                case .bytes(let bytes): .bytes(bytes)
-                case .endOfInput: .endOfInput
-                case .resize(let width, let height): .resize(width: width, height: height)
-                case nil: nil
-                }
-            },
-            write: { output in
-                switch output {
-                case .stdout(let bytes): try await write(.stdout(bytes))
-                case .stderr(let bytes): try await write(.stderr(bytes))
-                }
-            })
+        do {
+            return try await streams.exec(
+                asked,
+                next: {
+                    switch try await next() {
+                    case .bytes(let bytes): .bytes(bytes)
+                    case .endOfInput: .endOfInput
+                    case .resize(let width, let height): .resize(width: width, height: height)
+                    case nil: nil
+                    }
+                },
+                write: { output in
+                    switch output {
+                    case .stdout(let bytes): try await write(.stdout(bytes))
+                    case .stderr(let bytes): try await write(.stderr(bytes))
+                    }
+                })
+        } catch let error as NodeAgentError {
+            throw Self.answer(error)
+        }
     }
 }
