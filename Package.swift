@@ -111,7 +111,8 @@ let package = Package(
 
         // Shells.
         library("Store", from: [grdb, sqlite, logging, lifecycle]),
-        library("APIClient", ["KubeObjects", "JSONText"], from: [httpClient, nioCore, nioHTTP1, nioSSL, yams, logging]),
+        library(
+            "APIClient", ["KubeObjects", "JSONText"], from: [httpClient, nioCore, nioHTTP1, nioSSL, yams, logging]),
         library(
             "APIServer", ["Store", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "NetTypes"],
             from: [
@@ -131,7 +132,8 @@ let package = Package(
         library(
             "NodeAgent", ["Informers", "APIClient", "KubeObjects", "JSONText", "NetTypes", "CLinux"],
             from: [
-                grpc, grpcTransport, grpcProtobuf, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, crypto, httpClient, yams,
+                grpc, grpcTransport, grpcProtobuf, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, crypto, httpClient,
+                yams,
                 logging, lifecycle,
             ], exclude: ["Protos"]),
         library(
@@ -154,7 +156,9 @@ let package = Package(
             ], swiftSettings: strict, linkerSettings: staticFoundation),
         .executableTarget(
             name: "martlet",
-            dependencies: ["CommandLineUI", "DaemonAPI", "APIClient", "JSONText", "NetTypes", "CLinux", arguments],
+            dependencies: [
+                "CommandLineUI", "DaemonAPI", "APIClient", "JSONText", "NetTypes", "CLinux", arguments, logging,
+            ],
             swiftSettings: strict, linkerSettings: staticFoundation),
         .executableTarget(
             name: "martlet-cni", dependencies: ["DaemonAPI", "JSONText", "NetTypes", "CLinux"], path: "cni",
@@ -195,13 +199,16 @@ let package = Package(
         tests(
             "ControllersTests",
             [
-                "Controllers", "Informers", "APIServer", "APIMachinery", "Store", "APIClient", "KubeObjects", "JSONText",
+                "Controllers", "Informers", "APIServer", "APIMachinery", "Store", "APIClient", "KubeObjects",
+                "JSONText",
                 "NetTypes", "TestKit",
             ], from: [logging, lifecycle]),
         tests("NetlinkTests", ["Netlink", "NetTypes", "TestKit"]),
         tests(
-            "BPFRuntimeTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "CLibbpf", "NetTypes", "TestKit"]),
-        tests("PacketTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "NetTypes", "TestKit", "CLinux"]),
+            "BPFRuntimeTests",
+            ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "CLibbpf", "NetTypes", "TestKit"]),
+        tests(
+            "PacketTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "NetTypes", "TestKit", "CLinux"]),
         tests(
             "PodNetworkTests",
             [

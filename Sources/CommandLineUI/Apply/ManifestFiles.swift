@@ -1,0 +1,100 @@
+package import APIClient
+import FoundationEssentials
+package import JSONText
+import Yams
+
+/// One object of a YAML file.
+package struct ManifestDocument: Sendable {
+    package let reference: ObjectReference
+    package let body: JSONValue
+    /// File and number of the document, for errors.
+    package let source: String
+}
+
+package struct ManifestError: Error, CustomStringConvertible, Sendable {
+    package let description: String
+}
+
+/// Reads objects from YAML files, in the order of their names.
+package enum ManifestFiles {
+    package static func read(_ paths: [String]) throws -> [ManifestDocument] {
+        try paths.flatMap { path -> [ManifestDocument] in
+            try expand(path).flatMap { file in
+                guard let data = FileManager.default.contents(atPath: file) else {
+                    throw ManifestError(description: "\(file) cannot be read")
+                }
+                return try parse(String(decoding: data, as: UTF8.self), file: file)
+            }
+        }
+    }
+
+    private static func expand(_ path: String) throws -> [String] {
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw ManifestError(description: "\(path) is not there")
+        }
+        guard isFolder else { return [path] }
+        let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+        return names.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }.map { "\(path)/\($0)" }
+    }
+
+    package static func parse(_ text: String, file: String) throws -> [ManifestDocument] {
+        var documents: [ManifestDocument] = []
+        for node in try Array(Yams.compose_all(yaml: text)) {
+            let body = json(node)
+            if body.isNull { continue }
+            let source = "\(file), document \(documents.count + 1)"
+            guard let apiVersion = body["apiVersion"]?.string, let kind = body["kind"]?.string,
+                let name = body[path: "metadata", "name"]?.string
+            else { throw ManifestError(description: "\(source): apiVersion, kind and metadata.name are required") }
+            let resource = KindNames.resource(apiVersion: apiVersion, kind: kind)
+            let namespace = body[path: "metadata", "namespace"]?.string ?? "default"
+            documents.append(
+                ManifestDocument(
+                    reference: ObjectReference(
+                        resource, namespace: resource.isNamespaced ? namespace : "", name: name),
+                    body: body, source: source))
+        }
+        return documents
+    }
+
+    /// YAML 1.2's core schema, as the API server reads it.
+    private static func json(_ node: Node) -> JSONValue {
+        switch node {
+        case .mapping(let mapping):
+            return .object(
+                Dictionary(
+                    mapping.map { ($0.key.string ?? "", json($0.value)) }, uniquingKeysWith: { $1 }))
+        case .sequence(let sequence): return .array(sequence.map(json))
+        case .scalar(let scalar):
+            if scalar.style == .doubleQuoted || scalar.style == .singleQuoted { return .string(scalar.string) }
+            if node.null != nil { return .null }
+            if let flag = node.bool { return .bool(flag) }
+            if let number = node.int { return .integer(Int64(number)) }
+            if let number = node.float { return .number(number) }
+            return .string(scalar.string)
+        case .alias: return .null
+        }
+    }
+}
+
+/// Plural names and scopes by kind: the API's own convention, and the few kinds without namespace.
+enum KindNames {
+    private static let withoutNamespace: Set<String> = ["Namespace", "Node", "ClusterRole", "ClusterRoleBinding"]
+
+    static func resource(apiVersion: String, kind: String) -> APIResource {
+        let parts = apiVersion.split(separator: "/").map(String.init)
+        return APIResource(
+            group: parts.count == 2 ? parts[0] : "", version: parts.last ?? "", name: plural(kind), kind: kind,
+            isNamespaced: !withoutNamespace.contains(kind))
+    }
+
+    static func plural(_ kind: String) -> String {
+        let name = kind.lowercased()
+        if name == "endpoints" { return name }
+        if name.hasSuffix("y"), let before = name.dropLast().last, !"aeiou".contains(before) {
+            return name.dropLast() + "ies"
+        }
+        return name.hasSuffix("s") ? name + "es" : name + "s"
+    }
+}

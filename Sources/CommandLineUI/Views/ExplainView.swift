@@ -1,0 +1,50 @@
+package import JSONText
+
+/// `martlet explain`: each rule consulted in both directions, and the kernel's answer beside the evaluator's.
+package struct ExplainView: Sendable {
+    let style: Style
+
+    package init(style: Style) { self.style = style }
+
+    package func text(_ answer: JSONValue) -> String {
+        let flow = answer["flow"]
+        var out =
+            "\(side(flow?["source"])) -> \(side(flow?["destination"])) "
+            + "\(ListView.cell(flow?["protocol"])) \(ListView.cell(flow?["port"])): \(verdict(answer["verdict"]))\n\n"
+        out += direction("egress, judged for the source", answer["egress"])
+        out += direction("ingress, judged for the destination", answer["ingress"])
+        let kernel = answer["kernel"]
+        out += "kernel: \(verdict(kernel?["verdict"])) in generation \(ListView.cell(kernel?["generation"]))"
+        if let revision = kernel?["revision"]?.integer { out += ", revision \(revision)" }
+        out += "\n"
+        for name in ["egress", "ingress"] {
+            let side = kernel?[name]
+            let rule = ListView.ruleText(side?["rule"]) ?? "no policy"
+            out += "  \(name): \(verdict(side?["verdict"])) by \(rule)\n"
+        }
+        if answer["agrees"]?.bool == false {
+            out += style.bad("evaluator and kernel disagree") + ": run martlet fsck, and report this\n"
+        }
+        return out
+    }
+
+    private func direction(_ title: String, _ value: JSONValue?) -> String {
+        var out = "\(style.strong(title)): \(verdict(value?["verdict"])): \(ListView.cell(value?["decision"]))\n"
+        for step in value?["steps"]?.array ?? [] {
+            let mark = step["matched"]?.bool == true ? "+" : "-"
+            let rule = step["rule"]?.integer.map { " rule \($0)" } ?? ""
+            out += "  \(mark) \(ListView.cell(step["policy"]))\(rule): \(ListView.cell(step["reason"]))\n"
+        }
+        return out + "\n"
+    }
+
+    private func side(_ end: JSONValue?) -> String {
+        let address = ListView.cell(end?["address"])
+        return end?["pod"]?.string.map { "\($0) (\(address))" } ?? address
+    }
+
+    private func verdict(_ value: JSONValue?) -> String {
+        let text = value?.string ?? "?"
+        return text == "allow" ? style.good(text) : style.bad(text)
+    }
+}

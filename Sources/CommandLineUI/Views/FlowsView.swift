@@ -1,0 +1,44 @@
+package import JSONText
+
+/// `martlet flows`: a line for each record, the newest last.
+package struct FlowsView: Sendable {
+    let style: Style
+
+    package init(style: Style) { self.style = style }
+
+    package func text(_ answer: JSONValue) -> String {
+        let items = answer["items"]?.array ?? []
+        if items.isEmpty { return "no flow matches\n" }
+        let lost = answer[path: "log", "lost"]?.integer ?? 0
+        return items.map { line($0) + "\n" }.joined() + (lost > 0 ? style.warn("\(lost) events were lost") + "\n" : "")
+    }
+
+    /// Time, verdict, protocol, ends, the Service dialled, and what decided with its revision.
+    package func line(_ item: JSONValue) -> String {
+        let verdict = item["verdict"]?.string ?? "?"
+        let shown = verdict.padded(to: 7)
+        let painted: String
+        switch verdict {
+        case "dropped": painted = style.bad(shown)
+        case "allowed": painted = style.good(shown)
+        default: painted = shown
+        }
+        var text = "\(item["time"]?.string ?? "") \(painted) \((item["protocol"]?.string ?? "").padded(to: 4)) "
+        text += "\(end(item["source"])) -> \(end(item["destination"]))"
+        if let service = item["service"]?.string { text += " via \(service)" }
+        text += "  \(item["decision"]?.string ?? "")"
+        if let reason = item["reason"]?.string, verdict == "dropped" { text += " (\(reason))" }
+        if let revision = item["revision"]?.string { text += " at revision \(revision)" }
+        return text
+    }
+
+    private func end(_ end: JSONValue?) -> String {
+        let address = end?["address"]?.string ?? "?"
+        let host = end?["pod"]?.string ?? (address.contains(":") ? "[\(address)]" : address)
+        return end?["port"]?.integer.map { "\(host):\($0)" } ?? host
+    }
+}
+
+extension String {
+    func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}

@@ -1,0 +1,151 @@
+import ArgumentParser
+import CommandLineUI
+import DaemonAPI
+import JSONText
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "What is in force, at which revision; what is wrong comes first.")
+
+    @OptionGroup var options: DaemonOptions
+
+    func run() throws {
+        let status = try options.ask(.status)
+        options.show(status) { StatusView(style: options.style).text($0) }
+        if StatusView.hasErrors(status) { throw ExitCode(1) }
+    }
+}
+
+struct ExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "Which rules judge a flow, and what the kernel answers.",
+        discussion: "Exits with 1 where evaluator and kernel disagree.")
+
+    @OptionGroup var options: DaemonOptions
+
+    @Argument(help: "NAMESPACE/POD or an address.")
+    var source: String
+
+    @Argument(help: "NAMESPACE/POD:PORT or ADDRESS:PORT ([ADDRESS]:PORT for IPv6).")
+    var destination: String
+
+    @Option(name: .customLong("protocol"), help: "TCP, UDP or SCTP.")
+    var transport = "TCP"
+
+    func run() throws {
+        guard let colon = destination.lastIndex(of: ":"),
+            let port = UInt16(destination[destination.index(after: colon)...])
+        else { throw ValidationError("\(destination) is not POD:PORT") }
+        let host = destination[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }
+        let answer = try options.ask(
+            .explain,
+            [
+                "source": .string(source), "destination": .string(String(host)), "port": .integer(Int64(port)),
+                "protocol": .string(transport.uppercased()),
+            ])
+        options.show(answer) { ExplainView(style: options.style).text($0) }
+        if answer["agrees"]?.bool == false { throw ExitCode(1) }
+    }
+}
+
+struct ServicesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "services", abstract: "Frontends and their backends, as they are compiled.")
+
+    @OptionGroup var options: DaemonOptions
+
+    func run() throws {
+        options.show(try options.ask(.services)) { ListView.text($0, ["service", "frontend", "number", "backends"]) }
+    }
+}
+
+struct EndpointsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "endpoints", abstract: "Endpoints with their addresses, numbers and classes.")
+
+    @OptionGroup var options: DaemonOptions
+
+    func run() throws {
+        options.show(try options.ask(.endpoints)) {
+            ListView.text($0, ["number", "owner", "addresses", "class", "interface", "incarnation"])
+        }
+    }
+}
+
+struct PoliciesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "policies", abstract: "Policies, how many pods each selects, and what is wrong with it.")
+
+    @OptionGroup var options: DaemonOptions
+
+    func run() throws {
+        options.show(try options.ask(.policies)) {
+            ListView.text($0, ["policy", "pods", "ingressRules", "egressRules", "revision", "problem"])
+        }
+    }
+}
+
+struct MapsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "maps", abstract: "Fill of the kernel's maps; with a name, its content.")
+
+    @OptionGroup var options: DaemonOptions
+
+    @Argument(help: "A map to show.")
+    var name: String?
+
+    func run() throws {
+        if let name {
+            options.show(try options.ask(.maps, ["name": .string(name)])) { ListView.text($0) }
+        } else {
+            options.show(try options.ask(.maps)) { ListView.text($0, ["name", "used", "capacity", "bytes"]) }
+        }
+    }
+}
+
+struct FsckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fsck", abstract: "Compare the desired state with the kernel's.",
+        discussion: "Exits with 1 where something differs and was not repaired.")
+
+    @OptionGroup var options: DaemonOptions
+
+    @Flag(help: "Write what is wanted over what differs.")
+    var repair = false
+
+    func run() throws {
+        let answer = try options.ask(.fsck, ["repair": .bool(repair)])
+        let items = answer["items"]?.array ?? []
+        options.show(answer) { value in
+            let checked = ListView.cell(value["checked"])
+            if items.isEmpty { return "\(checked) values compared, no difference\n" }
+            return ListView.text(value, ["map", "key", "wanted", "found", "repaired"])
+                + "\(checked) values compared, \(items.count) differ"
+                + (repair ? "\n" : "; martlet fsck --repair writes what is wanted\n")
+        }
+        if items.contains(where: { $0["repaired"]?.bool != true }) { throw ExitCode(1) }
+    }
+}
+
+struct UninstallCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "uninstall", abstract: "Take every program, filter and pin of Martlet off this node.",
+        discussion: "Pods keep their links and lose all policy: the closed filters go too.")
+
+    @OptionGroup var options: DaemonOptions
+
+    @Flag(help: "Do it: without this flag the command only says what it would do.")
+    var yes = false
+
+    func run() throws {
+        guard yes else {
+            print(
+                "would take off all programs, closed filters, links and pins of this node: nothing enforces policy "
+                    + "then. Add --yes to do it.")
+            return
+        }
+        options.show(try options.ask(.uninstall)) { _ in
+            "taken off; the daemon puts it back when it is started again\n"
+        }
+    }
+}

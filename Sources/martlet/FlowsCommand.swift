@@ -1,0 +1,72 @@
+import ArgumentParser
+import CommandLineUI
+import DaemonAPI
+import JSONText
+
+struct FlowsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flows", abstract: "Flows, drops and closes with the rule that decided.")
+
+    @OptionGroup var options: DaemonOptions
+
+    @Flag(name: .shortAndLong, help: "Go on with what comes.")
+    var follow = false
+
+    @Option(help: "NAMESPACE/NAME of either end.")
+    var pod: String?
+
+    @Option(help: "Namespace of either end.")
+    var namespace: String?
+
+    @Option(help: "allow, drop or close.")
+    var verdict: String?
+
+    @Option(help: "Port of either end, or the one dialled.")
+    var port: Int?
+
+    @Option(name: .customLong("protocol"), help: "TCP, UDP, SCTP, ICMP, ICMPv6 or a number.")
+    var transport: String?
+
+    @Option(help: "Drop reason.")
+    var reason: String?
+
+    @Option(help: "NAMESPACE/NAME of the policy that decided.")
+    var policy: String?
+
+    @Option(help: "How many of the latest to show.")
+    var last = 50
+
+    func run() throws {
+        let view = FlowsView(style: options.style)
+        guard follow else {
+            options.show(try options.ask(.flows, .object(filter))) { view.text($0) }
+            return
+        }
+        let request = Request(.flows, params: .object(filter.merging(["follow": true]) { $1 }))
+        do throws(DaemonError) {
+            try DaemonSocket(path: options.path).follow(request) { item in
+                switch options.output {
+                case .json: Terminal.line(item.compactText)
+                case .table: Terminal.line(view.line(item))
+                }
+                return true
+            }
+        } catch {
+            throw DaemonOptions.fail(error)
+        }
+    }
+
+    private var filter: [String: JSONValue] {
+        var params: [String: JSONValue] = ["limit": .integer(Int64(last))]
+        params["pod"] = pod.map { .string($0) }
+        params["namespace"] = namespace.map { .string($0) }
+        params["verdict"] = verdict.map { .string(Self.verdicts[$0] ?? $0) }
+        params["port"] = port.map { .integer(Int64($0)) }
+        params["protocol"] = transport.map { .string($0) }
+        params["reason"] = reason.map { .string($0) }
+        params["policy"] = policy.map { .string($0) }
+        return params
+    }
+
+    private static let verdicts = ["drop": "dropped", "allow": "allowed", "close": "closed"]
+}
