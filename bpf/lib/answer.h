@@ -17,13 +17,6 @@ static __always_inline __u32 sum_bytes(void *bytes, __u32 size, __u32 seed)
     return (__u32)bpf_csum_diff(NULL, 0, bytes, size, seed);
 }
 
-static __always_inline __sum16 fold_sum(__u32 sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (__sum16)~sum;
-}
-
 /* Hands the packet to the pod it came from, or back to the link it came from. */
 static __always_inline int send_back(struct __sk_buff *skb, const struct packet *packet)
 {

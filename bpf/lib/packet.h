@@ -59,7 +59,8 @@ struct packet {
     bool by_socket;                  /* `frontend` was dialled by the socket: nothing to translate here */
     __u8 direction;                  /* enum martlet_direction: which list decided */
     __u8 l4_bytes;                   /* of the transport header */
-    __u8 padding[6];
+    __sum16 ipv4_checksum;           /* as on the wire */
+    __u8 padding[4];
 };
 _Static_assert(sizeof(struct packet) == 160, "packet");
 
@@ -111,6 +112,14 @@ static __always_inline bool opens_tcp(const struct packet *packet)
 static __always_inline bool is_icmp(__u8 protocol)
 {
     return protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6;
+}
+
+/* The Internet checksum of a sum. */
+static __always_inline __sum16 fold_sum(__u32 sum)
+{
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (__sum16)~sum;
 }
 
 static __always_inline bool load_bytes(struct __sk_buff *skb, __u32 offset, void *to, __u32 size)

@@ -150,6 +150,7 @@ static __always_inline __u8 parse_ipv4(struct __sk_buff *skb, struct packet *pac
         return MARTLET_DROP_MALFORMED;
     packet->family = 4;
     packet->ttl = ip.ttl;
+    packet->ipv4_checksum = ip.checksum;
     packet->wire.source = address_of_ipv4(ip.source);
     packet->wire.destination = address_of_ipv4(ip.destination);
     packet->wire.protocol = ip.protocol;
