@@ -178,7 +178,7 @@ let package = Package(
         tests("NetTypesTests", ["NetTypes"]),
         tests("JSONTextTests", ["JSONText", "TestKit"]),
         tests("MapLayoutTests", ["MapLayout", "CMartletABI", "NetTypes"]),
-        tests("KubeObjectsTests", ["KubeObjects", "JSONText", "TestKit"]),
+        tests("KubeObjectsTests", ["KubeObjects", "NetTypes", "JSONText", "TestKit"]),
         tests(
             "PolicyCompilerTests",
             [

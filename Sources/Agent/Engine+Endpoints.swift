@@ -47,8 +47,8 @@ extension Engine {
             changes.append(.pod(PolicyPod(pod, endpoint: record.number, addresses: record.addresses)))
         }
         for record in delta.born where record.owner.pod == nil {
-            // No policy selects it: no class, in all slots.
-            try writer.fill([.endpoint(record.number): .classID(0)])
+            // Through the planner, which then forgets what older change sets say of the number.
+            changes.append(.unmanaged(endpoint: record.number))
         }
         let gone = delta.gone.map { RetiredKernelNumber.endpoint($0.number) }
         try submit(policy.apply(changes), retiring: gone, revision: revision)

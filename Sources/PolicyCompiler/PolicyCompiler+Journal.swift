@@ -10,7 +10,9 @@ extension PolicyCompiler {
             guard parts.count == 2 else { continue }
             if key == "counter/incarnations" {
                 let counts = value.split(separator: " ").compactMap { UInt32($0) }
-                if counts.count == 2 { (classes.incarnations, blocks.partition.incarnations) = (counts[0], counts[1]) }
+                guard counts.count == 2 else { continue }
+                (classes.incarnations, blocks.partition.incarnations) = (counts[0], counts[1])
+                journalled = value
                 continue
             }
             guard let number = UInt32(parts[1]) else { continue }

@@ -39,6 +39,8 @@ package struct PolicyCompiler: Sendable {
     /// Classes whose rules found no room.
     var starved: Set<UInt32> = []
     var closedClassWritten = false
+    /// The counters as the journal has them.
+    var journalled = "0 0"
 
     /// The class of pods for which no class is left: nothing passes.
     package static let closedClass: UInt32 = 1
@@ -78,8 +80,11 @@ package struct PolicyCompiler: Sendable {
         commitClasses(&batch)
         blocks.commit(into: &batch.delta)
         refreshCoverage(&batch)
-        batch.delta.journal.append(
-            JournalEntry("counter/incarnations", "\(classes.incarnations) \(blocks.partition.incarnations)"))
+        let incarnations = "\(classes.incarnations) \(blocks.partition.incarnations)"
+        if incarnations != journalled {
+            journalled = incarnations
+            batch.delta.journal.append(JournalEntry("counter/incarnations", incarnations))
+        }
         batch.delta.problems = problems
         return batch.delta
     }
@@ -131,6 +136,9 @@ package struct PolicyCompiler: Sendable {
         switch change {
         case .pod(let pod): takePod(pod, &batch)
         case .podRemoved(let key): dropPod(key, &batch)
+        case .unmanaged(let endpoint):
+            if let stranger = pods[endpoint] { dropPod(stranger.key, &batch) }
+            batch.delta.bornEndpoints[endpoint] = 0
         case .namespace(let name, let labels):
             guard namespaces[name] != labels else { return }
             namespaces[name] = labels

@@ -147,6 +147,8 @@ package struct RuleInfo: Hashable, Sendable {
 package enum PolicyChange: Sendable {
     case pod(PolicyPod)
     case podRemoved(ObjectKey)
+    /// An endpoint without a Pod: no policy selects it, and as a peer only blocks match it. It is born without a class.
+    case unmanaged(endpoint: UInt32)
     case namespace(name: String, labels: [String: String])
     case namespaceRemoved(String)
     case policy(NetworkPolicy)
