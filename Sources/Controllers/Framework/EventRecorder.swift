@@ -46,10 +46,8 @@ package final class EventRecorder: Sendable {
         }
         let name = "\(object.objectName).\(String(UInt64(clock.unixMicroseconds()) &* 1_000, radix: 16))"
         let body = event(object, namespace, name, isWarning: isWarning, reason: reason, message)
-        guard
-            (try? await client.create(ObjectReference(.events, namespace: namespace, name: name), subresource: "", body))
-                != nil
-        else { return }
+        let reference = ObjectReference(.events, namespace: namespace, name: name)
+        guard (try? await client.create(reference, subresource: "", body)) != nil else { return }
         remembered.withLock { remembered in
             if remembered.count >= Self.rememberedMax { remembered = [:] }
             remembered[key] = (name, 1)
