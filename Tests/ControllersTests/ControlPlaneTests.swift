@@ -1,5 +1,6 @@
 import APIClient
 import APIServer
+import FoundationEssentials
 import Glibc
 import Informers
 import JSONText
@@ -34,6 +35,7 @@ import Testing
     private func with(_ body: (Plane) async throws -> Void) async throws {
         var template = Array("/tmp/mt-plane-XXXXXX".utf8CString)
         let directory = try #require(mkdtemp(&template).map { String(cString: $0) })
+        defer { try? FileManager.default.removeItem(atPath: directory) }
         var logger = Logger(label: "test")
         logger.logLevel = .error
         let store = try Store(directory: "\(directory)/store", options: APICore.storeOptions, logger: logger)
