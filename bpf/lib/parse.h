@@ -121,7 +121,8 @@ STAGE __u8 parse_fragment(struct packet *packet, __u32 id)
         return MARTLET_DROP_FRAGMENT_UNKNOWN;
     packet->wire.source_port = record->source_port;
     packet->wire.destination_port = record->destination_port;
-    if (READ_ONCE(record->tag) != tag || packet->now_ns - record->time_ns > (__u64)MARTLET_TIMEOUT_FRAGMENT_S * NS_PER_S)
+    __u64 age_ns = packet->now_ns - record->time_ns;
+    if (READ_ONCE(record->tag) != tag || age_ns > (__u64)MARTLET_TIMEOUT_FRAGMENT_S * NS_PER_S)
         return MARTLET_DROP_FRAGMENT_UNKNOWN;
     return MARTLET_DROP_NONE;
 }
