@@ -194,7 +194,9 @@ let package = Package(
         tests("DaemonAPITests", ["DaemonAPI", "JSONText", "NetTypes"]),
         tests("StoreTests", ["Store", "TestKit"], from: [logging, grdb]),
         tests("APIClientTests", ["APIClient", "JSONText"], from: [nioCore, nioPosix, nioHTTP1, logging]),
-        tests("APIServerTests", ["APIServer", "APIMachinery", "APIClient", "Store", "JSONText", "TestKit"]),
+        tests(
+            "APIServerTests", ["APIServer", "APIMachinery", "APIClient", "Store", "JSONText", "NetTypes", "TestKit"],
+            from: [httpClient, nioCore, nioPosix, nioSSL, logging, lifecycle]),
         tests("InformersTests", ["Informers", "APIClient", "KubeObjects", "JSONText", "TestKit"], from: [logging]),
         tests(
             "ControllersTests",

@@ -1,0 +1,117 @@
+import APIClient
+import APIMachinery
+import JSONText
+import Testing
+
+@testable import APIServer
+
+@Suite struct WatchTests {
+    private static let maps = "/api/v1/namespaces/a/configmaps"
+
+    @Test func aWatchShowsWhatIsThereAndWhatComes() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        await server.call("POST", Self.maps, TestServer.configMap("m"))
+        let lines = try await server.watch("\(Self.maps)?watch=true")
+        #expect(await lines.nextPair() == "ADDED m")
+        await server.call("POST", Self.maps, TestServer.configMap("n"))
+        #expect(await lines.nextPair() == "ADDED n")
+        await server.call("PUT", "\(Self.maps)/n", TestServer.configMap("n", ["a": "2"]))
+        #expect(await lines.nextPair() == "MODIFIED n")
+        await server.call("DELETE", "\(Self.maps)/n")
+        let deleted = try #require(await lines.next())
+        #expect(deleted["type"] == "DELETED")
+        #expect(deleted["object"]?.resourceVersion == String(server.store.revision))
+    }
+
+    @Test func leavingTheSelectionIsADeletion() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        let lines = try await server.watch("\(Self.maps)?watch=true&labelSelector=k%3D1")
+        await server.call("POST", Self.maps, TestServer.configMap("other"))
+        await server.call("POST", Self.maps, TestServer.configMap("m", labels: ["k": "1"]))
+        #expect(await lines.nextPair() == "ADDED m")
+        await server.call("PUT", "\(Self.maps)/m", TestServer.configMap("m", labels: ["k": "2"]))
+        #expect(await lines.nextPair() == "DELETED m")
+        await server.call("PUT", "\(Self.maps)/m", TestServer.configMap("m", labels: ["k": "1"]))
+        #expect(await lines.nextPair() == "ADDED m")
+    }
+
+    @Test func initialEventsEndWithAMarkedBookmark() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        await server.call("POST", Self.maps, TestServer.configMap("m"))
+        let query = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+        let lines = try await server.watch("\(Self.maps)?\(query)")
+        #expect(await lines.nextPair() == "ADDED m")
+        let end = try #require(await lines.next())
+        #expect(end["type"] == "BOOKMARK")
+        #expect(end[path: "object", "metadata", "annotations", "k8s.io/initial-events-end"] == "true")
+        #expect(end["object"]?.resourceVersion == String(server.store.revision))
+    }
+
+    @Test func aPastThatIsGoneIsExpired() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        for index in 0..<(Limits.historyEventsMax / 512 + 2) {
+            await withTaskGroup(of: Void.self) { group in
+                for number in 0..<512 {
+                    group.addTask {
+                        await server.call("POST", Self.maps, TestServer.configMap("m\(index)-\(number)"))
+                    }
+                }
+            }
+        }
+        let late = await server.call("GET", "\(Self.maps)?watch=true&resourceVersion=1")
+        #expect(late.status == 410)
+        #expect(late.reason == "Expired")
+    }
+
+    @Test func aSlowWatcherLosesItsWatchAndNotTheServer() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        let lines = try await server.watch("\(Self.maps)?watch=true")
+        await withTaskGroup(of: Void.self) { group in
+            for index in 0...Limits.watchBufferEventsMax + 8 {
+                group.addTask { await server.call("POST", Self.maps, TestServer.configMap("m\(index)")) }
+            }
+        }
+        var count = 0
+        while await lines.next() != nil { count += 1 }
+        #expect(count <= Limits.watchBufferEventsMax + 1)
+        #expect(server.core.cache.watchCount == 0)
+    }
+
+    @Test func timeAndBookmarksComeByTheClock() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        let lines = try await server.watch("\(Self.maps)?watch=true&timeoutSeconds=10&allowWatchBookmarks=true")
+        server.core.cache.tick(now: .now + .seconds(9))
+        #expect(await lines.next()?["type"] == "BOOKMARK")
+        server.core.cache.tick(now: .now + .seconds(11))
+        #expect(await lines.next() == nil)
+    }
+
+    @Test func theLocalClientListsWatchesAndWrites() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        let client = LocalClient(core: server.core, user: .master("system:controller:x"))
+        let list = try await client.list(.configMaps, ListOptions(namespace: "a"))
+        let events = try await client.watch(.configMaps, ListOptions(namespace: "a"), from: list.resourceVersion)
+        var iterator = events.makeAsyncIterator()
+        let reference = ObjectReference(.configMaps, namespace: "a", name: "m")
+        _ = try await client.create(reference, subresource: "", TestServer.configMap("m"))
+        guard case .added(let added) = try await iterator.next() else {
+            Issue.record("no event")
+            return
+        }
+        #expect(added.name == "m")
+        #expect(added["kind"] == "ConfigMap")
+        _ = try await client.delete(reference, options: nil)
+        guard case .deleted = try await iterator.next() else {
+            Issue.record("no event")
+            return
+        }
+        await #expect(throws: APIError.self) { try await client.get(reference, subresource: "") }
+    }
+}
