@@ -196,7 +196,7 @@ let package = Package(
         tests("APIClientTests", ["APIClient", "JSONText"], from: [nioCore, nioPosix, nioHTTP1, logging]),
         tests(
             "APIServerTests", ["APIServer", "APIMachinery", "APIClient", "Store", "JSONText", "NetTypes", "TestKit"],
-            from: [httpClient, nioCore, nioPosix, nioSSL, logging, lifecycle]),
+            from: [httpClient, nioCore, nioPosix, nioHTTP1, nioSSL, logging, lifecycle]),
         tests("InformersTests", ["Informers", "APIClient", "KubeObjects", "JSONText", "TestKit"], from: [logging]),
         tests(
             "ControllersTests",

@@ -15,6 +15,8 @@ package struct APICoreOptions: Sendable {
     package var admission: [any AdmissionPlugin] = []
     /// Logs and exec of pods; nil where no node agent runs.
     package var nodeStreams: (any NodeStreams)?
+    /// Changes that a watch may start behind the present.
+    package var watchHistoryEventsMax = Limits.historyEventsMax
     /// Text in Prometheus' format, for `/metrics`.
     package var metrics: (@Sendable () -> String)?
     package var logger = Logger(label: "martlet.apiserver")
@@ -49,7 +51,7 @@ package final class APICore: Sendable {
         admission = options.admission
         logger = options.logger
         streams = Mutex(options.nodeStreams)
-        do { cache = try ObjectCache(store: store) } catch {
+        do { cache = try ObjectCache(store: store, historyEventsMax: options.watchHistoryEventsMax) } catch {
             throw ServerError(.store, "the stored objects cannot be read", cause: error)
         }
         authorizer = Authorizer(cache: cache)

@@ -1,8 +1,10 @@
 import APIMachinery
 import AsyncHTTPClient
+import FoundationEssentials
 import JSONText
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle

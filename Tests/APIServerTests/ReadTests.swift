@@ -12,7 +12,9 @@ import Testing
     @Test func pagesShowTheStateOfTheFirstPage() async throws {
         let server = try TestServer()
         await server.makeNamespace("a")
-        for index in 0..<5 { await server.call("POST", "/api/v1/namespaces/a/configmaps", TestServer.configMap("m\(index)")) }
+        for index in 0..<5 {
+            await server.call("POST", "/api/v1/namespaces/a/configmaps", TestServer.configMap("m\(index)"))
+        }
         let first = await server.call("GET", "/api/v1/namespaces/a/configmaps?limit=2")
         #expect(names(first) == ["m0", "m1"])
         #expect(first.json[path: "metadata", "remainingItemCount"] == 3)

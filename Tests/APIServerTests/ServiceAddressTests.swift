@@ -1,6 +1,7 @@
 import APIMachinery
 import JSONText
 import NetTypes
+import Store
 import Testing
 
 @testable import APIServer

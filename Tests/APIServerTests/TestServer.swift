@@ -38,8 +38,10 @@ final class TestServer: Sendable {
 
     static func makeDirectory() throws -> String {
         var template = Array("/tmp/mt-api-XXXXXX".utf8CString)
-        let made = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress) != nil }
-        try #require(made)
+        let made = template.withUnsafeMutableBufferPointer { buffer in
+            buffer.baseAddress.map { mkdtemp($0) != nil } ?? false
+        }
+        guard made else { throw APIStatus.badRequest("mkdtemp failed with errno \(errno)") }
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
@@ -73,7 +75,8 @@ final class TestServer: Sendable {
         content: String = "application/json", user: UserInfo? = .master("admin"),
         headers: [(name: String, value: String)] = []
     ) async -> Answer {
-        await send(method, target, body?.compactBytes ?? [], accept: accept, content: content, user: user, headers: headers)
+        await send(
+            method, target, body?.compactBytes ?? [], accept: accept, content: content, user: user, headers: headers)
     }
 
     func send(
@@ -94,7 +97,8 @@ final class TestServer: Sendable {
     /// A namespace with its service account `default`.
     func makeNamespace(_ name: String) async {
         await call(
-            "POST", "/api/v1/namespaces", ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]])
+            "POST", "/api/v1/namespaces",
+            ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]])
         await call(
             "POST", "/api/v1/namespaces/\(name)/serviceaccounts",
             ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": ["name": "default"]])
@@ -141,7 +145,8 @@ final class WatchLines: Sendable {
     /// The next event; nil at the end.
     func next() async -> JSONValue? {
         while true {
-            if let first = waiting.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { return first }
+            let first: JSONValue? = waiting.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+            if let first { return first }
             guard let bytes = await stream.next() else { return nil }
             let lines = bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? JSONValue(parsing: Array($0)) }
             waiting.withLock { $0 += lines }

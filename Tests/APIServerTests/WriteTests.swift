@@ -1,5 +1,6 @@
 import APIMachinery
 import JSONText
+import Store
 import Testing
 
 @testable import APIServer

@@ -4,8 +4,8 @@ import Synchronization
 
 /// One object as the cache holds it: its encoded bytes once, from which lists, watches and answers are cut.
 ///
-/// The bytes are JSON that starts `{"kind":…,"apiVersion":…,"metadata":{"resourceVersion":…,`, so that a list drops the
-/// first two members by an offset.
+/// The bytes are JSON that starts with kind, apiVersion and metadata, resourceVersion first in it, so that a list drops
+/// the first two members by an offset.
 package final class CachedObject: Sendable {
     /// `namespace/name`, or `name` for kinds without namespace.
     package let key: String

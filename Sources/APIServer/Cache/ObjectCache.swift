@@ -28,6 +28,7 @@ final class ObjectCache: Sendable {
         var watchers: [String: [ObjectIdentifier: WatchQueue]] = [:]
         /// The revision of each kind's last change.
         var changed: [String: Int64] = [:]
+        var historyEventsMax = Limits.historyEventsMax
     }
 
     private let state = Mutex(State())
@@ -36,11 +37,12 @@ final class ObjectCache: Sendable {
     private let prefixes: [String]
 
     /// Reads everything the store holds, and as much of its past as it keeps, so that watches go on over a restart.
-    init(store: Store) throws(StoreError) {
+    init(store: Store, historyEventsMax: Int = Limits.historyEventsMax) throws(StoreError) {
         self.store = store
         prefixes = [""] + store.options.tables.map(\.prefix)
         var first = State()
         first.revision = store.revision
+        first.historyEventsMax = historyEventsMax
         for prefix in prefixes {
             for entry in try store.list(prefix: prefix).entries {
                 guard let (storage, key) = Self.split(entry.key) else { continue }
@@ -229,7 +231,7 @@ extension ObjectCache.State {
     fileprivate mutating func remember(_ event: CacheEvent) {
         history.append(event)
         historyBytes += event.bytes
-        while history.count - historyStart > Limits.historyEventsMax || historyBytes > Limits.historyBytesMax {
+        while history.count - historyStart > historyEventsMax || historyBytes > Limits.historyBytesMax {
             let dropped = history[historyStart]
             guard dropped.revision < event.revision else { break }
             historyFloor = dropped.revision
@@ -238,7 +240,7 @@ extension ObjectCache.State {
                 historyStart += 1
             }
         }
-        if historyStart > Limits.historyEventsMax {
+        if historyStart > historyEventsMax {
             history.removeSubrange(..<historyStart)
             historyStart = 0
         }

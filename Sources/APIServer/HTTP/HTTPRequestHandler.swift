@@ -16,6 +16,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
     private var isTooLarge = false
+    private var readTimeout: Scheduled<Void>?
 
     init(intake: RequestIntake, user: UserInfo?, isHTTP1: Bool) {
         self.intake = intake
@@ -29,6 +30,10 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             self.head = head
             body = []
             isTooLarge = false
+            let channel = context.channel
+            readTimeout = context.eventLoop.scheduleTask(in: .seconds(Limits.requestReadSeconds)) {
+                channel.close(promise: nil)
+            }
             let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
             if length > Limits.bodyBytesMax {
                 isTooLarge = true
@@ -52,6 +57,8 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func finish(_ context: ChannelHandlerContext) {
         guard let head else { return }
         self.head = nil
+        readTimeout?.cancel()
+        readTimeout = nil
         let request = APIRequest(
             method: head.method.rawValue, target: head.uri,
             headers: head.headers.map { ($0.name.lowercased(), $0.value) }, body: body, user: user)
@@ -67,6 +74,7 @@ final class HTTPRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         life.end()
+        readTimeout?.cancel()
         context.fireChannelInactive()
     }
 

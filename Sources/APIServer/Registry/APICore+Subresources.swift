@@ -91,8 +91,8 @@ extension APICore {
         if let uid = reference["uid"]?.string, !uid.isEmpty, uid != object.uid {
             throw .conflict(
                 group: "", resource: plural, name: name,
-                "the UID in the bound object reference (\(uid)) does not match the UID in record. The object might have "
-                    + "been deleted and then recreated")
+                "the UID in the bound object reference (\(uid)) does not match the UID in record. The object might "
+                    + "have been deleted and then recreated")
         }
         if kind == "Pod", object[path: "spec", "serviceAccountName"]?.string != context.info.name {
             throw .badRequest(

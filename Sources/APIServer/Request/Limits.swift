@@ -15,8 +15,8 @@ package enum Limits {
     static let watchBufferEventsMax = 1000
     /// An answer at least this large is compressed when the client takes gzip.
     static let compressFromBytes = 128 << 10
-    /// One request other than a stream takes at most this long.
-    static let requestTimeout: Duration = .seconds(60)
+    /// A client that takes longer to send one request is cut off.
+    static let requestReadSeconds: Int64 = 60
     /// How often an idle watch that asked for bookmarks gets one.
     static let bookmarkInterval: Duration = .seconds(60)
     /// A watch without `timeoutSeconds` ends after a random time between this and twice this.
