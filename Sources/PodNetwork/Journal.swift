@@ -7,9 +7,10 @@ import Netlink
 /// returns. One daemon holds it at a time (the state directory's lock sees to that). Blocking.
 package final class Journal {
     /// Lines that say nothing any more, after which the file is written anew.
-    static let deadLinesMax = 4_096
+    package static let deadLinesMax = 4_096
 
     private let directory: String
+    private let limit: Int
     private let path: String
     private var descriptor: Int32 = -1
     private var deadLines = 0
@@ -20,8 +21,10 @@ package final class Journal {
 
     /// Reads `attachments.journal` in `directory` (which must exist), or begins one. Throws `ioFailure` where it cannot
     /// be read or is corrupt; it is left as it is then.
-    package init(directory: String) throws(PodNetworkError) {
+    /// `deadLinesMax`: see there.
+    package init(directory: String, deadLinesMax: Int = Journal.deadLinesMax) throws(PodNetworkError) {
         self.directory = directory
+        limit = deadLinesMax
         path = directory + "/attachments.journal"
         state = try JournalState(parsing: try Self.read(path))
         try rewrite()
@@ -31,7 +34,7 @@ package final class Journal {
 
     /// Appends, and returns when it is on disk.
     package func append(_ entry: JournalEntry) throws(PodNetworkError) {
-        if deadLines >= Self.deadLinesMax { try rewrite() }
+        if deadLines >= limit { try rewrite() }
         let line = entry.json.compactBytes + [10]
         do throws(PodNetworkError) {
             try Self.write(descriptor, line, path)

@@ -56,13 +56,15 @@ struct NetlinkConnectionTests {
     /// Each prefix of an answer, and each answer with one byte changed: an error or an answer, never a crash or a hang.
     @Test func fuzzedAndTruncatedAnswersNeverCrash() {
         let whole = NetlinkMessage.link
+        // Cut between attributes, or in the padding after one, it still tells of a link.
+        let readable: Set = [25, 26, 27, 28, 36, 46, 47]
         for length in 0..<whole.payload.count {
             var cut = whole
             cut.payload = Array(whole.payload.prefix(length))
             let socket = MockSocket()
             socket.answers = [[[cut, .done]]]
             let links = try? NetlinkConnection(socket: socket).links()
-            #expect(links == nil || length == 28 || length == 36, "a link of \(length) bytes was read")
+            #expect(links == nil || readable.contains(length), "a link of \(length) bytes was read")
         }
         for position in 0..<whole.payload.count {
             for value: UInt8 in [0, 1, 3, 4, 5, 127, 128, 255] {
