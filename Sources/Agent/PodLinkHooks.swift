@@ -37,6 +37,9 @@ package struct PodLinkHooks: AttachmentDatapath {
         for name in ["from_pod", "to_pod"] where !programs.contains(where: { $0.program == name }) {
             return "\(attachment.hostInterface) does not run \(name)"
         }
+        guard try datapath.isClosed(interface: attachment.hostIndex) else {
+            return "\(attachment.hostInterface) has no closed filter behind its programs"
+        }
         guard try datapath.get(MapCatalog.podNamespaces, attachment.namespaceCookie) != nil else {
             return "the network namespace of \(attachment.owner) is not registered for connect"
         }

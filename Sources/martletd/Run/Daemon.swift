@@ -45,6 +45,7 @@ struct Daemon {
         let informers = ClusterInformers(client: client, logger: logger)
         let controllers = try ControllerSet(
             ControllerContext(client: client, cluster: informers, logger: logger), options: controllerOptions(server))
+        try KernelProbe.require(cgroup: options.connect ? options.cgroup : nil)
         let datapath = try KernelDatapath(setup.datapathSettings)
         let agent = try Agent(
             setup.agentConfiguration, datapath: datapath, informers: informers, client: client, logger: logger)
