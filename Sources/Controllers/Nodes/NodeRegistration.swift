@@ -112,26 +112,9 @@ package final class NodeRegistration: ServiceLifecycle.Service, Sendable {
         if labels.contains(where: { old[$0.key] != $0.value }) {
             _ = try await client.mergePatch(reference, ["metadata": ["labels": .stringMap(labels)]])
         }
-        try await setTaint(!readiness.isReady, present: present)
         let status = status(readiness, before: present["status"])
         _ = try await client.mergePatch(reference, subresource: "status", ["status": status])
     }
-
-    /// Keeps pods off the node while it is not Ready; taints of others stay.
-    private func setTaint(_ wanted: Bool, present: JSONValue) async throws(APIError) {
-        let taints = present[path: "spec", "taints"]?.array ?? []
-        let others = taints.filter { $0["key"]?.string != Self.notReadyTaint }
-        guard wanted == (others.count == taints.count) else { return }
-        let ours: [JSONValue] = wanted ? [["key": .string(Self.notReadyTaint), "effect": "NoSchedule"]] : []
-        _ = try await client.mergePatch(
-            reference,
-            [
-                "metadata": ["resourceVersion": present[path: "metadata", "resourceVersion"] ?? .null],
-                "spec": ["taints": .array(others + ours)],
-            ])
-    }
-
-    private static let notReadyTaint = "node.kubernetes.io/not-ready"
 
     private var labels: [String: String] {
         var labels = description.labels
