@@ -134,10 +134,13 @@ import Testing
 
     private func checkForcedRemoval(_ node: TestNode) async throws {
         for name in ["lone", "patient"] { node.cluster.remove(.pods, namespace: "default", name: name) }
-        try await until(seconds: 30, "nothing is left") {
+        try await until(seconds: 30, "no container is left") {
             try node.containerd.ctr("containers", "ls", "-q").isEmpty
         }
-        let left = try FileManager.default.contentsOfDirectory(atPath: node.containerd.folder + "/pods")
-        #expect(left.filter { !$0.hasPrefix(".") }.isEmpty)
+        // Files go last, after the containers.
+        try await until(seconds: 10, "no file is left") {
+            let left = try FileManager.default.contentsOfDirectory(atPath: node.containerd.folder + "/pods")
+            return left.allSatisfy { $0.hasPrefix(".") }
+        }
     }
 }
