@@ -44,13 +44,22 @@ enum NodeRemains {
     }
 
     private static func unmount(_ layout: NodeLayout) throws(NodeError) {
-        for mount in MountTable().below(layout.directory) {
-            let result = clinux_unmount(mount.point, clinux_mnt_detach)
-            if result != 0, result != -EINVAL, result != -ENOENT { throw .call("unmount \(mount.point)", result) }
+        // The table is read piece by piece, so one reading may miss what lies under a mount that goes meanwhile.
+        for _ in 0..<unmountRoundsMax {
+            let mounts = MountTable().below(layout.directory)
+            if mounts.isEmpty { break }
+            for mount in mounts { try unmount(mount) }
         }
         // A tree with a mount in it must not be removed: it might be somebody's files.
         if let left = MountTable().below(layout.directory).first {
             throw NodeError(.system, "\(left.point) is still mounted")
         }
+    }
+
+    private static let unmountRoundsMax = 16
+
+    private static func unmount(_ mount: MountTable.Mount) throws(NodeError) {
+        let result = clinux_unmount(mount.point, clinux_mnt_detach)
+        if result != 0, result != -EINVAL, result != -ENOENT { throw .call("unmount \(mount.point)", result) }
     }
 }

@@ -19,6 +19,8 @@ struct NodeSetup {
 
     let options: NodeOptions
     let nodeAddresses: [IPAddress]
+    /// All addresses of the node, those given by option first: none of them is sent out of an uplink.
+    let ownAddresses: [IPAddress]
     let podCIDRs: [CIDR]
     let clusterCIDRs: [CIDR]
     let serviceCIDRs: [CIDR]
@@ -46,8 +48,19 @@ struct NodeSetup {
             }
             return link
         }
+        ownAddresses = try Self.ownAddresses(netlink, first: nodeAddresses, podCIDRs)
         bootID = try Sysctl.read("kernel/random/boot_id")
         netnsCookie = try NetworkNamespace.current().cookie()
+    }
+
+    private static func ownAddresses(_ netlink: NetlinkConnection, first: [IPAddress], _ pods: [CIDR]) throws
+        -> [IPAddress]
+    {
+        let local = ["127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10"].compactMap { CIDR($0) } + pods
+        let others = try netlink.addresses().map(\.address).filter { address in
+            !first.contains(address) && !local.contains { $0.contains(address) }
+        }
+        return first + others.sorted()
     }
 
     private static func blocks(_ texts: [String], _ option: String) throws -> [CIDR] {
@@ -65,7 +78,7 @@ struct NodeSetup {
 
     private var kernelConfiguration: martlet_config {
         var config = martlet_config()
-        config.node_address_count = Self.fill(&config.node_addresses, nodeAddresses.map(\.mapped))
+        config.node_address_count = Self.fill(&config.node_addresses, ownAddresses.map(\.mapped))
         config.cluster_pods_count = Self.fill(&config.cluster_pods, clusterCIDRs.map(martlet_prefix.init))
         config.node_pods_count = Self.fill(&config.node_pods, podCIDRs.map(martlet_prefix.init))
         config.services_count = Self.fill(&config.services, serviceCIDRs.map(martlet_prefix.init))
