@@ -8,7 +8,7 @@ struct NodeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node", abstract: "Make, list and remove nodes of their own on this machine.",
         subcommands: [
-            NodeStart.self, NodeStop.self, NodeList.self, NodeImage.self, NodeShopImage.self, NodeSupervise.self,
+            NodeStart.self, NodeStop.self, NodeList.self, NodeImage.self, NodeSupervise.self,
         ])
 }
 
