@@ -7,6 +7,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // One configuration serves product and tests: release, in which tests may look inside a target.
+    .unsafeFlags(["-enable-testing"], .when(configuration: .release)),
 ]
 
 /// Executables carry Swift's runtime, so that one file is all a node needs.

@@ -3,8 +3,8 @@ import DaemonAPI
 import Glibc
 import JSONText
 
-/// The CNI plugin: validates what the container runtime says, asks the daemon, and writes the answer in the version that
-/// was asked for. It keeps no state and makes nothing itself.
+/// The CNI plugin: validates what the container runtime says, asks the daemon, and writes the answer in the version
+/// that was asked for. It keeps no state and makes nothing itself.
 @main
 struct Main {
     static func main() {

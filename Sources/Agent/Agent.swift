@@ -48,8 +48,8 @@ package struct AgentConfiguration: Sendable {
     }
 }
 
-/// Wires informers, compilers, the planner and the kernel, and serves the local socket. Ending it leaves programs, maps and
-/// pods as they are: traffic goes on without the daemon.
+/// Wires informers, compilers, the planner and the kernel, and serves the local socket. Ending it leaves programs, maps
+/// and pods as they are: traffic goes on without the daemon.
 package struct Agent: Service {
     /// Changes gather this long before they are compiled, so that a burst is one flip.
     static let gatherInterval = Duration.milliseconds(1)

@@ -4,7 +4,8 @@ import Glibc
 import MapLayout
 import NetTypes
 
-/// Whether `connect` is in effect for this process: a socket that dials a Service has its frontend recorded by the hook.
+/// Whether `connect` is in effect for this process: a socket that dials a Service has its frontend recorded by the
+/// hook.
 enum ConnectProbe {
     /// Dials without waiting for the answer, looks the socket up, and closes it. Nil where the hook translated it;
     /// otherwise what was seen instead.

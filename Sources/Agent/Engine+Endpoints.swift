@@ -8,8 +8,8 @@ import RouteCompiler
 
 /// Births and deaths of endpoints.
 extension Engine {
-    /// Makes the endpoint of a pod's link. Its class and rules are written before its addresses: nobody finds it before it
-    /// is judged. Returns its number when all is in force.
+    /// Makes the endpoint of a pod's link. Its class and rules are written before its addresses: nobody finds it before
+    /// it is judged. Returns its number when all is in force.
     func attach(_ attachment: LocalAttachment, pod: Pod?) async throws -> UInt32 {
         let delta = try routes.attach(attachment)
         try take(delta, pods: pod.map { [$0.key: $0] } ?? [:], removed: [], extra: [], revision: nil)

@@ -69,8 +69,8 @@ extension Engine {
         if !ofServices.isEmpty { try submit(self.services.apply(ofServices)) }
     }
 
-    /// As `compile`; an error is kept for `status`, and everything of the notice's kinds is compiled again with the next
-    /// one.
+    /// As `compile`; an error is kept for `status`, and everything of the notice's kinds is compiled again with the
+    /// next one.
     func compileOrRetry(_ notice: ChangeNotice, _ informers: ClusterInformers) {
         var due = notice
         due.everything.formUnion(owed)

@@ -10,8 +10,8 @@ import Reconcile
 import RouteCompiler
 import ServiceCompiler
 
-/// The one owner of the kernel's desired state: compilers, ids, the planner and every write to a map. Its blocking calls
-/// run on a thread of its own; grace periods are waited for elsewhere (`graceTickets`).
+/// The one owner of the kernel's desired state: compilers, ids, the planner and every write to a map. Its blocking
+/// calls run on a thread of its own; grace periods are waited for elsewhere (`graceTickets`).
 package actor Engine {
     /// Generations whose revision is remembered, for events that come late.
     static let generationsMax = 4_096

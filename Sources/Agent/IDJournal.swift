@@ -15,7 +15,8 @@ package struct IDJournal: ~Copyable {
     private var file: Int32
     private var lines: Int
 
-    /// Reads the journal at `path`, or makes an empty one. Throws `journal` where it is corrupt: nothing is overwritten.
+    /// Reads the journal at `path`, or makes an empty one. Throws `journal` where it is corrupt: nothing is
+    /// overwritten.
     package init(path: String) throws(AgentError) {
         let text = try Self.readFile(path)
         let (entries, lines, sound) = try Self.parse(text, path: path)

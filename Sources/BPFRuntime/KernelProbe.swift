@@ -5,8 +5,8 @@ import Glibc
 /// machine's own state only the given cgroup is touched, for as long as one attach and detach take.
 package enum KernelProbe {
     /// All features, in the order of `KernelFeature`.
-    /// - Parameter cgroup: a cgroup2 directory, where connect hooks are tried; nil leaves them out, for a node that runs
-    ///   without.
+    /// - Parameter cgroup: a cgroup2 directory, where connect hooks are tried; nil leaves them out, for a node that
+    /// runs without.
     package static func results(cgroup: String?) -> [KernelFeatureResult] {
         let needed = KernelFeature.allCases.filter { cgroup != nil || $0 != .connectHooks }
         return needed.map { feature in

@@ -40,7 +40,8 @@ package struct DaemonError: Error, Sendable, Hashable {
         DaemonError(.tooLarge, "a message of \(bytes) bytes is over the limit of \(limit)")
     }
 
-    /// The error object of the CNI specification without `cniVersion`: `code`, `msg`, and `details` where there are any.
+    /// The error object of the CNI specification without `cniVersion`: `code`, `msg`, and `details` where there are
+    /// any.
     package var json: JSONValue {
         var value: JSONValue = ["code": .integer(Int64(code.rawValue)), "msg": .string(message)]
         if !cause.isEmpty { value["details"] = .string(cause) }

@@ -1,7 +1,8 @@
 package import JSONText
 
-/// What the local socket can be asked. One request a connection at a time; each is answered by one reply, or by a stream
-/// of replies that ends with `Reply.end` (`flows` with `"follow": true`). Closing the connection cancels the request.
+/// What the local socket can be asked. One request a connection at a time; each is answered by one reply, or by a
+/// stream of replies that ends with `Reply.end` (`flows` with `"follow": true`). Closing the connection cancels the
+/// request.
 package enum Method: String, Sendable, CaseIterable {
     case cniAdd = "cni.add"
     case cniDel = "cni.del"
@@ -53,7 +54,8 @@ package struct Request: Sendable, Hashable {
     }
 }
 
-/// `{"result": …}`, `{"error": {"code": …, "msg": …, "details": …}}`, or in a stream `{"item": …}` until `{"end": true}`.
+/// `{"result": …}`, `{"error": {"code": …, "msg": …, "details": …}}`, or in a stream `{"item": …}` until `{"end":
+/// true}`.
 package enum Reply: Sendable, Hashable {
     /// The one answer of a request.
     case result(JSONValue)

@@ -7,8 +7,8 @@ package protocol NetlinkSocket: AnyObject {
     /// The sender number that the kernel answers to.
     var port: UInt32 { get }
     func send(_ bytes: [UInt8]) throws(NetlinkError)
-    /// One datagram. Blocks until there is one; throws `systemCall` with EAGAIN past the socket's time limit, `malformed`
-    /// where it did not fit.
+    /// One datagram. Blocks until there is one; throws `systemCall` with EAGAIN past the socket's time limit,
+    /// `malformed` where it did not fit.
     func receive() throws(NetlinkError) -> [UInt8]
     func close()
 }

@@ -66,7 +66,8 @@ package struct AddressPool: Sendable {
             let seconds = (ready - now + 999_999_999) / 1_000_000_000
             throw PodNetworkError(
                 .tryAgainLater,
-                "pod CIDR \(block): \(used.count) addresses in use, \(freed.count) freed, the first ready in \(seconds) s"
+                "pod CIDR \(block): \(used.count) addresses in use, \(freed.count) freed, "
+                    + "the first ready in \(seconds) s"
             )
         }
         freed.removeFirst()

@@ -27,8 +27,8 @@ package enum AttachmentPlan {
     package static let add: [AttachmentStep] = [.record, .links, .datapath, .podSide, .hostSide, .publish, .commit]
 
     /// The steps to undo after those up to `failed` were begun; all of them where none is named (DEL, a half-made
-    /// attachment found at start). The endpoint goes first, so that nothing is sent to an address that leaves; the record
-    /// last, so that a crash in between leaves a record of what is still there.
+    /// attachment found at start). The endpoint goes first, so that nothing is sent to an address that leaves; the
+    /// record last, so that a crash in between leaves a record of what is still there.
     package static func undo(after failed: AttachmentStep? = nil) -> [AttachmentStep] {
         let begun = failed.flatMap { add.firstIndex(of: $0) }.map { add[...$0] } ?? add[...]
         return begun.reversed().filter(\.hasUndo)

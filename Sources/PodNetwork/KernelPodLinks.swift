@@ -121,8 +121,8 @@ extension KernelPodLinks {
         try Sysctl.write("\(folder)/accept_ra", "0")
     }
 
-    /// The node's end has no address of its own and answers nothing by itself: the programs do. Packets from the pod may
-    /// come in by this device only, which the programs check; the kernel's own check would miss the policy route.
+    /// The node's end has no address of its own and answers nothing by itself: the programs do. Packets from the pod
+    /// may come in by this device only, which the programs check; the kernel's own check would miss the policy route.
     private static func hostSettings(_ side: HostSide, hasIPv6: Bool) throws(NetlinkError) {
         let v4 = "net/ipv4/conf/\(side.interface)"
         try Sysctl.write("\(v4)/rp_filter", "0")

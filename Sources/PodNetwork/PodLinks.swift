@@ -58,7 +58,8 @@ package protocol PodLinks: AnyObject, Sendable {
     /// Makes the pair, both ends down: the node's end here with `alias`, the pod's end in `namespace`.
     func create(_ pair: VethPair, alias: String, namespace: NetworkNamespace) throws(PodNetworkError) -> CreatedLinks
 
-    /// Settings, addresses, gateway neighbours and default routes in the pod, and its end up. Writes over what is there.
+    /// Settings, addresses, gateway neighbours and default routes in the pod, and its end up. Writes over what is
+    /// there.
     func configure(_ side: PodSide, namespace: NetworkNamespace) throws(PodNetworkError)
 
     /// Settings of the node's end, the end up, routes and neighbours to the pod. Writes over what is there.

@@ -3,8 +3,8 @@ package import Logging
 package import NetTypes
 package import Netlink
 
-/// Serves the CNI verbs: owns the address pools, the journal and the links of this node's attachments. Blocking calls run
-/// on its own thread; waiting for the gate does not hold that thread.
+/// Serves the CNI verbs: owns the address pools, the journal and the links of this node's attachments. Blocking calls
+/// run on its own thread; waiting for the gate does not hold that thread.
 package actor PodNetworking {
     let settings: PodNetworkSettings
     let links: any PodLinks

@@ -1,6 +1,7 @@
 import ArgumentParser
 
-/// The CLI. Exit codes: 0 all is well; 1 something is wrong or differs; 64 the call's words are off; 69 no daemon answers.
+/// The CLI. Exit codes: 0 all is well; 1 something is wrong or differs; 64 the call's words are off; 69 no daemon
+/// answers.
 @main
 struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
 
-/// The daemon. `run` is what a node runs; `node` makes a node of its own on any machine; `apiserver` serves the API alone.
+/// The daemon. `run` is what a node runs; `node` makes a node of its own on any machine; `apiserver` serves the API
+/// alone.
 @main
 struct Martletd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -74,9 +74,9 @@ import Testing
         let before = #"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"x\":\"1\",\"y\":\"1\"}}"#
         try object.create(
             #"""
-                {"kind":"ConfigMap","metadata":{"name":"m","annotations":{"\#(key)":"\#(before)"}},
-                "data":{"x":"1","y":"1"}}
-                """#,
+            {"kind":"ConfigMap","metadata":{"name":"m","annotations":{"\#(key)":"\#(before)"}},
+            "data":{"x":"1","y":"1"}}
+            """#,
             manager: "kubectl-client-side-apply")
         try object.patch(.merge, #"{"data":{"y":"7"}}"#, manager: "other")
         let status = refusal { try object.apply(configMap(#"{"x":"2","y":"2"}"#), manager: "kubectl") }

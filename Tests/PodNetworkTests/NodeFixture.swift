@@ -11,8 +11,8 @@ import PodNetwork
 import Synchronization
 import Testing
 
-/// Accepts Pod default/p with UID u (and any other name of namespace `default` that starts with `p-`); everything else is
-/// missing. Counts what is published.
+/// Accepts Pod default/p with UID u (and any other name of namespace `default` that starts with `p-`); everything else
+/// is missing. Counts what is published.
 final class FakeGate: GenerationGate {
     struct State {
         var published: Set<AttachmentKey> = []

@@ -41,7 +41,8 @@ int64_t clinux_monotonic_ns(void);
 // Descriptors handed over as systemd does (sd_listen_fds(3)): their count; they start at 3, are made close-on-exec, and
 // the environment variables are removed. 0 where LISTEN_PID is not this process.
 int clinux_listen_fds(void);
-// A listening stream socket at `path` with `mode`, which holds from the moment the name exists. A stale name is removed.
+// A listening stream socket at `path` with `mode`, which holds from the moment the name exists. A stale name is
+// removed.
 int clinux_unix_listen(const char *path, unsigned mode, int backlog);
 // Connects to `path`; `deadline_ns` is CLOCK_MONOTONIC. -ETIMEDOUT past it. The socket is non-blocking.
 int clinux_unix_connect(const char *path, int64_t deadline_ns);

@@ -1,5 +1,5 @@
 package import APIMachinery
-import Glibc
+import FoundationEssentials
 
 /// The time of day, as a parameter: tests give their own.
 package protocol WallClock: Sendable {
@@ -16,8 +16,8 @@ package struct SystemWallClock: WallClock {
     package init() {}
 
     package var now: Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(secondsSince1970: Int64(time.tv_sec), microseconds: Int32(time.tv_nsec / 1000))
+        let microseconds = Int64(Date().timeIntervalSince1970 * 1_000_000)
+        return Timestamp(
+            secondsSince1970: microseconds / 1_000_000, microseconds: Int32(microseconds % 1_000_000))
     }
 }

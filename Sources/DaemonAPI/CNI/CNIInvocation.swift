@@ -22,8 +22,9 @@ package struct CNIInvocation: Sendable, Hashable {
     /// Bytes of standard input.
     package static let inputBytesMax = 4 << 20
 
-    /// `environment`: the variables that start with `CNI_`. `started`: CLOCK_BOOTTIME, nanoseconds. Throws the error that
-    /// the specification names: 4 for a variable, 6 for input that is no JSON object, 1 for a version, 7 for a field.
+    /// `environment`: the variables that start with `CNI_`. `started`: CLOCK_BOOTTIME, nanoseconds. Throws the error
+    /// that the specification names: 4 for a variable, 6 for input that is no JSON object, 1 for a version, 7 for a
+    /// field.
     package init(environment: [String: String], input: [UInt8], started: Int64) throws(DaemonError) {
         let command = try Self.variable("CNI_COMMAND", environment)
         let commands = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"]

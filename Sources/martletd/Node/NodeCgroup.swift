@@ -1,7 +1,7 @@
 import Glibc
 
-/// The node's cgroup2 directory: the daemons in one child, the pods in another, so that controllers can be turned on for
-/// both (cgroups(7), "no internal processes").
+/// The node's cgroup2 directory: the daemons in one child, the pods in another, so that controllers can be turned on
+/// for both (cgroups(7), "no internal processes").
 struct NodeCgroup {
     let directory: String
     /// Path below the cgroup root, as the container runtime wants a parent.

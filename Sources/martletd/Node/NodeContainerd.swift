@@ -11,7 +11,8 @@ struct NodeContainerd {
     private static let clients = ["/usr/bin/ctr", "/usr/local/bin/ctr"]
     private static let loopbacks = ["/usr/lib/cni/loopback", "/opt/cni/bin/loopback"]
 
-    /// Writes all that containerd reads, and returns the program's path. Throws `missingProgram` naming what to install.
+    /// Writes all that containerd reads, and returns the program's path. Throws `missingProgram` naming what to
+    /// install.
     func prepare() throws(NodeError) -> String {
         guard let program = NodeFiles.firstExisting(Self.programs) else {
             throw NodeError(.missingProgram, "containerd is not installed; apt-get install containerd runc")
@@ -127,7 +128,8 @@ struct NodeContainerd {
         throw NodeError(.notReady, "containerd took no image in time; see \(layout.log("containerd"))")
     }
 
-    /// containerd's shims listen below /run/containerd whatever the state directory; each task's folder names its socket.
+    /// containerd's shims listen below /run/containerd whatever the state directory; each task's folder names its
+    /// socket.
     func removeShimSockets() {
         let tasks = "\(layout.containerdDirectory)/state/io.containerd.runtime.v2.task/k8s.io"
         for task in NodeFiles.entries(tasks) {

@@ -21,7 +21,8 @@ final class NodeSupervisor {
         self.extraArguments = extraArguments
     }
 
-    /// Returns when the node was told to stop and is gone. Throws where it could not be made; what was made is gone too.
+    /// Returns when the node was told to stop and is gone. Throws where it could not be made; what was made is gone
+    /// too.
     func run() throws(NodeError) {
         try NodeFiles.makeDirectory(layout.directory)
         guard let lock = try RunLock(layout.lock) else {

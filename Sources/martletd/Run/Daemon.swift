@@ -39,14 +39,16 @@ struct Daemon {
         let store = try Store(
             directory: options.state + "/store", options: APICore.storeOptions, logger: logger)
         defer { store.close() }
-        let server = try APIServerService(store: store, configuration: serverConfiguration)
+        try KernelProbe.require(cgroup: options.connect ? options.cgroup : nil)
+        let datapath = try KernelDatapath(setup.datapathSettings)
+        var serving = serverConfiguration
+        serving.core.metrics = { MetricsText.text(of: datapath) }
+        let server = try APIServerService(store: store, configuration: serving)
         let client = LocalClient(
             core: server.core, user: UserInfo(name: "system:martlet", groups: [UserInfo.mastersGroup]))
         let informers = ClusterInformers(client: client, logger: logger)
         let controllers = try ControllerSet(
             ControllerContext(client: client, cluster: informers, logger: logger), options: controllerOptions(server))
-        try KernelProbe.require(cgroup: options.connect ? options.cgroup : nil)
-        let datapath = try KernelDatapath(setup.datapathSettings)
         let agent = try Agent(
             setup.agentConfiguration, datapath: datapath, informers: informers, client: client, logger: logger)
         let node = try NodeAgent(configuration: nodeConfiguration, client: client, logger: logger)
