@@ -170,7 +170,8 @@ let package = Package(
             name: "martlet-conformance",
             dependencies: [
                 "PolicyCompiler", "Reconcile", "BPFRuntime", "Controllers", "KubeObjects", "MapLayout", "CMartletABI",
-                "JSONText", "NetTypes",
+                "JSONText", "NetTypes", "APIServer", "APIMachinery", "APIClient", "Store", logging, httpClient,
+                nioCore, nioHTTP1, nioSSL,
             ], swiftSettings: strict, linkerSettings: staticFoundation),
 
         // Tests mirror Sources.

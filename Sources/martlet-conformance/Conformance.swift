@@ -5,17 +5,32 @@ import JSONText
 /// where a case failed, or where the data or the kernel is missing under `CI=true`.
 @main
 struct Conformance {
-    /// One entry a file: what runs it. Nil: stands for a later issue.
-    static let files: [(path: String, run: (@Sendable (JSONValue, KernelEngine?) -> FileResult)?)] = [
-        ("netpol/cyclonus.json", { ConnectivityRunner.run($0, $1) }),
-        ("netpol/k8s-e2e-netpol.json", { ConnectivityRunner.run($0, $1) }),
-        ("netpol/k8s-e2e-netpol-api.json", { file, _ in PolicyAPIRunner.run(file) }),
-        ("netpol/fuzz.json", { FuzzRunner.run($0, $1) }),
-        ("netpol/cluster-network-policy.json", nil),
-        ("services/endpointslice.json", { file, _ in EndpointSliceRunner.run(file) }),
+    /// What runs a file.
+    enum Runner: Sendable {
+        case policy(@Sendable (JSONValue, KernelEngine?) -> FileResult)
+        /// The API server, called in this process or over its sockets.
+        case exchanges(overHTTPS: Bool)
+        case protobuf
+        /// Stands for a later issue.
+        case notYet
+    }
+
+    static let files: [(path: String, runner: Runner)] = [
+        ("netpol/cyclonus.json", .policy { ConnectivityRunner.run($0, $1) }),
+        ("netpol/k8s-e2e-netpol.json", .policy { ConnectivityRunner.run($0, $1) }),
+        ("netpol/k8s-e2e-netpol-api.json", .policy { file, _ in PolicyAPIRunner.run(file) }),
+        ("netpol/fuzz.json", .policy { FuzzRunner.run($0, $1) }),
+        ("netpol/cluster-network-policy.json", .notYet),
+        ("services/endpointslice.json", .policy { file, _ in EndpointSliceRunner.run(file) }),
+        ("services/topology.json", .notYet),
+        ("services/proxy-flows.json", .notYet),
+        ("protobuf/protobuf-bodies.json", .protobuf),
+        ("api/exchanges.json", .exchanges(overHTTPS: false)),
+        ("api/exchanges.json", .exchanges(overHTTPS: true)),
+        ("api/aggregated-discovery-1.36.json", .notYet),
     ]
 
-    static func main() {
+    static func main() async {
         let root = variable("MARTLET_CASES") ?? "../shared/cases"
         var hasFailure = false
         var missing = 0
@@ -27,24 +42,25 @@ struct Conformance {
             print("policy cases run by: evaluator, compiled maps (kernel: not run, \(error))")
             missing += 1
         }
+        print("probes that name a Service dial its ClusterIP: there is no DNS yet")
         defer { kernel?.close() }
-        for file in files {
-            guard let run = file.run else {
-                print("\(file.path): not yet run")
+        for (path, runner) in files {
+            if case .notYet = runner {
+                print("\(path): not yet run")
                 continue
             }
-            guard let bytes = read("\(root)/\(file.path)") else {
-                print("\(file.path): not run (no such file under \(root))")
+            guard let bytes = read("\(root)/\(path)") else {
+                print("\(path): not run (no such file under \(root))")
                 missing += 1
                 continue
             }
             do {
-                let result = run(try JSONValue(parsing: bytes), kernel)
-                result.print(file.path)
-                hasFailure = hasFailure || result.failed > 0
+                let result = try await run(runner, try JSONValue(parsing: bytes), kernel, root)
+                result.print(title(path, runner))
+                hasFailure = hasFailure || result.isFailure
             } catch {
-                print("\(file.path): 0 passed, 1 failed")
-                print("  not readable: \(error)")
+                print("\(title(path, runner)): 0 passed, 1 failed")
+                print("  not run: \(error)")
                 hasFailure = true
             }
         }
@@ -52,6 +68,24 @@ struct Conformance {
             kernel?.close()
             exit(1)
         }
+    }
+
+    private static func run(_ runner: Runner, _ file: JSONValue, _ kernel: KernelEngine?, _ root: String)
+        async throws -> FileResult
+    {
+        switch runner {
+        case .policy(let run): return run(file, kernel)
+        case .exchanges(let overHTTPS): return try await ExchangeRunner.run(file, overHTTPS: overHTTPS)
+        case .protobuf:
+            let types = read("\(root)/../reference/schema.json")
+            return ProtobufRunner.run(file, reference: try types.map { try JSONValue(parsing: $0) })
+        case .notYet: return FileResult()
+        }
+    }
+
+    private static func title(_ path: String, _ runner: Runner) -> String {
+        if case .exchanges(overHTTPS: true) = runner { return "\(path) over HTTPS" }
+        return path
     }
 
     private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
@@ -79,8 +113,11 @@ struct FileResult {
     private(set) var failed = 0
     /// How many comparisons the cases hold.
     var checks = 0
-    /// Cases that another engine runs, and why.
-    var elsewhere: [String] = []
+    /// What there is to say beside the counts: groups, cases that another engine runs.
+    var notes: [String] = []
+    /// Whether what failed is within what the file's runner allows.
+    var isWithinBounds = false
+    var isFailure: Bool { failed > 0 && !isWithinBounds }
     private var messages: [String] = []
 
     /// Counts a case; it passed where nothing is said against it.
@@ -95,7 +132,7 @@ struct FileResult {
 
     func print(_ path: String) {
         Swift.print("\(path): \(passed) passed, \(failed) failed" + (checks > 0 ? " (\(checks) verdicts)" : ""))
-        for note in elsewhere { Swift.print("  \(note)") }
+        for note in notes { Swift.print("  \(note)") }
         for message in messages { Swift.print("  \(message)") }
     }
 }

@@ -10,7 +10,7 @@ enum PolicyAPIRunner {
         for entry in cases {
             let id = entry["id"]?.string ?? "?"
             guard let request = entry["request"] else {
-                result.elsewhere.append("\(id): not run here, it needs an API server")
+                result.notes.append("\(id): not run here, it needs an API server")
                 continue
             }
             var object = request["object"]
