@@ -42,7 +42,7 @@ struct Conformance {
             print("policy cases run by: evaluator, compiled maps (kernel: not run, \(error))")
             missing += 1
         }
-        print("probes that name a Service dial its ClusterIP: there is no DNS yet")
+        print("service-name probes stand for the ClusterIP, and so for the pod behind it, until there is a DNS")
         defer { kernel?.close() }
         for (path, runner) in files {
             if case .notYet = runner {
