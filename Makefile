@@ -4,14 +4,13 @@ BIN := .build/release
 ID ?= dev
 export MARTLET_CASES ?= ../shared/cases
 
-.PHONY: help setup build run stop demo test conformance bench check lint fuzz
+.PHONY: help setup build run stop demo test conformance check lint fuzz
 
 help:
 	@echo "make run          start a node of its own (ID=name for a second one); make stop ends it"
 	@echo "make demo         the whole product in three minutes, each step with its evidence"
 	@echo "make test         all tests; needs root"
 	@echo "make conformance  acceptance data under MARTLET_CASES"
-	@echo "make bench        benchmarks against plain routing and nftables"
 	@echo "make fuzz         bounded fuzzers"
 	@echo "make check        format, lint, build, tests"
 
@@ -35,9 +34,6 @@ test: build
 
 conformance: build
 	$(BIN)/martlet-conformance
-
-bench: build
-	Benchmarks/run
 
 fuzz: build
 	Scripts/test --filter Fuzz

@@ -153,8 +153,8 @@ let package = Package(
             name: "martletd",
             dependencies: [
                 "Agent", "APIServer", "APIMachinery", "APIClient", "Store", "Controllers", "NodeAgent", "Informers",
-                "DaemonAPI", "BPFRuntime", "PodNetwork", "Netlink", "KubeObjects", "JSONText", "NetTypes", "CLinux",
-                arguments, logging, metrics, lifecycle, nioCore, nioPosix, crypto,
+                "DaemonAPI", "BPFRuntime", "PodNetwork", "Netlink", "KubeObjects", "ServiceCompiler", "MapLayout",
+                "CMartletABI", "JSONText", "NetTypes", "CLinux", arguments, logging, lifecycle,
             ], swiftSettings: strict, linkerSettings: staticFoundation),
         .executableTarget(
             name: "martlet",

@@ -145,8 +145,8 @@ final class WatchLines: Sendable {
     /// The next event; nil at the end.
     func next() async -> JSONValue? {
         while true {
-            let first: JSONValue? = waiting.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-            if let first { return first }
+            // Not `nil` in a conditional: it would be JSON's null.
+            if let first = waiting.withLock({ lines in lines.first.map { _ in lines.removeFirst() } }) { return first }
             guard let bytes = await stream.next() else { return nil }
             let lines = bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? JSONValue(parsing: Array($0)) }
             waiting.withLock { $0 += lines }

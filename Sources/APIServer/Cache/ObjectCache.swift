@@ -67,9 +67,15 @@ final class ObjectCache: Sendable {
 
     /// Writes, and returns when the cache has what was written.
     func commit(_ operations: [StoreOperation]) async throws(StoreError) -> StoreCommit {
-        let commit = try await store.commit(operations)
-        try synchronize()
-        return commit
+        do {
+            let commit = try await store.commit(operations)
+            try synchronize()
+            return commit
+        } catch {
+            // Whoever tries again after a lost race has to see what won it.
+            try synchronize()
+            throw error
+        }
     }
 
     /// Takes over what the store has and the cache has not, in the order of revisions.
