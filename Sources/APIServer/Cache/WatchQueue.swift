@@ -50,14 +50,13 @@ final class WatchQueue: Sendable {
 
     func offer(_ event: CacheEvent) {
         guard takes(event) else { return }
-        state.withLock { state in
+        change { state in
             guard !state.isFinished, event.revision > state.lastRevision else { return }
             state.items.append(.event(event))
             if state.items.count > Limits.watchBufferEventsMax, state.waiter == nil {
                 state.isFinished = true
                 state.overflowed = true
             }
-            state.wake()
         }
     }
 
@@ -65,10 +64,7 @@ final class WatchQueue: Sendable {
     func next() async -> [Item]? {
         await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<[Item]?, Never>) in
-                state.withLock { state in
-                    state.waiter = continuation
-                    state.wake()
-                }
+                change { $0.waiter = continuation }
             }
         } onCancel: {
             finish()
@@ -76,21 +72,27 @@ final class WatchQueue: Sendable {
     }
 
     func finish() {
-        state.withLock { state in
-            state.isFinished = true
-            state.wake()
-        }
+        change { $0.isFinished = true }
     }
 
     func tick(now: ContinuousClock.Instant, revision: Int64) {
-        state.withLock { state in
+        change { state in
             if now >= deadline { state.isFinished = true }
             if let due = state.nextBookmark, now >= due {
                 state.items.append(.bookmark(revision))
                 state.nextBookmark = now + Limits.bookmarkInterval
             }
-            state.wake()
         }
+    }
+
+    /// Changes the state, then wakes the reader where there is something for it. The reader is resumed outside of the
+    /// lock: a task that is being cancelled holds the lock of its own that `resume` takes, and asks for this one.
+    private func change(_ body: (inout State) -> Void) {
+        let awake = state.withLock { state in
+            body(&state)
+            return state.takeReader()
+        }
+        awake?.reader.resume(returning: awake?.batch)
     }
 
     private func takes(_ event: CacheEvent) -> Bool {
@@ -100,17 +102,14 @@ final class WatchQueue: Sendable {
 }
 
 extension WatchQueue.State {
-    /// Gives the waiting reader what is there.
-    fileprivate mutating func wake() {
-        guard let waiting = waiter else { return }
-        if !items.isEmpty {
-            waiter = nil
-            let batch = items
-            items.removeAll(keepingCapacity: true)
-            waiting.resume(returning: batch)
-        } else if isFinished {
-            waiter = nil
-            waiting.resume(returning: nil)
-        }
+    /// The waiting reader and what it is to get; nil where it goes on waiting.
+    fileprivate mutating func takeReader() -> (
+        reader: CheckedContinuation<[WatchQueue.Item]?, Never>, batch: [WatchQueue.Item]?
+    )? {
+        guard let reader = waiter, !items.isEmpty || isFinished else { return nil }
+        waiter = nil
+        let batch = items.isEmpty ? nil : items
+        items.removeAll(keepingCapacity: true)
+        return (reader, batch)
     }
 }

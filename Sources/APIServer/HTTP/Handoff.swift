@@ -7,6 +7,25 @@ final class Handoff<Element: Sendable>: Sendable {
         var isFinished = false
         var taker: CheckedContinuation<Element?, Never>?
         var putter: CheckedContinuation<Void, Never>?
+        var wakeups: [Wakeup] = []
+
+        mutating func wakePutter() {
+            if let putter = putter.take() { wakeups.append(.putter(putter)) }
+        }
+    }
+
+    /// Who goes on, and with what. Nobody is resumed under the lock: a task that is being cancelled holds the lock of its
+    /// own that `resume` takes, and asks for this one.
+    private enum Wakeup {
+        case putter(CheckedContinuation<Void, Never>)
+        case taker(CheckedContinuation<Element?, Never>, Element?)
+
+        func resume() {
+            switch self {
+            case .putter(let continuation): continuation.resume()
+            case .taker(let continuation, let element): continuation.resume(returning: element)
+            }
+        }
     }
 
     private let capacity: Int
@@ -16,20 +35,30 @@ final class Handoff<Element: Sendable>: Sendable {
         self.capacity = capacity
     }
 
+    /// Changes the state, then resumes whoever goes on by it.
+    private func change<Value>(_ body: (inout State) -> Value) -> Value {
+        let (value, wakeups) = state.withLock { state in
+            let value = body(&state)
+            defer { state.wakeups = [] }
+            return (value, state.wakeups)
+        }
+        for wakeup in wakeups { wakeup.resume() }
+        return value
+    }
+
     /// Returns when there is room again; false where nobody takes any more.
     func put(_ element: Element) async -> Bool {
         await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-                state.withLock { state in
-                    if state.isFinished { return continuation.resume() }
-                    if let taker = state.taker {
-                        state.taker = nil
-                        taker.resume(returning: element)
-                        return continuation.resume()
+                change { state in
+                    state.putter = continuation
+                    if state.isFinished { return state.wakePutter() }
+                    if let taker = state.taker.take() {
+                        state.wakeups.append(.taker(taker, element))
+                        return state.wakePutter()
                     }
                     state.items.append(element)
-                    if state.items.count < capacity { return continuation.resume() }
-                    state.putter = continuation
+                    if state.items.count < capacity { state.wakePutter() }
                 }
             }
         } onCancel: {
@@ -42,15 +71,15 @@ final class Handoff<Element: Sendable>: Sendable {
     func take() async -> Element? {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                state.withLock { state in
+                change { state in
                     if !state.items.isEmpty {
-                        let element = state.items.removeFirst()
-                        state.putter?.resume()
-                        state.putter = nil
-                        return continuation.resume(returning: element)
+                        state.wakeups.append(.taker(continuation, state.items.removeFirst()))
+                        state.wakePutter()
+                    } else if state.isFinished {
+                        state.wakeups.append(.taker(continuation, nil))
+                    } else {
+                        state.taker = continuation
                     }
-                    if state.isFinished { return continuation.resume(returning: nil) }
-                    state.taker = continuation
                 }
             }
         } onCancel: {
@@ -60,23 +89,20 @@ final class Handoff<Element: Sendable>: Sendable {
 
     /// The next element where one waits already.
     func takeNow() -> Element? {
-        state.withLock { state in
-            guard !state.items.isEmpty else { return nil }
+        change { state in
+            guard !state.items.isEmpty else { return Element?.none }
             let element = state.items.removeFirst()
-            state.putter?.resume()
-            state.putter = nil
+            state.wakePutter()
             return element
         }
     }
 
     /// What was put can still be taken; nothing more can be put.
     func finish() {
-        state.withLock { state in
+        change { state in
             state.isFinished = true
-            state.putter?.resume()
-            state.putter = nil
-            state.taker?.resume(returning: nil)
-            state.taker = nil
+            state.wakePutter()
+            if let taker = state.taker.take() { state.wakeups.append(.taker(taker, nil)) }
         }
     }
 }
