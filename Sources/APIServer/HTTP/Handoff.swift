@@ -14,7 +14,7 @@ final class Handoff<Element: Sendable>: Sendable {
         }
     }
 
-    /// Who goes on, and with what. Nobody is resumed under the lock: a task that is being cancelled holds the lock of its
+    /// Who goes on, and with what. Nobody is resumed under the lock: a task that is being cancelled holds a lock of its
     /// own that `resume` takes, and asks for this one.
     private enum Wakeup {
         case putter(CheckedContinuation<Void, Never>)
