@@ -49,7 +49,7 @@ struct NodeStart: ParsableCommand {
             if supervisor.reap() != nil {
                 throw NodeError(.notReady, "the node did not come up: \(NodeFiles.read(log) ?? "nothing in \(log)")")
             }
-            if NodeFiles.exists(layout.kubeconfig), NodeFiles.exists(layout.socket) { return announce(layout) }
+            if NodeFiles.exists(layout.kubeconfig), NodeFiles.exists(layout.socket) { return try announce(layout) }
             usleep(20_000)
         }
         throw NodeError(
@@ -58,13 +58,14 @@ struct NodeStart: ParsableCommand {
                 + "martletd node stop --id \(layout.id) removes it")
     }
 
-    private func announce(_ layout: NodeLayout) {
+    private func announce(_ layout: NodeLayout) throws {
+        let tool = try NodeFiles.programBeside("martlet")
         print(
             """
             \(layout.name) is up.
               export KUBECONFIG=\(layout.kubeconfig)
               kubectl get nodes
-              martlet --socket \(layout.socket) status
+              \(tool) status --id \(layout.id)
             Stop it with: martletd node stop --id \(layout.id)
             """)
     }

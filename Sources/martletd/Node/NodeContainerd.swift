@@ -22,8 +22,7 @@ struct NodeContainerd {
                 .missingProgram, "the loopback CNI plugin is not installed; apt-get install containernetworking-plugins"
             )
         }
-        let own = try NodeFiles.ownPath()
-        let plugin = own.split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/martlet-cni"
+        let plugin = try NodeFiles.programBeside("martlet-cni")
         guard NodeFiles.exists(plugin) else {
             throw NodeError(.missingProgram, "\(plugin) is missing: martlet-cni belongs beside martletd")
         }

@@ -70,6 +70,11 @@ enum NodeFiles {
         }
     }
 
+    /// The path of another program of ours, which is installed beside this one.
+    static func programBeside(_ name: String) throws(NodeError) -> String {
+        try ownPath().split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/" + name
+    }
+
     static func firstExisting(_ paths: [String]) -> String? { paths.first(where: exists) }
 }
 
