@@ -71,7 +71,7 @@ extension Engine {
                     "endpoints", "\(record.number) (\(record.owner))", wanted: wanted,
                     found: image.endpoints[record.number], repair: repair
                 ) { () throws(DatapathError) in
-                    try writer.fill([.endpoint(record.number): .classID(classID)])
+                    try writer.fill([.endpointClass(record.number): .word(classID)])
                     try writer.writeEndpoint(record)
                 })
         }
@@ -83,20 +83,20 @@ extension Engine {
     private func comparePolicy(_ image: MapImage, _ repair: Bool) throws -> [Difference] {
         var result: [Difference?] = []
         for (index, lists) in desired.classLists where liveClasses.contains(index) {
-            let wanted = MapImage.Lists(
-                ingress: ListEntry(martlet_list(lists.ingress)), egress: ListEntry(martlet_list(lists.egress)))
             result.append(
                 try difference(
-                    "class_lists", index, wanted: wanted, found: image.classLists[index] ?? .empty, repair: repair
+                    "class_lists", index, wanted: lists, found: image.classLists[index] ?? .open, repair: repair
                 ) { () throws(DatapathError) in try writer.fill([.lists(index): .lists(lists)]) })
             for list in [lists.ingress, lists.egress] {
                 for number in list.extent.offset..<list.extent.end {
                     guard let rule = desired.rules[number] else { continue }
                     result.append(
                         try difference(
-                            "rules", number, wanted: RuleEntry(martlet_rule(rule)), found: image.rules[number],
+                            "rules", number, wanted: rule, found: image.rules[number],
                             repair: repair
-                        ) { () throws(DatapathError) in try writer.write(.rules(offset: number, [rule])) })
+                        ) { () throws(DatapathError) in
+                            try writer.perform([.store(MapCatalog.rules, at: number, rule.layout)])
+                        })
                 }
             }
             let row = desired.classRows[index] ?? []
@@ -104,13 +104,13 @@ extension Engine {
                 try difference(
                     "class_rows", index, wanted: Self.bits(row), found: Self.bits(image.classRows[index] ?? []),
                     repair: repair
-                ) { () throws(DatapathError) in try writer.write(.classRow(index, row)) })
+                ) { () throws(DatapathError) in try writer.perform([.store(MapCatalog.classRows, row: index, row)]) })
         }
         let wantsCover = desired.blocksCoverPods
         let covers = image.controlFlags & MARTLET_CONTROL_BLOCKS_COVER_PODS.rawValue != 0
         result.append(
             try difference("control", "blocks cover pods", wanted: wantsCover, found: covers, repair: repair) {
-                () throws(DatapathError) in try writer.fill([.coverage: .coverage(wantsCover)])
+                () throws(DatapathError) in try writer.fill([.controlFlags: .word(wantsCover ? 1 : 0)])
             })
         return result.compactMap { $0 }
     }
@@ -134,7 +134,7 @@ extension Engine {
             result.append(
                 try difference(
                     "networks", block, wanted: classID, found: image.networkClasses[number], repair: repair
-                ) { () throws(DatapathError) in try writer.fill([.network(number): .classID(classID)]) })
+                ) { () throws(DatapathError) in try writer.fill([.networkClass(number): .word(classID)]) })
         }
         return result.compactMap { $0 }
     }
@@ -172,8 +172,4 @@ extension Engine {
         }
         return result.compactMap { $0 }
     }
-}
-
-extension MapImage.Lists {
-    static let empty = MapImage.Lists(ingress: ListEntry(martlet_list()), egress: ListEntry(martlet_list()))
 }

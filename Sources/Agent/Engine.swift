@@ -119,8 +119,7 @@ package actor Engine {
     func perform(_ actions: [KernelPlanner.Action]) throws {
         for action in actions {
             switch action {
-            case .write(let operations):
-                for operation in operations { try writer.write(operation) }
+            case .write(let operations): try writer.perform(operations)
             case .fill(let values): try writer.fill(values)
             case .writeSlot(let slot, let values):
                 for (key, value) in values { try writer.write(key, value, slot: slot) }

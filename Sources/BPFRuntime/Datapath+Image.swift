@@ -50,7 +50,7 @@ extension Datapath {
     private func readPolicy(into image: inout MapImage, _ slot: Int) throws(DatapathError) {
         for (index, words) in try nonZero(MapCatalog.classLists) {
             guard let lists = MapBytes.value(martlet_class_lists.self, from: MapBytes.of(all: words)) else { continue }
-            let entry = MapImage.Lists(
+            let entry = ClassLists(
                 ingress: ListEntry(lists[ingress: slot]), egress: ListEntry(lists[egress: slot]))
             for list in [entry.ingress, entry.egress] { try readRules(of: list, class: index, into: &image) }
             image.classLists[UInt32(index)] = entry

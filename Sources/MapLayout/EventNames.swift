@@ -147,7 +147,7 @@ package enum RuleAction: UInt8, Sendable, CaseIterable {
 }
 
 /// The order in which rules are asked (`enum martlet_tier`).
-package enum RuleTier: UInt8, Sendable, CaseIterable {
+package enum RuleTier: UInt8, Sendable, CaseIterable, Comparable {
     case admin = 0
     case networkPolicy
     case baseline
@@ -159,6 +159,8 @@ package enum RuleTier: UInt8, Sendable, CaseIterable {
         case .baseline: "baseline"
         }
     }
+
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// Name of an IP protocol number, as CLI and flows write it: `TCP`, `UDP`, `SCTP`, `ICMP`, `ICMPv6`, else the number.

@@ -21,16 +21,6 @@ package struct MapImage: Sendable, Equatable {
         }
     }
 
-    package struct Lists: Hashable, Sendable {
-        package var ingress: ListEntry
-        package var egress: ListEntry
-
-        package init(ingress: ListEntry, egress: ListEntry) {
-            self.ingress = ingress
-            self.egress = egress
-        }
-    }
-
     package struct Frontend: Hashable, Sendable, Comparable {
         package let address: IPAddress
         package let port: UInt16
@@ -81,7 +71,7 @@ package struct MapImage: Sendable, Equatable {
     /// Network number → CIDR class id.
     package var networkClasses: [UInt32: UInt32] = [:]
     // Policy, by class index, CIDR class index and rule index.
-    package var classLists: [UInt32: Lists] = [:]
+    package var classLists: [UInt32: ClassLists] = [:]
     package var classRows: [UInt32: [UInt64]] = [:]
     package var blockRows: [UInt32: [UInt64]] = [:]
     package var rules: [UInt32: RuleEntry] = [:]

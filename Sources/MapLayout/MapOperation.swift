@@ -18,6 +18,11 @@ package enum MapOperation: Hashable, Sendable {
         .store(map.identity, offset: Int(index) * MemoryLayout<Value>.stride, bytes: MapBytes.of(all: values))
     }
 
+    /// A row of a bit matrix, as its words.
+    package static func store<Row>(_ map: FlatMap<Row>, row index: UInt32, _ words: [UInt64]) -> MapOperation {
+        .store(map.identity, offset: Int(index) * MemoryLayout<Row>.stride, bytes: MapBytes.of(all: words))
+    }
+
     package static func put<Key, Value>(_ map: KeyedMap<Key, Value>, _ key: Key, _ value: Value) -> MapOperation {
         .put(map.identity, key: MapBytes.of(key), value: MapBytes.of(value))
     }

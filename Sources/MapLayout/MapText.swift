@@ -88,7 +88,7 @@ package struct MapText {
 
     package func list(_ list: ListEntry) -> String {
         let flags = Self.flags(
-            UInt32(list.flags),
+            UInt32(list.flags.rawValue),
             [
                 (MARTLET_LIST_ISOLATED.rawValue, "isolated"), (MARTLET_LIST_CLOSED.rawValue, "closed"),
                 (MARTLET_LIST_POD_DENY.rawValue, "pod-deny"),
@@ -97,7 +97,7 @@ package struct MapText {
     }
 
     /// The lists of one slot.
-    package func lists(_ lists: MapImage.Lists) -> String {
+    package func lists(_ lists: ClassLists) -> String {
         "ingress: \(list(lists.ingress)); egress: \(list(lists.egress))"
     }
 

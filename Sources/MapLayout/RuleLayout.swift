@@ -69,15 +69,23 @@ package struct RuleEntry: Hashable, Sendable {
     }
 }
 
+/// `enum martlet_list_flag`.
+package struct ListFlags: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt16
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+    package static let isolated = ListFlags(rawValue: 1)
+    package static let closed = ListFlags(rawValue: 2)
+    package static let podDeny = ListFlags(rawValue: 4)
+}
+
 /// Where the rules of one class and direction are.
 package struct ListEntry: Hashable, Sendable {
     package var extent: Extent
-    /// `enum martlet_list_flag`.
-    package var flags: UInt16
+    package var flags: ListFlags
     package var version: UInt32
     package var isolationRuleID: UInt32
 
-    package init(extent: Extent, flags: UInt16, version: UInt32, isolationRuleID: UInt32) {
+    package init(extent: Extent, flags: ListFlags, version: UInt32, isolationRuleID: UInt32) {
         self.extent = extent
         self.flags = flags
         self.version = version
@@ -86,19 +94,36 @@ package struct ListEntry: Hashable, Sendable {
 
     package init(_ list: martlet_list) {
         extent = Extent(offset: list.offset, count: UInt32(list.count))
-        flags = list.flags
+        flags = ListFlags(rawValue: list.flags)
         version = list.version
         isolationRuleID = list.isolation_rule_id
     }
 
+    /// Without rules, and not isolated.
+    package static let open = ListEntry(
+        extent: Extent(offset: 0, count: 0), flags: [], version: 0, isolationRuleID: 0)
+    /// Nothing passes.
+    package static let closed = ListEntry(
+        extent: Extent(offset: 0, count: 0), flags: .closed, version: 1, isolationRuleID: 0)
+
     /// - Precondition: at most 65,535 rules; admission allows 1,024.
     package var layout: martlet_list {
-        var list = martlet_list()
-        list.offset = extent.offset
-        list.count = UInt16(extent.count)
-        list.flags = flags
-        list.version = version
-        list.isolation_rule_id = isolationRuleID
-        return list
+        martlet_list(
+            offset: extent.offset, count: UInt16(extent.count), flags: flags.rawValue, version: version,
+            isolation_rule_id: isolationRuleID)
     }
+}
+
+/// The lists of one class.
+package struct ClassLists: Hashable, Sendable {
+    package var ingress: ListEntry
+    package var egress: ListEntry
+
+    package init(ingress: ListEntry, egress: ListEntry) {
+        self.ingress = ingress
+        self.egress = egress
+    }
+
+    package static let open = ClassLists(ingress: .open, egress: .open)
+    package static let closed = ClassLists(ingress: .closed, egress: .closed)
 }

@@ -4,7 +4,7 @@ import NetTypes
 
 /// What a list says; lists that say the same are one extent and one version.
 struct ListContent: Hashable, Sendable {
-    var rules: [CompiledRule]
+    var rules: [RuleEntry]
     var flags: ListFlags
     var isolationRuleID: UInt32
 
@@ -37,7 +37,7 @@ struct ListContent: Hashable, Sendable {
 /// The rule array: extents by content, and which lists each class uses.
 struct ListTable: Sendable {
     private struct Entry: Sendable {
-        let list: CompiledList
+        let list: ListEntry
         var users: Int
     }
 
@@ -47,7 +47,7 @@ struct ListTable: Sendable {
     private var extents: ExtentAllocator
     /// 0 is the open list, 1 the closed one.
     private(set) var versions: UInt32 = 1
-    private var adoptable: [String: CompiledList] = [:]
+    private var adoptable: [String: ListEntry] = [:]
 
     init(_ limits: PolicyLimits) {
         extents = ExtentAllocator(capacity: limits.rules)
@@ -86,22 +86,22 @@ struct ListTable: Sendable {
     }
 
     /// Nil where no extent is free.
-    private mutating func acquire(_ content: ListContent, _ delta: inout PolicyDelta) -> CompiledList? {
+    private mutating func acquire(_ content: ListContent, _ delta: inout PolicyDelta) -> ListEntry? {
         if content == .open { return .open }
         if content == .closed { return .closed }
         if let entry = entries[content] {
             entries[content]?.users += 1
             return entry.list
         }
-        let list: CompiledList
+        let list: ListEntry
         if let adopted = adoptable.removeValue(forKey: content.digest) {
-            list = CompiledList(
+            list = ListEntry(
                 extent: adopted.extent, flags: content.flags, version: adopted.version,
                 isolationRuleID: content.isolationRuleID)
         } else {
             guard let extent = extents.allocate(UInt32(content.rules.count)) else { return nil }
             versions += 1
-            list = CompiledList(
+            list = ListEntry(
                 extent: extent, flags: content.flags, version: versions, isolationRuleID: content.isolationRuleID)
         }
         entries[content] = Entry(list: list, users: 1)
@@ -131,7 +131,7 @@ struct ListTable: Sendable {
         versions = max(versions, version)
         let extent = Extent(offset: offset, count: count)
         guard adoptable[String(parts[2])] == nil, extents.reserve(extent) else { return }
-        adoptable[String(parts[2])] = CompiledList(extent: extent, flags: [], version: version, isolationRuleID: 0)
+        adoptable[String(parts[2])] = ListEntry(extent: extent, flags: [], version: version, isolationRuleID: 0)
     }
 
     mutating func dropAdoptable(_ delta: inout PolicyDelta) {

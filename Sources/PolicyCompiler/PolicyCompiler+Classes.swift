@@ -176,7 +176,7 @@ extension PolicyCompiler {
     }
 
     /// Nil where the rule is about a port name that the class does not have.
-    private func write(_ template: RuleTemplate, _ tier: PolicyTier, _ pod: PolicyPod) -> CompiledRule? {
+    private func write(_ template: RuleTemplate, _ tier: RuleTier, _ pod: PolicyPod) -> RuleEntry? {
         let transport: UInt8
         let ports: PortRange
         switch template.port {
@@ -186,7 +186,7 @@ extension PolicyCompiler {
             guard let number = pod.number(of: name.name, name.transport) else { return nil }
             (transport, ports) = (name.transport.rawValue, PortRange(number))
         }
-        return CompiledRule(
+        return RuleEntry(
             peer: template.peer, ruleID: template.ruleID, transport: transport, ports: ports, action: .allow, tier: tier
         )
     }

@@ -186,9 +186,9 @@ extension PolicyCompiler {
         }
     }
 
-    private mutating func peers(of rule: PolicyRule, _ record: inout PolicyRecord) -> [CompiledRule.Peer] {
+    private mutating func peers(of rule: PolicyRule, _ record: inout PolicyRecord) -> [RuleEntry.Peer] {
         if rule.peers.isEmpty { return [.any] }
-        var found: [CompiledRule.Peer] = []
+        var found: [RuleEntry.Peer] = []
         for peer in rule.peers {
             if let bit = acquire(peer, nil, &record) { found.append(bit) }
         }
@@ -197,7 +197,7 @@ extension PolicyCompiler {
 
     private mutating func acquire(
         _ peer: PolicyPeer?, _ port: NamedPortValue?, _ record: inout PolicyRecord
-    ) -> CompiledRule.Peer? {
+    ) -> RuleEntry.Peer? {
         let condition: PodCondition
         switch peer {
         case .block(let block):
@@ -232,7 +232,7 @@ extension PolicyCompiler {
         var templates: [RuleTemplate] = []
         let wanted: [PolicyPeer?] = rule.peers.isEmpty ? [nil] : rule.peers.map(Optional.some)
         for peer in wanted {
-            var plain: CompiledRule.Peer? = peer == nil ? .any : nil
+            var plain: RuleEntry.Peer? = peer == nil ? .any : nil
             for port in ingressPorts(rule) {
                 guard case .named(let name) = port else {
                     if plain == nil { plain = acquire(peer, nil, &record) }

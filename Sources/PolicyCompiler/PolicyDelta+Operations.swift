@@ -23,19 +23,13 @@ extension PolicyDelta {
     package var operations: [MapOperation] {
         var found: [MapOperation] = []
         for (offset, run) in rules.sorted(by: { $0.key < $1.key }) {
-            found.append(.store(MapCatalog.rules, from: offset, run.map(\.entry)))
+            found.append(.store(MapCatalog.rules, from: offset, run.map(\.layout)))
         }
         for (row, words) in classRows.sorted(by: { $0.key < $1.key }) {
-            found.append(
-                .store(
-                    MapCatalog.classRows.identity, offset: Int(row) * MemoryLayout<martlet_class_row>.stride,
-                    bytes: MapBytes.of(all: words)))
+            found.append(.store(MapCatalog.classRows, row: row, words))
         }
         for (row, words) in blockRows.sorted(by: { $0.key < $1.key }) {
-            found.append(
-                .store(
-                    MapCatalog.blockRows.identity, offset: Int(row) * MemoryLayout<martlet_block_row>.stride,
-                    bytes: MapBytes.of(all: words)))
+            found.append(.store(MapCatalog.blockRows, row: row, words))
         }
         let size = MemoryLayout<martlet_network>.stride
         // A shorter network first: it may be the parent of a longer one of the same delta.
@@ -91,41 +85,11 @@ extension PolicySlot {
             let egress = MemoryLayout<martlet_class_lists>.offset(of: \.egress) ?? 4 * size
             let map = MapCatalog.classLists.identity
             return [
-                .store(map, offset: base + slot * size, bytes: MapBytes.of(lists.ingress.entry)),
-                .store(map, offset: base + egress + slot * size, bytes: MapBytes.of(lists.egress.entry)),
+                .store(map, offset: base + slot * size, bytes: MapBytes.of(lists.ingress.layout)),
+                .store(map, offset: base + egress + slot * size, bytes: MapBytes.of(lists.egress.layout)),
             ]
         case (.endpointClass, .lists), (.networkClass, .lists), (.controlFlags, .lists), (.lists, .word):
             preconditionFailure("a value of another kind than its place")
         }
-    }
-}
-
-extension CompiledRule {
-    var entry: martlet_rule {
-        var entry = martlet_rule()
-        switch peer {
-        case .any: entry.peer_kind = UInt8(MARTLET_PEER_ANY.rawValue)
-        case .selector(let bit):
-            entry.peer_kind = UInt8(MARTLET_PEER_SELECTOR.rawValue)
-            entry.peer = bit
-        case .block(let bit):
-            entry.peer_kind = UInt8(MARTLET_PEER_BLOCK.rawValue)
-            entry.peer = bit
-        }
-        entry.rule_id = ruleID
-        entry.port_low = ports.low
-        entry.port_high = ports.high
-        entry.protocol = transport
-        entry.action = action.rawValue
-        entry.tier = tier.rawValue
-        return entry
-    }
-}
-
-extension CompiledList {
-    var entry: martlet_list {
-        martlet_list(
-            offset: extent.offset, count: UInt16(extent.count), flags: flags.rawValue, version: version,
-            isolation_rule_id: isolationRuleID)
     }
 }

@@ -2,67 +2,6 @@ package import KubeObjects
 package import MapLayout
 package import NetTypes
 
-/// One entry of the rule array (`struct martlet_rule`).
-package struct CompiledRule: Hashable, Sendable {
-    package enum Peer: Hashable, Sendable {
-        case any
-        /// Bit of the row of the peer's class.
-        case selector(UInt32)
-        /// Bit of the row of the peer's CIDR class.
-        case block(UInt32)
-    }
-    package enum Action: UInt8, Sendable {
-        case allow = 1
-        case deny = 2
-        case pass = 3
-    }
-    package var peer: Peer
-    package var ruleID: UInt32
-    /// IANA number; 0: any protocol and port.
-    package var transport: UInt8
-    package var ports: PortRange
-    package var action: Action
-    package var tier: PolicyTier
-}
-
-/// The tiers in the order in which they are asked (`enum martlet_tier`).
-package enum PolicyTier: UInt8, Sendable, Comparable {
-    case admin = 0
-    case networkPolicy = 1
-    case baseline = 2
-
-    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
-}
-
-package struct ListFlags: OptionSet, Hashable, Sendable {
-    package let rawValue: UInt16
-    package init(rawValue: UInt16) { self.rawValue = rawValue }
-    package static let isolated = ListFlags(rawValue: 1)
-    package static let closed = ListFlags(rawValue: 2)
-    package static let podDeny = ListFlags(rawValue: 4)
-}
-
-/// Where the rules of one class and direction are (`struct martlet_list`).
-package struct CompiledList: Hashable, Sendable {
-    package var extent: Extent
-    package var flags: ListFlags
-    package var version: UInt32
-    package var isolationRuleID: UInt32
-
-    package static let open = CompiledList(
-        extent: Extent(offset: 0, count: 0), flags: [], version: 0, isolationRuleID: 0)
-    package static let closed = CompiledList(
-        extent: Extent(offset: 0, count: 0), flags: .closed, version: 1, isolationRuleID: 0)
-}
-
-package struct ClassLists: Hashable, Sendable {
-    package var ingress: CompiledList
-    package var egress: CompiledList
-
-    package static let open = ClassLists(ingress: .open, egress: .open)
-    package static let closed = ClassLists(ingress: .closed, egress: .closed)
-}
-
 /// A network that enters the trie. Before the key is written, the network's four slots are filled from the slots of
 /// its parent (number 0: zeros), so that older generations see no difference.
 package struct NetworkBirth: Hashable, Sendable {
@@ -88,7 +27,7 @@ package enum RetiredNumber: Hashable, Sendable {
 /// then the values that a generation switches, then the generation itself.
 package struct PolicyDelta: Sendable, Equatable {
     // Immutable data: nothing in force reads it yet.
-    package var rules: [UInt32: [CompiledRule]] = [:]
+    package var rules: [UInt32: [RuleEntry]] = [:]
     package var classRows: [UInt32: [UInt64]] = [:]
     package var blockRows: [UInt32: [UInt64]] = [:]
 
@@ -136,7 +75,7 @@ package struct RuleInfo: Hashable, Sendable {
         case egress
     }
     package let policy: ObjectKey
-    package let tier: PolicyTier
+    package let tier: RuleTier
     package let direction: Direction
     /// Index in `spec.ingress` or `spec.egress`; nil for the isolation that a policy brings.
     package let index: Int?

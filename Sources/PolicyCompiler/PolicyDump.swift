@@ -48,7 +48,7 @@ package struct PolicyDump: Sendable {
         return found.sorted()
     }
 
-    private func listLines(_ direction: String, _ list: CompiledList) -> [String] {
+    private func listLines(_ direction: String, _ list: ListEntry) -> [String] {
         if list.flags.contains(.closed) { return ["  \(direction): closed"] }
         var found = (list.extent.offset..<list.extent.end).compactMap { maps.rules[$0] }.map { rule in
             "  \(direction): \(rule.action) \(peer(rule.peer)) \(ports(rule)) by \(name(rule.ruleID))"
@@ -59,7 +59,7 @@ package struct PolicyDump: Sendable {
         return found
     }
 
-    private func peer(_ peer: CompiledRule.Peer) -> String {
+    private func peer(_ peer: RuleEntry.Peer) -> String {
         switch peer {
         case .any: "any"
         case .selector(let bit): "[\(selectors[bit] ?? "selector \(bit)?")]"
@@ -67,7 +67,7 @@ package struct PolicyDump: Sendable {
         }
     }
 
-    private func ports(_ rule: CompiledRule) -> String {
+    private func ports(_ rule: RuleEntry) -> String {
         if rule.transport == 0 { return "all" }
         let name = TransportProtocol(rawValue: rule.transport)?.kubernetesName ?? "\(rule.transport)"
         return rule.ports.low == rule.ports.high

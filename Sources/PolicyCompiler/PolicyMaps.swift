@@ -1,4 +1,4 @@
-import MapLayout
+package import MapLayout
 package import NetTypes
 
 /// The policy maps as values, filled from deltas, and the lookup that the kernel does over them, step by step the same
@@ -13,7 +13,7 @@ package struct PolicyMaps: Sendable, Equatable {
     package var classLists: [UInt32: ClassLists] = [:]
     package var classRows: [UInt32: [UInt64]] = [:]
     package var blockRows: [UInt32: [UInt64]] = [:]
-    package var rules: [UInt32: CompiledRule] = [:]
+    package var rules: [UInt32: RuleEntry] = [:]
     package var blocksCoverPods = false
 
     package init() {}
@@ -73,7 +73,7 @@ package struct PolicyMaps: Sendable, Equatable {
         if list.flags.contains(.closed) { return Verdict(isAllowed: false, ruleID: 0) }
         let classRow = peer.endpoint.flatMap { endpoints[$0] }.flatMap { classRows[$0 & 0xffff] } ?? []
         let blockRow = blockRows[cidrClass(of: peer) & 0xffff] ?? []
-        var skipped: PolicyTier?
+        var skipped: RuleTier?
         var passedIsolation = false
         for index in list.extent.offset..<list.extent.end {
             guard let rule = rules[index] else { continue }
@@ -94,7 +94,7 @@ package struct PolicyMaps: Sendable, Equatable {
     }
 
     private func matches(
-        _ rule: CompiledRule, _ transport: UInt8, _ port: UInt16, _ classRow: [UInt64], _ blockRow: [UInt64]
+        _ rule: RuleEntry, _ transport: UInt8, _ port: UInt16, _ classRow: [UInt64], _ blockRow: [UInt64]
     ) -> Bool {
         if rule.transport != 0 && (rule.transport != transport || !rule.ports.contains(port)) { return false }
         switch rule.peer {

@@ -1,4 +1,5 @@
 import KubeObjects
+import MapLayout
 import NetTypes
 
 struct NamedPort: Hashable, Sendable {
@@ -14,7 +15,7 @@ struct RuleTemplate: Hashable, Sendable {
         /// The number that the receiving class gives the name.
         case named(NamedPort)
     }
-    let peer: CompiledRule.Peer
+    let peer: RuleEntry.Peer
     let port: Port
     let ruleID: UInt32
 }
@@ -22,7 +23,7 @@ struct RuleTemplate: Hashable, Sendable {
 /// A policy with everything it holds in the tables.
 struct PolicyRecord: Sendable {
     let policy: NetworkPolicy
-    let tier: PolicyTier
+    let tier: RuleTier
     /// Lower first, within the tier.
     let priority: Int
     var subject: UInt32 = 0

@@ -6,7 +6,7 @@ import MapLayout
 struct RuleNames: Sendable {
     private struct Name: Hashable {
         let policy: ObjectKey
-        let tier: PolicyTier
+        let tier: RuleTier
         let direction: RuleInfo.Direction
         let index: Int?
 
@@ -28,7 +28,7 @@ struct RuleNames: Sendable {
     func info(_ id: UInt32) -> RuleInfo? { infos[id] }
 
     mutating func id(
-        _ policy: NetworkPolicy, _ tier: PolicyTier, _ direction: RuleInfo.Direction, _ index: Int?,
+        _ policy: NetworkPolicy, _ tier: RuleTier, _ direction: RuleInfo.Direction, _ index: Int?,
         _ journal: inout [JournalEntry]
     ) -> UInt32 {
         let name = Name(policy: policy.key, tier: tier, direction: direction, index: index)

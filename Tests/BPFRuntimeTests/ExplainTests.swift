@@ -26,7 +26,7 @@ struct ExplainTests {
             peer: .selector(70), ruleID: 30, transport: 6, ports: PortRange(80), action: .allow, tier: .networkPolicy)
         try datapath.write(MapCatalog.rules, at: 500, rule.layout)
         let list = ListEntry(
-            extent: Extent(offset: 500, count: 1), flags: UInt16(MARTLET_LIST_ISOLATED.rawValue), version: 1,
+            extent: Extent(offset: 500, count: 1), flags: .isolated, version: 1,
             isolationRuleID: 31)
         var lists = martlet_class_lists()
         for slot in 0..<4 { lists[ingress: slot] = list.layout }

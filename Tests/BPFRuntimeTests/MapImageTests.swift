@@ -25,7 +25,7 @@ struct MapImageTests {
         try datapath.write(MapCatalog.networks, at: 2, martlet_network(cidr_class: (7, 7, 8, 7)))
 
         var lists = martlet_class_lists()
-        let list = ListEntry(extent: Extent(offset: 100, count: 2), flags: 1, version: 6, isolationRuleID: 20)
+        let list = ListEntry(extent: Extent(offset: 100, count: 2), flags: .isolated, version: 6, isolationRuleID: 20)
         lists[ingress: 2] = list.layout
         try datapath.write(MapCatalog.classLists, at: 3, lists)
         try datapath.write(MapCatalog.rules, from: 100, rules.map(\.layout))
