@@ -93,8 +93,12 @@ struct FieldOwnership {
         if managed.entries.isEmpty, !object.resourceVersion.isEmpty { adoptUnmanaged(live, &managed) }
         var merged = live.merged(with: config)
         let set = config.fields.subtracting(Self.unowned).subtractingTrees(ignored)
-        managed.entries[me] = ManagedFields.Entry(set: set, time: last?.time, apiVersion: apiVersion)
+        // The configuration's name and namespace count here though nobody owns them: they hold `metadata` in place when
+        // the last field that the applier had set below it goes.
+        let kept = config.fields.subtractingTrees(ignored)
+        managed.entries[me] = ManagedFields.Entry(set: kept, time: last?.time, apiVersion: apiVersion)
         if let last, !last.set.isEmpty { merged = prune(merged, managed, last.set) }
+        managed.entries[me]?.set = set
         let result = merged.value
         let difference = live.difference(to: merged)
         if !force {

@@ -62,6 +62,19 @@ package struct ProtobufCodec {
         return Self.magic + envelope.bytes
     }
 
+    /// One event of a watch in its frame: four bytes of length, most significant first, then a `meta.v1.WatchEvent`
+    /// whose object is a whole enveloped one.
+    /// - Parameter object: as `encode` gives it.
+    package static func watchFrame(_ type: String, _ object: [UInt8]) -> [UInt8] {
+        var raw = ProtobufWriter()
+        raw.field(1, object)
+        var event = ProtobufWriter()
+        event.field(1, Array(type.utf8))
+        event.field(2, raw.bytes)
+        let count = UInt32(event.bytes.count)
+        return [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: count >> $0) } + event.bytes
+    }
+
     func schemaFields(_ type: Int) -> [SchemaField] { schema[type].fields }
 
     private func type(apiVersion: String, kind: String) -> Int? {

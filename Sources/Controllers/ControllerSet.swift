@@ -28,6 +28,7 @@ package final class ControllerSet: ServiceLifecycle.Service, Sendable {
             NamespaceDeletion(context, resources: options.resources),
             GarbageCollector(context, resources: options.resources.filter { $0 != .events }),
             PodCleanup(context),
+            ClusterRoleAggregation(context),
         ]
     }
 

@@ -37,6 +37,18 @@ import Testing
         #expect(object.stored?["data"] == nil)
     }
 
+    /// As after kubectl's change from client-side to server-side apply, whose annotation then goes.
+    @Test func theLastOwnedFieldOfTheMetadataGoesAlone() throws {
+        var object = try WriterFixture("configmaps", name: "m")
+        let annotated =
+            #"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m","annotations":{"a":"b"}},"data":{"x":"1"}}"#
+        try object.apply(annotated, manager: "a")
+        try object.apply(configMap(#"{"x":"1"}"#), manager: "a")
+        #expect(object.stored?["metadata"]?["annotations"] == nil)
+        #expect(object.stored?["metadata"]?["name"] == "m")
+        #expect(object.stored?.uid == "uid-1")
+    }
+
     @Test func listsWithKeysAreOwnedByElement() throws {
         var object = try WriterFixture("services", name: "s")
         func service(_ ports: String) -> String {

@@ -25,6 +25,29 @@ import Testing
         #expect(deleted["object"]?.resourceVersion == String(server.store.revision))
     }
 
+    @Test func aProtobufWatchSendsFramesOfProtobuf() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        await server.call("POST", Self.maps, TestServer.configMap("m"))
+        let response = await server.core.respond(
+            APIRequest(
+                method: "GET", target: "\(Self.maps)?watch=true",
+                headers: [("accept", "application/vnd.kubernetes.protobuf;stream=watch,application/json")],
+                user: .master("admin")))
+        #expect(
+            response.headers.contains { $0.name == "content-type" && $0.value.contains("protobuf;stream=watch") })
+        guard case .stream(let stream) = response.body else { throw APIStatus.badRequest("no stream") }
+        let bytes = try #require(await stream.next())
+        let count = bytes.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+        #expect(bytes.count == count + 4)
+        // Field 1, "ADDED"; field 2, the object in field 1 of its own message.
+        #expect(bytes[4..<11].elementsEqual([0x0A, 5] + Array("ADDED".utf8)))
+        let mark = try #require(bytes.indices.first { bytes[$0...].starts(with: [0x6B, 0x38, 0x73, 0]) })
+        let object = try ProtobufCodec().decode(Array(bytes[mark...]))
+        #expect(object.name == "m")
+        #expect(object["data"] == ["a": "1"])
+    }
+
     @Test func leavingTheSelectionIsADeletion() async throws {
         let server = try TestServer()
         await server.makeNamespace("a")

@@ -14,10 +14,12 @@ extension APICore {
             timeout: query.timeoutSeconds ?? Int64.random(in: Limits.watchSecondsMin..<2 * Limits.watchSecondsMin))
         let filter = WatchFilter(selector: selector, rules: context.kind.rules)
         let isProtobuf = context.negotiation.format == .protobuf && context.negotiation.form == .object
-        let encoder = TextWatchEncoder(context: context, core: self)
+        let text = TextWatchEncoder(context: context, core: self)
+        let encoder: any WatchEncoder = isProtobuf ? ProtobufWatchEncoder(context: context) : text
         let stream = WatchStream(
             queue: opened, cache: cache, storage: context.storage, filter: filter, encoder: encoder)
-        let type = isProtobuf ? "application/json;stream=watch" : "application/json"
+        // Tables and bare metadata go out as JSON, which every client takes.
+        let type = isProtobuf ? "\(Negotiation.Format.protobuf.contentType);stream=watch" : "application/json"
         return APIResponse(status: 200, headers: [("content-type", type)], body: .stream(stream))
     }
 
@@ -86,6 +88,37 @@ struct TextWatchEncoder: WatchEncoder {
     }
 
     func failure(_ status: JSONValue) -> [UInt8] { ["type": "ERROR", "object": status].line }
+}
+
+/// Watch events as protobuf messages with their length before them.
+struct ProtobufWatchEncoder: WatchEncoder {
+    let context: RequestContext
+
+    func event(_ type: String, _ object: CachedObject) -> [UInt8] {
+        frame(type, context.kind.fromStorage(object.tree()))
+    }
+
+    func bookmark(revision: Int64, endsInitialEvents: Bool) -> [UInt8] {
+        frame("BOOKMARK", context.bookmark(revision: revision, endsInitialEvents: endsInitialEvents))
+    }
+
+    func failure(_ status: JSONValue) -> [UInt8] { frame("ERROR", status) }
+
+    /// Every served kind and Status are in the schema; nothing is sent of what is not.
+    private func frame(_ type: String, _ object: JSONValue) -> [UInt8] {
+        ProtobufCodec().encode(object).map { ProtobufCodec.watchFrame(type, $0) } ?? []
+    }
+}
+
+extension RequestContext {
+    /// An empty object of the kind at a revision.
+    fileprivate func bookmark(revision: Int64, endsInitialEvents: Bool) -> JSONValue {
+        var metadata: [String: JSONValue] = ["resourceVersion": .string(String(revision))]
+        if endsInitialEvents { metadata["annotations"] = ["k8s.io/initial-events-end": "true"] }
+        return kind.bookmark([
+            "kind": .string(kind.kind.kind), "apiVersion": .string(kind.apiVersion), "metadata": .object(metadata),
+        ])
+    }
 }
 
 extension [String: JSONValue] {
