@@ -19,6 +19,18 @@ extension Store {
         return model.revision
     }
 
+    /// Copies the store in `directory`, its history too, into a directory of its own, while another process may write to
+    /// it: one read transaction, so it is the state at the revision that is returned. The copy is checked before it gets
+    /// its name. Throws `inUse` where `target` has a store already, `system` where `directory` has none, `corrupt` where
+    /// its file is damaged.
+    @discardableResult
+    package static func backup(of directory: String, to target: String) async throws(StoreError) -> Int64 {
+        let worker = try StoreError.mapping(":memory:") { try DatabaseQueue() }
+        return try await StoreLog.perform(on: worker, directory) { _ in
+            try StoreLog.copy(of: directory, to: target)
+        }
+    }
+
     private static func write(_ model: StoreModel, of log: StoreLog, to directory: String) throws(StoreError) {
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else { throw .system("mkdir", directory) }
         let path = "\(directory)/\(StoreLog.fileName)"
@@ -45,7 +57,7 @@ extension Store {
         }
     }
 
-    private static func refuseExisting(_ path: String) throws(StoreError) {
+    fileprivate static func refuseExisting(_ path: String) throws(StoreError) {
         guard access(path, F_OK) != 0 else {
             throw StoreError(.inUse, "\(path) is there already and is not overwritten")
         }
@@ -53,6 +65,41 @@ extension Store {
 }
 
 extension StoreLog {
+    fileprivate static func copy(of directory: String, to target: String) throws(StoreError) -> Int64 {
+        let source = "\(directory)/\(fileName)"
+        try checkHeader(source)
+        guard mkdir(target, 0o700) == 0 || errno == EEXIST else { throw .system("mkdir", target) }
+        let path = "\(target)/\(fileName)"
+        try Store.refuseExisting(path)
+        let fresh = "\(path).new"
+        for suffix in ["", "-wal", "-shm"] where unlink(fresh + suffix) != 0 && errno != ENOENT {
+            throw .system("unlink", fresh + suffix)
+        }
+        // Made here first, so that at no time anybody else may read it.
+        let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .system("open", fresh) }
+        Glibc.close(descriptor)
+        try StoreError.mapping(source) {
+            let live = try DatabaseQueue(path: source, configuration: configuration())
+            try live.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [fresh]) }
+            try live.close()
+        }
+        let revision = try StoreError.mapping(fresh) {
+            let queue = try DatabaseQueue(path: fresh, configuration: configuration())
+            let revision = try queue.writeWithoutTransaction { database in
+                guard try String.fetchOne(database, sql: "PRAGMA integrity_check(1)") == "ok" else {
+                    throw StoreError(.corrupt, "\(source) cannot be copied whole: the copy fails SQLite's check")
+                }
+                try database.execute(sql: "PRAGMA journal_mode = WAL")
+                return try Int64.fetchOne(database, sql: "SELECT value FROM meta WHERE name = 'revision'") ?? 0
+            }
+            try queue.close()
+            return revision
+        }
+        try name(fresh, path, in: target)
+        return revision
+    }
+
     /// Rows of the state alone: what was superseded is left out, and said to be compacted.
     func fill(_ model: StoreModel, _ database: Database) throws {
         for (index, table) in model.tables.enumerated() {

@@ -146,7 +146,16 @@ final class StoreLog: Sendable {
             try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = WAL") }
             try queue.close()
         }
+        try name(fresh, path, in: directory)
+    }
+
+    /// Gives a finished file its name, once it is on the disk.
+    static func name(_ fresh: String, _ path: String, in directory: String) throws(StoreError) {
         guard chmod(fresh, 0o600) == 0 else { throw .system("chmod", fresh) }
+        let descriptor = open(fresh, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system("open", fresh) }
+        defer { Glibc.close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .system("fsync", fresh) }
         guard rename(fresh, path) == 0 else { throw .system("rename", fresh) }
         try syncDirectory(directory)
     }

@@ -8,6 +8,6 @@ struct Martletd: AsyncParsableCommand {
         commandName: "martletd",
         abstract: "Martlet's daemon: control plane, node agent and datapath of one node.",
         version: "0.1.0",
-        subcommands: [RunCommand.self, APIServerCommand.self, NodeCommand.self],
+        subcommands: [RunCommand.self, APIServerCommand.self, NodeCommand.self, StoreCommand.self],
         defaultSubcommand: RunCommand.self)
 }

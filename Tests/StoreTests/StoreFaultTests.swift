@@ -96,4 +96,23 @@ import Testing
         #expect(await code { try await store.backup(to: backup) } == .inUse)
         #expect(await code { try await Store.restore(from: backup, to: target) } == .inUse)
     }
+
+    @Test func anOpenStoreIsCopiedFromOutsideWhileItIsWritten() async throws {
+        let store = try Store.open(directory)
+        for index in 0..<100 { _ = try await store.put("/\(index)", "x") }
+        let backup = "\(directory.path)/backup"
+        async let more: Void = {
+            for index in 0..<200 { _ = try await store.put("/later/\(index)", "x") }
+        }()
+        let revision = try await Store.backup(of: "\(directory.path)/state", to: backup)
+        try await more
+        #expect(revision >= 100)
+        let target = "\(directory.path)/restored"
+        try await Store.restore(from: backup, to: target)
+        let restored = try Store(directory: target, logger: Logger(label: "test"))
+        #expect(try restored.keys("/").count == Int(revision))
+        #expect(restored.revision == revision + Store.restoreRevisionGap)
+        #expect(await code { try await Store.backup(of: "\(directory.path)/state", to: backup) } == .inUse)
+        #expect(await code { try await Store.backup(of: "\(directory.path)/none", to: "\(backup)2") } == .system)
+    }
 }
