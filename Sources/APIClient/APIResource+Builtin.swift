@@ -13,6 +13,9 @@ extension APIResource {
         group: "discovery.k8s.io", version: "v1", name: "endpointslices", kind: "EndpointSlice", isNamespaced: true)
     package static let networkPolicies = APIResource(
         group: "networking.k8s.io", version: "v1", name: "networkpolicies", kind: "NetworkPolicy", isNamespaced: true)
+    package static let clusterNetworkPolicies = APIResource(
+        group: "policy.networking.k8s.io", version: "v1alpha2", name: "clusternetworkpolicies",
+        kind: "ClusterNetworkPolicy", isNamespaced: false)
     package static let leases = APIResource(
         group: "coordination.k8s.io", version: "v1", name: "leases", kind: "Lease", isNamespaced: true)
 

@@ -77,6 +77,7 @@ package struct OpenAPIDocuments: Sendable {
     private func componentName(_ name: String) -> String {
         if name.hasPrefix("meta.") { return "io.k8s.apimachinery.pkg.apis." + name }
         if name.hasPrefix("api.") || name.hasPrefix("util.") { return "io.k8s.apimachinery.pkg." + name }
+        if name.hasPrefix("policynetworking.") { return "io.k8s.networking.policy." + name.dropFirst(17) }
         return "io.k8s.api." + name
     }
 

@@ -46,11 +46,14 @@ package struct ProtobufCodec {
         return .object(members)
     }
 
-    /// The object as bytes; nil for kinds that are not in the schema (tables, partial metadata).
+    /// The object as bytes; nil for kinds that are not in the schema (tables, partial metadata) and for those that have
+    /// no protobuf form, which stand there without numbers.
     package func encode(_ object: JSONValue) -> [UInt8]? {
         let apiVersion = object.text("apiVersion")
         let kind = object.text("kind")
-        guard let type = type(apiVersion: apiVersion, kind: kind) else { return nil }
+        guard let type = type(apiVersion: apiVersion, kind: kind),
+            schema[type].fields.contains(where: { !$0.protobuf.isEmpty })
+        else { return nil }
         var meta = ProtobufWriter()
         meta.field(1, Array(apiVersion.utf8))
         meta.field(2, Array(kind.utf8))

@@ -1,7 +1,7 @@
 extension ResourceRegistry {
     /// Every kind that the API server serves.
     package static let builtin = ResourceRegistry(
-        core + coordination + discovery + events + networking + rbac + reviews)
+        core + coordination + discovery + events + networking + policyNetworking + rbac + reviews)
 
     private static let all: [Verb] = [.create, .delete, .deletecollection, .get, .list, .patch, .update, .watch]
     private static let readOnly: [Verb] = [.get, .list, .watch]
@@ -78,6 +78,17 @@ extension ResourceRegistry {
         entry(
             GroupVersionKind("networking.k8s.io", "v1", "NetworkPolicy"), "networking.v1.NetworkPolicy",
             "networkpolicies", NetworkPolicyRules.self, short: ["netpol"])
+    ]
+
+    private static let policyNetworking: [ResourceDefinition] = [
+        entry(
+            GroupVersionKind("policy.networking.k8s.io", "v1alpha2", "ClusterNetworkPolicy"),
+            "policynetworking.v1alpha2.ClusterNetworkPolicy", "clusternetworkpolicies",
+            ClusterNetworkPolicyRules.self, namespaced: false, short: ["cnp"],
+            subresources: [
+                Subresource(
+                    "status", GroupVersionKind("policy.networking.k8s.io", "v1alpha2", "ClusterNetworkPolicy"), status)
+            ])
     ]
 
     private static func rbac(_ kind: String) -> GroupVersionKind {

@@ -51,7 +51,7 @@ package struct SchemaField: Sendable {
     package var isAtomic = false
     package var defaultValue: JSONValue?
     /// Written even when empty.
-    var isWritten: Bool { isAlwaysWritten || isRequired }
+    var isWritten: Bool { isAlwaysWritten || (isRequired && !isPointer) }
     /// Protobuf field number; more than one is a path through embedded messages that JSON does not show.
     package var protobuf: [Int] = []
 }
@@ -116,5 +116,6 @@ package struct Schema: Sendable {
     package subscript(index: Int) -> SchemaType { types[index] }
 
     /// The types of Kubernetes' kinds that this API serves, and all that they contain; parsed at first use.
-    package static let builtin = Schema(table: schemaTableText.description)
+    package static let builtin = Schema(
+        table: schemaTableText.description + "\n" + policySchemaTableText.description)
 }

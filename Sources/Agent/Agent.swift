@@ -60,6 +60,8 @@ package struct Agent: Service {
     let engine: Engine
     package let network: PodNetworking
     let observer: FlowObserver
+    private let reporter: ClusterPolicyReporter
+    private let reports = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let logger: Logger
     let started = ContinuousClock.now
 
@@ -83,6 +85,8 @@ package struct Agent: Service {
                 engine: engine, informers: informers, client: client, nodeName: configuration.nodeName),
             thread: try SerialThread(), logger: logger, now: { SystemClock.bootNanoseconds })
         observer = FlowObserver(engine: engine)
+        reporter = ClusterPolicyReporter(
+            client: client, engine: engine, informers: informers, nodeName: configuration.nodeName, logger: logger)
     }
 
     package func run() async throws {
@@ -95,6 +99,7 @@ package struct Agent: Service {
                 group.addTask { try await keepGrace() }
                 group.addTask { try await keepCompiled() }
                 group.addTask { try await observer.run(datapath.events()) }
+                group.addTask { try await reporter.run(reports.stream) }
                 group.addTask { try await serveSocket() }
                 try await group.next()
                 group.cancelAll()
@@ -118,6 +123,7 @@ package struct Agent: Service {
         for await ticket in engine.graceTickets {
             try await keeper.wait()
             try await engine.graceElapsed(ticket)
+            reports.continuation.yield()
         }
     }
 
@@ -137,8 +143,10 @@ package struct Agent: Service {
             ])
         let feed = ChangeFeed()
         informers.report(to: feed)
+        reports.continuation.yield()
         for await notice in feed {
             await engine.compileOrRetry(notice, informers)
+            reports.continuation.yield()
         }
     }
 

@@ -24,8 +24,9 @@ extension Engine {
         }
         let changes =
             namespaceChanges(snapshot.namespaces.keys, snapshot)
-            + policyChanges(
-                snapshot.networkPolicies.keys, snapshot)
+            + policyChanges(snapshot.networkPolicies.keys, snapshot)
+            + clusterPolicyChanges(snapshot.clusterNetworkPolicies.keys, snapshot)
+            + nodeChanges(snapshot.nodes.keys, snapshot)
         try take(
             delta, pods: changed, removed: [], extra: [.podCIDRs(podCIDRs)] + changes, revision: snapshot.revision)
         try submit(policy.finishAdoption(), revision: nil)
@@ -60,7 +61,12 @@ extension Engine {
         }
         let namespaces = notice.keys(of: .namespaces, knownNamespaces, snapshot.namespaces.keys)
         let policies = notice.keys(of: .networkPolicies, knownPolicies, snapshot.networkPolicies.keys)
-        let changes = namespaceChanges(namespaces, snapshot) + policyChanges(policies, snapshot)
+        let clusterPolicies = notice.keys(
+            of: .clusterNetworkPolicies, knownClusterPolicies, snapshot.clusterNetworkPolicies.keys)
+        let nodes = notice.keys(of: .nodes, knownNodes, snapshot.nodes.keys)
+        let changes =
+            namespaceChanges(namespaces, snapshot) + policyChanges(policies, snapshot)
+            + clusterPolicyChanges(clusterPolicies, snapshot) + nodeChanges(nodes, snapshot)
         try take(delta, pods: changed, removed: removed, extra: changes, revision: snapshot.revision)
 
         let services = notice.keys(of: .services, knownServices, snapshot.services.keys)
@@ -105,6 +111,28 @@ extension Engine {
             }
             knownPolicies.insert(key)
             return .policy(policy)
+        }
+    }
+
+    private func clusterPolicyChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [PolicyChange] {
+        keys.map { key in
+            guard let policy = snapshot.clusterNetworkPolicies[key] else {
+                knownClusterPolicies.remove(key)
+                return .policyRemoved(key)
+            }
+            knownClusterPolicies.insert(key)
+            return .clusterPolicy(policy)
+        }
+    }
+
+    private func nodeChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [PolicyChange] {
+        keys.map { key in
+            guard let node = snapshot.nodes[key] else {
+                knownNodes.remove(key)
+                return .nodeRemoved(key.name)
+            }
+            knownNodes.insert(key)
+            return .node(node)
         }
     }
 

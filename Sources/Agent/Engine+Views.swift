@@ -33,13 +33,15 @@ extension Engine {
 
     func pod(at address: IPAddress) -> ObjectKey? { routes.record(of: address)?.owner.pod }
     func addresses(of pod: ObjectKey) -> [IPAddress] { routes.record(of: pod)?.addresses ?? [] }
+    var podCIDRs: [CIDR] { policy.podCIDRs }
     func revision(of generation: UInt32) -> Int64? { revisions[generation] }
 
     /// What a rule id stands for: `policy`, `direction`, `index` (null for isolation) and the policy's `revision`.
     func ruleJSON(_ id: UInt32) -> JSONValue {
         guard let info = policy.rule(id) else { return id == 0 ? .null : ["id": .integer(Int64(id))] }
         return [
-            "id": .integer(Int64(id)), "policy": .string(info.policy.description),
+            "id": .integer(Int64(id)), "kind": .string(info.kind), "tier": .string(info.tier.apiName),
+            "policy": .string(info.policy.description), "name": .string(info.ruleName),
             "direction": .string(info.direction.rawValue),
             "index": info.index.map { .integer(Int64($0)) } ?? .null, "revision": .string(info.resourceVersion),
         ]
@@ -59,7 +61,8 @@ extension Engine {
             rules: { id in
                 policy.rule(id).map { info in
                     FlowRule(
-                        policy: info.policy, direction: info.direction == .ingress ? .ingress : .egress,
+                        policy: info.policy, kind: info.kind,
+                        direction: info.direction == .ingress ? .ingress : .egress,
                         index: info.index)
                 }
             },

@@ -39,6 +39,8 @@ package actor Engine {
     var owed: Set<APIResource> = []
     var knownNamespaces: Set<ObjectKey> = []
     var knownPolicies: Set<ObjectKey> = []
+    var knownClusterPolicies: Set<ObjectKey> = []
+    var knownNodes: Set<ObjectKey> = []
     var knownServices: Set<ObjectKey> = []
     var knownSlices: Set<ObjectKey> = []
     /// Attachments of an earlier daemon that the first compile takes.

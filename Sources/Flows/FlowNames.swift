@@ -17,9 +17,9 @@ package struct FlowRule: Hashable, Sendable {
         self.index = index
     }
 
-    /// `shop/allow-web ingress[0]`, or `shop/allow-web ingress isolation`.
+    /// `shop/allow-web ingress[0]`, `shop/allow-web ingress isolation`, `ClusterNetworkPolicy guard egress[1]`.
     package var text: String {
-        "\(policy) \(direction.name)\(index.map { "[\($0)]" } ?? " isolation")"
+        "\(kind == "NetworkPolicy" ? "" : "\(kind) ")\(policy) \(direction.name)\(index.map { "[\($0)]" } ?? " isolation")"
     }
 }
 

@@ -83,7 +83,12 @@ extension FlowRecord {
 }
 
 /// Calendar of RFC 3339 times, without Foundation.
-enum TimeText {
+package enum TimeText {
+    /// RFC 3339 in UTC with whole seconds.
+    package static func seconds(unixNanoseconds: UInt64) -> String {
+        "\(of(unixNanoseconds: unixNanoseconds).prefix(19))Z"
+    }
+
     static func of(unixNanoseconds: UInt64) -> String {
         let microseconds = unixNanoseconds / 1000
         let seconds = microseconds / 1_000_000

@@ -8,6 +8,7 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
     package let pods: Informer<Pod>
     package let namespaces: Informer<Namespace>
     package let networkPolicies: Informer<NetworkPolicy>
+    package let clusterNetworkPolicies: Informer<ClusterNetworkPolicy>
     package let services: Informer<KubeObjects.Service>
     package let endpointSlices: Informer<EndpointSlice>
     package let nodes: Informer<Node>
@@ -16,6 +17,9 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
         pods = Informer(.pods, client: client, logger: logger) { try Pod($0) }
         namespaces = Informer(.namespaces, client: client, logger: logger) { try Namespace($0) }
         networkPolicies = Informer(.networkPolicies, client: client, logger: logger) { try NetworkPolicy($0) }
+        clusterNetworkPolicies = Informer(.clusterNetworkPolicies, client: client, logger: logger) {
+            try ClusterNetworkPolicy($0)
+        }
         services = Informer(.services, client: client, logger: logger) { try KubeObjects.Service($0) }
         endpointSlices = Informer(.endpointSlices, client: client, logger: logger) { try EndpointSlice($0) }
         nodes = Informer(.nodes, client: client, logger: logger) { try Node($0) }
@@ -26,14 +30,15 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
         pods.report(to: feed)
         namespaces.report(to: feed)
         networkPolicies.report(to: feed)
+        clusterNetworkPolicies.report(to: feed)
         services.report(to: feed)
         endpointSlices.report(to: feed)
         nodes.report(to: feed)
     }
 
     package var isSynced: Bool {
-        pods.isSynced && namespaces.isSynced && networkPolicies.isSynced && services.isSynced
-            && endpointSlices.isSynced && nodes.isSynced
+        pods.isSynced && namespaces.isSynced && networkPolicies.isSynced && clusterNetworkPolicies.isSynced
+            && services.isSynced && endpointSlices.isSynced && nodes.isSynced
     }
 
     /// Returns when all kinds are listed, or the task is cancelled.
@@ -41,6 +46,7 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
         await pods.waitForSync()
         await namespaces.waitForSync()
         await networkPolicies.waitForSync()
+        await clusterNetworkPolicies.waitForSync()
         await services.waitForSync()
         await endpointSlices.waitForSync()
         await nodes.waitForSync()
@@ -51,7 +57,8 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
     package func snapshot() -> ClusterSnapshot {
         ClusterSnapshot(
             pods: pods.cache, namespaces: namespaces.cache, networkPolicies: networkPolicies.cache,
-            services: services.cache, endpointSlices: endpointSlices.cache, nodes: nodes.cache)
+            clusterNetworkPolicies: clusterNetworkPolicies.cache, services: services.cache,
+            endpointSlices: endpointSlices.cache, nodes: nodes.cache)
     }
 
     package func run() async throws {
@@ -59,6 +66,7 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
             group.addTask { try await self.pods.run() }
             group.addTask { try await self.namespaces.run() }
             group.addTask { try await self.networkPolicies.run() }
+            group.addTask { try await self.clusterNetworkPolicies.run() }
             group.addTask { try await self.services.run() }
             group.addTask { try await self.endpointSlices.run() }
             group.addTask { try await self.nodes.run() }
@@ -71,6 +79,7 @@ package struct ClusterSnapshot: Sendable {
     package let pods: InformerCache<Pod>
     package let namespaces: InformerCache<Namespace>
     package let networkPolicies: InformerCache<NetworkPolicy>
+    package let clusterNetworkPolicies: InformerCache<ClusterNetworkPolicy>
     package let services: InformerCache<KubeObjects.Service>
     package let endpointSlices: InformerCache<EndpointSlice>
     package let nodes: InformerCache<Node>
@@ -79,7 +88,8 @@ package struct ClusterSnapshot: Sendable {
     package var revision: Int64? {
         [
             pods.resourceVersion, namespaces.resourceVersion, networkPolicies.resourceVersion,
-            services.resourceVersion, endpointSlices.resourceVersion, nodes.resourceVersion,
+            clusterNetworkPolicies.resourceVersion, services.resourceVersion, endpointSlices.resourceVersion,
+            nodes.resourceVersion,
         ].compactMap { Int64($0) }.max()
     }
 
@@ -87,6 +97,7 @@ package struct ClusterSnapshot: Sendable {
     package var faults: [(resource: APIResource, key: ObjectKey, reason: String)] {
         let all: [(APIResource, [ObjectKey: String])] = [
             (.pods, pods.faults), (.namespaces, namespaces.faults), (.networkPolicies, networkPolicies.faults),
+            (.clusterNetworkPolicies, clusterNetworkPolicies.faults),
             (.services, services.faults), (.endpointSlices, endpointSlices.faults), (.nodes, nodes.faults),
         ]
         return all.flatMap { resource, faults in faults.map { (resource, $0.key, $0.value) } }

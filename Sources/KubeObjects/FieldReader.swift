@@ -117,6 +117,12 @@ package struct FieldReader: Sendable {
         return elements.enumerated().map { FieldReader($1, path: .element(path, $0)) }
     }
 
+    package func elements(atMost limit: Int) throws(ObjectError) -> [FieldReader] {
+        let found = try elements()
+        guard found.count <= limit else { throw invalid("has \(found.count) entries; at most \(limit) are allowed") }
+        return found
+    }
+
     package func strings() throws(ObjectError) -> [String] {
         var result: [String] = []
         for element in try elements() {
@@ -146,5 +152,18 @@ package struct FieldReader: Sendable {
         guard case .object(let members) = value else { throw wrongType("an object") }
         guard let stranger = members.keys.filter({ !known.contains($0) }).sorted().first else { return }
         throw ObjectError(.unsupported, field: "\(path).\(stranger)", "is not a field that can be enforced")
+    }
+
+    /// The one member of an object that is a choice between `names`.
+    package func only(of names: [String]) throws(ObjectError) -> String {
+        try allow(only: Set(names))
+        let present = names.filter { self[$0].isPresent }
+        guard let first = present.first else {
+            throw ObjectError(.missing, field: path.description, "needs one of \(names.joined(separator: ", "))")
+        }
+        guard present.count == 1 else {
+            throw invalid("may have only one of \(present.joined(separator: ", "))")
+        }
+        return first
     }
 }

@@ -2,15 +2,30 @@ import KubeObjects
 import MapLayout
 import NetTypes
 
-/// A block of addresses as a policy names it; with a port it holds the addresses of pods in it that give the name that
-/// number.
-struct BlockCondition: Hashable, Sendable {
-    let block: AddressBlock
-    let port: NamedPortValue?
+/// Addresses as a policy names them.
+enum BlockCondition: Hashable, Sendable {
+    case block(AddressBlock)
+    /// The addresses of pods in the block that give the name the number.
+    case named(AddressBlock, NamedPortValue)
+    /// The addresses of the nodes with these labels.
+    case nodes(LabelSelector)
 
+    /// Whether the addresses depend on other objects.
+    var isVariable: Bool {
+        switch self {
+        case .block: false
+        case .named, .nodes: true
+        }
+    }
+
+    /// The same text for the same condition, over restarts.
     var text: String {
-        guard let port else { return block.description }
-        return "\(block); port \(port.name)/\(port.transport.kubernetesName)=\(port.number)"
+        switch self {
+        case .block(let block): block.description
+        case .named(let block, let port):
+            "\(block); port \(port.name)/\(port.transport.kubernetesName)=\(port.number)"
+        case .nodes(let selector): "nodes \(selector)"
+        }
     }
 }
 
@@ -24,14 +39,27 @@ struct BlockTable: Sendable {
         var hosts: Set<IPAddress> = []
 
         func contains(_ network: CIDR) -> Bool {
-            if condition.port != nil {
-                return network.prefixLength == network.family.addressBits && hosts.contains(network.address)
+            switch condition {
+            case .block(let block): block.cidr.contains(network) && !block.except.contains { $0.contains(network) }
+            case .named, .nodes:
+                network.prefixLength == network.family.addressBits && hosts.contains(network.address)
             }
-            return condition.block.cidr.contains(network) && !condition.block.except.contains { $0.contains(network) }
+        }
+
+        /// Where its addresses lie.
+        var spans: [CIDR] {
+            switch condition {
+            case .block(let block), .named(let block, _): [block.cidr]
+            case .nodes: hosts.map { CIDR($0) }
+            }
         }
 
         var borders: [CIDR] {
-            var found = condition.port != nil ? hosts.map { CIDR($0) } : [condition.block.cidr] + condition.block.except
+            var found: [CIDR]
+            switch condition {
+            case .block(let block): found = [block.cidr] + block.except
+            case .named, .nodes: found = hosts.map { CIDR($0) }
+            }
             // The trie counts over 128 bits: a short IPv6 prefix would swallow IPv4, which it does not mean.
             if found.contains(where: \.coversMappedV4) { found.append(BlockTable.allV4) }
             return found
@@ -50,6 +78,8 @@ struct BlockTable: Sendable {
     static let allV4 = CIDR(IPAddress.unspecifiedV4, prefixLength: 0) ?? CIDR(IPAddress.unspecifiedV4)
 
     private(set) var blocks: [UInt32: Block] = [:]
+    /// Bits of the blocks whose addresses depend on other objects.
+    private(set) var variable: Set<UInt32> = []
     private var bitOf: [BlockCondition: UInt32] = [:]
     private(set) var networks: [CIDR: Network] = [:]
     private var cidrOf: [UInt32: CIDR] = [:]
@@ -76,6 +106,8 @@ struct BlockTable: Sendable {
     var freeBits: Int { bits.freeCount }
     var freeNetworks: Int { numbers.freeCount }
     func isLive(_ condition: BlockCondition) -> Bool { bitOf[condition] != nil }
+    /// Whether the block was acquired in this batch.
+    func isFresh(_ bit: UInt32) -> Bool { fresh.contains(bit) }
 
     mutating func acquire(_ condition: BlockCondition) -> UInt32? {
         if let bit = bitOf[condition] {
@@ -88,6 +120,7 @@ struct BlockTable: Sendable {
         let block = Block(condition: condition, users: 1)
         blocks[bit] = block
         fresh.insert(bit)
+        if condition.isVariable { variable.insert(bit) }
         journal.append(JournalEntry("block/\(bit)", condition.text))
         for border in block.borders { use(border) }
         return bit
@@ -99,7 +132,7 @@ struct BlockTable: Sendable {
         if users == 1 { dying.insert(bit) }
     }
 
-    /// Sets the addresses behind a block that a named port narrows.
+    /// Sets the addresses behind a block that depends on pods or nodes.
     mutating func setHosts(_ hosts: Set<IPAddress>, of bit: UInt32) {
         guard let old = blocks[bit], old.hosts != hosts else { return }
         blocks[bit]?.hosts = hosts
@@ -201,6 +234,7 @@ struct BlockTable: Sendable {
             guard let block = blocks[bit] else { continue }
             for border in block.borders { unuse(border) }
             blocks[bit] = nil
+            variable.remove(bit)
             bitOf[block.condition] = nil
             retired.append(.block(bit))
             journal.append(JournalEntry("block/\(bit)", nil))

@@ -147,32 +147,42 @@ extension PolicyCompiler {
         guard let member = entry.members.first, let pod = pods[member], !selecting.isEmpty else {
             return (.open, .open, nil)
         }
-        selecting.sort(by: PolicyRecord.inOrder)
-        let ingress = content(selecting, \.ingress, \.ingressIsolationID, pod)
-        let egress = content(selecting, \.egress, \.egressIsolationID, pod)
-        guard ingress.flags.contains(.closed) || egress.flags.contains(.closed) else { return (ingress, egress, nil) }
+        selecting.sort { OrderedPolicy.inOrder($0.policy, $1.policy) }
+        let ingress = content(selecting, \.ingress, pod)
+        let egress = content(selecting, \.egress, pod)
+        let count = max(ingress.rules.count, egress.rules.count)
+        guard count > limits.listRules else { return (ingress, egress, nil) }
         let names = selecting.prefix(4).map { "\($0.policy.key)" }.joined(separator: ", ")
         let message =
-            "its policies (\(names)\(selecting.count > 4 ? " …" : "")) make more rules than the \(limits.listRules) "
-            + "of a list: the direction is closed"
-        return (ingress, egress, (.listTooLong, message))
+            "its policies (\(names)\(selecting.count > 4 ? " …" : "")) make \(count) rules, more than the "
+            + "\(limits.listRules) of a list: the direction is closed"
+        return (fitting(ingress), fitting(egress), (.listTooLong, message))
     }
 
+    private func fitting(_ content: ListContent) -> ListContent {
+        content.rules.count > limits.listRules ? .closed : content
+    }
+
+    /// The rules of all tiers, in the order of `selecting`. Where a NetworkPolicy isolates, Baseline is not reached and
+    /// is left out.
     private func content(
-        _ selecting: [PolicyRecord], _ templates: KeyPath<PolicyRecord, [RuleTemplate]?>,
-        _ isolation: KeyPath<PolicyRecord, UInt32>, _ pod: PolicyPod
+        _ selecting: [PolicyRecord], _ direction: KeyPath<PolicyRecord, CompiledDirection?>, _ pod: PolicyPod
     ) -> ListContent {
         var content = ListContent.open
         for record in selecting {
-            guard let rules = record[keyPath: templates] else { continue }
-            if content.flags.insert(.isolated).inserted {
-                content.isolationRuleID = record[keyPath: isolation]
+            guard let compiled = record[keyPath: direction] else { continue }
+            let tier = record.policy.tier
+            if tier > .networkPolicy && content.flags.contains(.isolated) { break }
+            if compiled.isClosed { return .closed }
+            if record.policy.isolates, content.flags.insert(.isolated).inserted {
+                content.isolationRuleID = compiled.isolationID
             }
-            for template in rules {
-                if let rule = write(template, record.tier, pod) { content.rules.append(rule) }
+            if compiled.refusesPods { content.flags.insert(.podDeny) }
+            for template in compiled.templates {
+                if let rule = write(template, tier, pod) { content.rules.append(rule) }
             }
         }
-        return content.rules.count > limits.listRules ? .closed : content
+        return content
     }
 
     /// Nil where the rule is about a port name that the class does not have.
@@ -187,7 +197,7 @@ extension PolicyCompiler {
             (transport, ports) = (name.transport.rawValue, PortRange(number))
         }
         return RuleEntry(
-            peer: template.peer, ruleID: template.ruleID, transport: transport, ports: ports, action: .allow, tier: tier
-        )
+            peer: template.peer, ruleID: template.ruleID, transport: transport, ports: ports,
+            action: template.action, tier: tier)
     }
 }

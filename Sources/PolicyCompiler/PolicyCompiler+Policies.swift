@@ -4,7 +4,7 @@ import NetTypes
 
 extension PolicyCompiler {
     /// Puts a policy in the place of the one of its name; nil removes it.
-    mutating func replace(_ key: ObjectKey, _ policy: NetworkPolicy?, _ batch: inout Batch) {
+    mutating func replace(_ key: ObjectKey, _ policy: OrderedPolicy?, _ batch: inout Batch) {
         let old = policies[key]
         policyProblems[key] = nil
         refused[key] = nil
@@ -17,14 +17,14 @@ extension PolicyCompiler {
             policyProblems[key] = problem
             refused[key] = policy
             if old != nil { return }
-            install(policy.isolationAlone, nil, &batch)
+            install(policy.shut, nil, &batch)
             return
         }
         install(policy, old, &batch)
     }
 
     /// New uses are entered before old ones are given back, so that what both share lives on.
-    private mutating func install(_ policy: NetworkPolicy, _ old: PolicyRecord?, _ batch: inout Batch) {
+    private mutating func install(_ policy: OrderedPolicy, _ old: PolicyRecord?, _ batch: inout Batch) {
         let record = compile(policy, &batch)
         policies[policy.key] = record
         policiesBySubject[record.subject, default: []].insert(policy.key)
@@ -53,32 +53,34 @@ extension PolicyCompiler {
     }
 
     /// What the policy asks for that is not there; nil where it fits.
-    package func misfit(_ policy: NetworkPolicy) -> PolicyError? {
-        for (name, rules) in [("ingress", policy.ingress), ("egress", policy.egress)] {
-            let count = PolicyRecord.ruleCount(rules)
+    package func misfit(_ policy: NetworkPolicy) -> PolicyError? { misfit(OrderedPolicy(policy)) }
+    package func misfit(_ policy: ClusterNetworkPolicy) -> PolicyError? { misfit(OrderedPolicy(policy)) }
+
+    func misfit(_ policy: OrderedPolicy) -> PolicyError? {
+        for (name, content) in [("ingress", policy.ingress), ("egress", policy.egress)] {
+            let count = PolicyRecord.ruleCount(content)
             if count > limits.listRules {
                 return PolicyError(
                     .listTooLong, policy.key,
                     "spec.\(name) makes \(count) rules (peers × ports); a list holds \(limits.listRules)")
             }
         }
-        var wanted: Set<PodCondition> = []
-        var wantedBlocks: Set<BlockCondition> = []
-        for rule in policy.egress ?? [] { addNeeds(rule, policy, narrowed: true, &wanted, &wantedBlocks) }
-        for rule in policy.ingress ?? [] { addNeeds(rule, policy, narrowed: false, &wanted, &wantedBlocks) }
-        let selectors = wanted.count { !conditions.hasBit($0) }
+        var needs = Needs()
+        for rule in policy.egress?.rules ?? [] { add(rule, narrowed: true, &needs) }
+        for rule in policy.ingress?.rules ?? [] { add(rule, narrowed: false, &needs) }
+        let selectors = needs.conditions.count { !conditions.hasBit($0) }
         if selectors > conditions.freeBits {
             return PolicyError(
                 .noSelectorFree, policy.key,
                 "needs \(selectors) more peer selectors; \(conditions.freeBits) of \(limits.selectors) are free")
         }
-        let fresh = wantedBlocks.filter { !blocks.isLive($0) }
+        let fresh = needs.blocks.filter { !blocks.isLive($0) }
         if fresh.count > blocks.freeBits {
             return PolicyError(
                 .noBlockFree, policy.key,
                 "needs \(fresh.count) more address blocks; \(blocks.freeBits) of \(limits.blocks) are free")
         }
-        let borders = Set(fresh.flatMap { [$0.block.cidr] + $0.block.except }).count { blocks.networks[$0] == nil }
+        let borders = Set(fresh.flatMap(borders)).count { blocks.networks[$0] == nil }
         if borders > blocks.freeNetworks {
             return PolicyError(
                 .noNetworkFree, policy.key,
@@ -87,18 +89,26 @@ extension PolicyCompiler {
         return longList(policy)
     }
 
-    /// A class that the policy selects and whose list would grow over the limit.
-    private func longList(_ policy: NetworkPolicy) -> PolicyError? {
-        let subject = PodCondition(.namespace(policy.metadata.namespace), policy.podSelector)
+    private func borders(of condition: BlockCondition) -> [CIDR] {
+        switch condition {
+        case .block(let block), .named(let block, _): [block.cidr] + block.except
+        case .nodes: hosts(of: condition).map { CIDR($0) }
+        }
+    }
+
+    /// A class that the policy selects and whose list would grow over the limit. Baseline rules count even where an
+    /// isolated list leaves them out: they come back when the isolating policy goes.
+    private func longList(_ policy: OrderedPolicy) -> PolicyError? {
         let own = (PolicyRecord.ruleCount(policy.ingress), PolicyRecord.ruleCount(policy.egress))
         for entry in classes.classes.values {
-            guard let member = entry.members.first, let pod = pods[member], subject.matches(pod, namespaceLabels: [:])
+            guard let member = entry.members.first, let pod = pods[member],
+                policy.subject.matches(pod, namespaceLabels: namespaces[pod.key.namespace] ?? [:])
             else { continue }
             var counts = own
             for id in entry.signature {
                 for key in policiesBySubject[id] ?? [] where key != policy.key {
-                    counts.0 += policies[key]?.ingress?.count ?? 0
-                    counts.1 += policies[key]?.egress?.count ?? 0
+                    counts.0 += policies[key]?.ingress?.templates.count ?? 0
+                    counts.1 += policies[key]?.egress?.templates.count ?? 0
                 }
             }
             let count = max(counts.0, counts.1)
@@ -110,25 +120,31 @@ extension PolicyCompiler {
         return nil
     }
 
-    private func addNeeds(
-        _ rule: PolicyRule, _ policy: NetworkPolicy, narrowed: Bool, _ wanted: inout Set<PodCondition>,
-        _ wantedBlocks: inout Set<BlockCondition>
-    ) {
+    /// Peers that a policy wants a bit for.
+    private struct Needs {
+        var conditions: Set<PodCondition> = []
+        var blocks: Set<BlockCondition> = []
+    }
+
+    private func add(_ rule: OrderedRule, narrowed: Bool, _ needs: inout Needs) {
         let names = narrowed ? rule.ports.compactMap(\.namedPort) : []
         let values = names.flatMap(values)
         let hasPlain = rule.ports.isEmpty || rule.ports.contains { !narrowed || $0.namedPort == nil }
         if rule.peers.isEmpty {
-            for value in values { wanted.insert(PodCondition(.namespaces(.everything), .everything, port: value)) }
+            for value in values {
+                needs.conditions.insert(PodCondition(.namespaces(.everything), .everything, port: value))
+            }
         }
         for peer in rule.peers {
             switch peer {
-            case .pods(let namespaces, let pods):
-                let condition = policy.condition(namespaces: namespaces, pods: pods)
-                if hasPlain { wanted.insert(condition) }
-                for value in values { wanted.insert(condition.with(value)) }
+            case .pods(let condition):
+                if hasPlain { needs.conditions.insert(condition) }
+                for value in values { needs.conditions.insert(condition.with(value)) }
             case .block(let block):
-                if hasPlain { wantedBlocks.insert(BlockCondition(block: block, port: nil)) }
-                for value in values { wantedBlocks.insert(BlockCondition(block: block, port: value)) }
+                if hasPlain { needs.blocks.insert(.block(block)) }
+                for value in values { needs.blocks.insert(.named(block, value)) }
+            case .nodes(let selector):
+                if hasPlain { needs.blocks.insert(.nodes(selector)) }
             }
         }
     }
@@ -142,79 +158,88 @@ extension PolicyCompiler {
 
     // MARK: Compiling
 
-    private mutating func compile(_ policy: NetworkPolicy, _ batch: inout Batch) -> PolicyRecord {
+    private mutating func compile(_ policy: OrderedPolicy, _ batch: inout Batch) -> PolicyRecord {
         var record = PolicyRecord(policy)
         record.namedPorts = policy.namedPorts
-        record.subject = conditions.acquire(record.subjectCondition)
+        record.subject = conditions.acquire(policy.subject)
         record.conditions.append(record.subject)
-        if let entries = policy.ingress {
-            record.ingressIsolationID = rules.id(policy, record.tier, .ingress, nil, &batch.delta.journal)
-            record.ruleIDs.insert(record.ingressIsolationID)
-            var templates: [RuleTemplate] = []
-            for (index, rule) in entries.enumerated() {
-                let id = rules.id(policy, record.tier, .ingress, index, &batch.delta.journal)
-                record.ruleIDs.insert(id)
-                for peer in peers(of: rule, &record) {
-                    templates += ingressPorts(rule).map { RuleTemplate(peer: peer, port: $0, ruleID: id) }
-                }
-            }
-            record.ingress = templates
-            splitByIngressPorts(&record)
-        }
-        if let entries = policy.egress {
-            record.egressIsolationID = rules.id(policy, record.tier, .egress, nil, &batch.delta.journal)
-            record.ruleIDs.insert(record.egressIsolationID)
-            var templates: [RuleTemplate] = []
-            for (index, rule) in entries.enumerated() {
-                let id = rules.id(policy, record.tier, .egress, index, &batch.delta.journal)
-                record.ruleIDs.insert(id)
-                templates += egressTemplates(rule, id, &record)
-            }
-            record.egress = templates
-        }
+        record.ingress = compile(policy.ingress, .ingress, &record, &batch)
+        if record.ingress != nil { splitByIngressPorts(&record) }
+        record.egress = compile(policy.egress, .egress, &record, &batch)
         return record
+    }
+
+    private mutating func compile(
+        _ content: OrderedPolicy.Content?, _ direction: RuleInfo.Direction, _ record: inout PolicyRecord,
+        _ batch: inout Batch
+    ) -> CompiledDirection? {
+        guard let content else { return nil }
+        let policy = record.policy
+        var compiled = CompiledDirection()
+        compiled.isClosed = content == .closed
+        if policy.isolates {
+            compiled.isolationID = rules.id(policy, direction, nil, &batch.delta.journal)
+            record.ruleIDs.insert(compiled.isolationID)
+        }
+        for (index, rule) in content.rules.enumerated() {
+            let id = rules.id(policy, direction, index, ruleName: rule.name, &batch.delta.journal)
+            record.ruleIDs.insert(id)
+            compiled.refusesPods = compiled.refusesPods || rule.refusesPods
+            switch direction {
+            case .ingress: compiled.templates += ingressTemplates(rule, id, &record)
+            case .egress: compiled.templates += egressTemplates(rule, id, &record)
+            }
+        }
+        return compiled
     }
 
     /// Pods that the policy selects and that give a name different numbers need lists of their own.
     private mutating func splitByIngressPorts(_ record: inout PolicyRecord) {
         var names: Set<NamedPort> = []
-        for rule in record.policy.ingress ?? [] { names.formUnion(rule.ports.compactMap(\.namedPort)) }
+        for rule in record.policy.ingress?.rules ?? [] { names.formUnion(rule.ports.compactMap(\.namedPort)) }
         for name in names {
             for value in values(name) {
-                record.conditions.append(conditions.acquire(record.subjectCondition.with(value)))
+                record.conditions.append(conditions.acquire(record.policy.subject.with(value)))
             }
         }
     }
 
-    private mutating func peers(of rule: PolicyRule, _ record: inout PolicyRecord) -> [RuleEntry.Peer] {
-        if rule.peers.isEmpty { return [.any] }
-        var found: [RuleEntry.Peer] = []
+    private mutating func ingressTemplates(
+        _ rule: OrderedRule, _ id: UInt32, _ record: inout PolicyRecord
+    ) -> [RuleTemplate] {
+        var peers: [RuleEntry.Peer] = rule.peers.isEmpty ? [.any] : []
         for peer in rule.peers {
-            if let bit = acquire(peer, nil, &record) { found.append(bit) }
+            if let bit = acquire(peer, nil, &record) { peers.append(bit) }
         }
-        return found
+        let ports = ports(of: rule)
+        return peers.flatMap { peer in
+            ports.map { RuleTemplate(peer: peer, port: $0, action: rule.action, ruleID: id) }
+        }
     }
 
     private mutating func acquire(
-        _ peer: PolicyPeer?, _ port: NamedPortValue?, _ record: inout PolicyRecord
+        _ peer: OrderedPeer?, _ port: NamedPortValue?, _ record: inout PolicyRecord
     ) -> RuleEntry.Peer? {
-        let condition: PodCondition
+        let wanted: PodCondition
         switch peer {
-        case .block(let block):
-            guard let bit = blocks.acquire(BlockCondition(block: block, port: port)) else { return nil }
-            record.blocks.append(bit)
-            return .block(bit)
-        case .pods(let namespaces, let pods):
-            condition = record.policy.condition(namespaces: namespaces, pods: pods)
-        case nil:
-            condition = PodCondition(.namespaces(.everything), .everything)
+        case .block(let block): return acquire(port.map { .named(block, $0) } ?? .block(block), &record)
+        // No pod of ours names a node's ports.
+        case .nodes(let selector): return port == nil ? acquire(.nodes(selector), &record) : nil
+        case .pods(let condition): wanted = condition
+        case nil: wanted = PodCondition(.namespaces(.everything), .everything)
         }
-        guard let held = conditions.acquirePeer(port.map(condition.with) ?? condition) else { return nil }
+        guard let held = conditions.acquirePeer(port.map(wanted.with) ?? wanted) else { return nil }
         record.peers.append(held.id)
         return .selector(held.bit)
     }
 
-    private func ingressPorts(_ rule: PolicyRule) -> [RuleTemplate.Port] {
+    private mutating func acquire(_ condition: BlockCondition, _ record: inout PolicyRecord) -> RuleEntry.Peer? {
+        guard let bit = blocks.acquire(condition) else { return nil }
+        record.blocks.append(bit)
+        return .block(bit)
+    }
+
+    private func ports(of rule: OrderedRule) -> [RuleTemplate.Port] {
         if rule.ports.isEmpty { return [.any] }
         return rule.ports.map { port in
             switch port.target {
@@ -227,33 +252,29 @@ extension PolicyCompiler {
 
     /// A port by name is the number that the peer gives it: one rule for each number, its peer narrowed to those pods.
     private mutating func egressTemplates(
-        _ rule: PolicyRule, _ id: UInt32, _ record: inout PolicyRecord
+        _ rule: OrderedRule, _ id: UInt32, _ record: inout PolicyRecord
     ) -> [RuleTemplate] {
         var templates: [RuleTemplate] = []
-        let wanted: [PolicyPeer?] = rule.peers.isEmpty ? [nil] : rule.peers.map(Optional.some)
+        let wanted: [OrderedPeer?] = rule.peers.isEmpty ? [nil] : rule.peers.map(Optional.some)
         for peer in wanted {
             var plain: RuleEntry.Peer? = peer == nil ? .any : nil
-            for port in ingressPorts(rule) {
+            for port in ports(of: rule) {
                 guard case .named(let name) = port else {
                     if plain == nil { plain = acquire(peer, nil, &record) }
-                    if let plain { templates.append(RuleTemplate(peer: plain, port: port, ruleID: id)) }
+                    if let plain {
+                        templates.append(RuleTemplate(peer: plain, port: port, action: rule.action, ruleID: id))
+                    }
                     continue
                 }
                 for value in values(name) {
                     guard let narrowed = acquire(peer, value, &record) else { continue }
                     templates.append(
                         RuleTemplate(
-                            peer: narrowed, port: .range(name.transport, PortRange(value.number)), ruleID: id))
+                            peer: narrowed, port: .range(name.transport, PortRange(value.number)),
+                            action: rule.action, ruleID: id))
                 }
             }
         }
         return templates
-    }
-}
-
-extension PolicyPort {
-    var namedPort: NamedPort? {
-        if case .named(let name) = target { return NamedPort(name: name, transport: transport) }
-        return nil
     }
 }

@@ -1,6 +1,6 @@
 package import KubeObjects
 import MapLayout
-import NetTypes
+package import NetTypes
 
 /// Objects in, map entries out: keeps the desired policy state and says, for each batch of changes, what has to be
 /// written. The work and the delta grow with what the batch changes, not with the cluster; the state after a batch is
@@ -20,7 +20,9 @@ package struct PolicyCompiler: Sendable {
     var policiesByPort: [NamedPort: Set<ObjectKey>] = [:]
     /// How many pods give a name which number.
     var portValues: [NamedPort: [UInt16: Int]] = [:]
-    var podCIDRs: [CIDR] = []
+    var nodes: [String: PolicyNode] = [:]
+    /// Where pods of the cluster get their addresses.
+    package internal(set) var podCIDRs: [CIDR] = []
     var hasStrayAddress = false
     var blocksCoverPods = false
     var conditions: ConditionTable
@@ -35,7 +37,7 @@ package struct PolicyCompiler: Sendable {
     var podProblems: [UInt32: PolicyError] = [:]
     var classProblems: [UInt32: PolicyError] = [:]
     /// Policies that did not fit, as they were asked for: tried again with every batch.
-    var refused: [ObjectKey: NetworkPolicy] = [:]
+    var refused: [ObjectKey: OrderedPolicy] = [:]
     /// Classes whose rules found no room.
     var starved: Set<UInt32> = []
     var closedClassWritten = false
@@ -57,9 +59,10 @@ package struct PolicyCompiler: Sendable {
     struct Batch {
         var delta = PolicyDelta()
         var dirtyPods: Set<UInt32> = []
-        var policies: [ObjectKey: NetworkPolicy?] = [:]
+        var policies: [ObjectKey: OrderedPolicy?] = [:]
         var ports: Set<NamedPort> = []
         var subjects: Set<UInt32> = []
+        var nodesChanged = false
     }
 
     /// Takes changes in any order and returns what has to be written. Policies that do not fit keep their last good
@@ -146,8 +149,16 @@ package struct PolicyCompiler: Sendable {
         case .namespaceRemoved(let name):
             guard namespaces.removeValue(forKey: name) != nil else { return }
             batch.dirtyPods.formUnion(podsByNamespace[name] ?? [])
-        case .policy(let policy): batch.policies[policy.key] = .some(policy)
+        case .policy(let policy): batch.policies[policy.key] = .some(OrderedPolicy(policy))
+        case .clusterPolicy(let policy): batch.policies[policy.key] = .some(OrderedPolicy(policy))
         case .policyRemoved(let key): batch.policies[key] = .some(nil)
+        case .node(let node):
+            let seen = PolicyNode(labels: node.metadata.labels, addresses: node.addresses)
+            guard nodes[node.name] != seen else { return }
+            nodes[node.name] = seen
+            batch.nodesChanged = true
+        case .nodeRemoved(let name):
+            if nodes.removeValue(forKey: name) != nil { batch.nodesChanged = true }
         case .podCIDRs(let blocks):
             podCIDRs = blocks
             hasStrayAddress = pods.values.contains { $0.addresses.contains(where: isStray) }
@@ -197,18 +208,28 @@ package struct PolicyCompiler: Sendable {
 
     // MARK: Blocks
 
-    /// Addresses behind blocks that a named port narrows; rare, so looked at as a whole.
+    /// Addresses behind blocks that a named port narrows (rare, so looked at as a whole), and behind node selectors that
+    /// are new or whose nodes changed.
     private mutating func refreshHosts(_ batch: inout Batch) {
-        let narrowed = blocks.blocks.filter { $0.value.condition.port != nil }
-        guard !narrowed.isEmpty else { return }
-        for (bit, block) in narrowed.sorted(by: { $0.key < $1.key }) {
-            guard let port = block.condition.port else { continue }
-            var hosts: Set<IPAddress> = []
-            for pod in pods.values where pod.number(of: port.name, port.transport) == port.number {
-                hosts.formUnion(pod.addresses.filter(block.condition.block.contains))
-            }
-            blocks.setHosts(hosts, of: bit)
+        for bit in blocks.variable.sorted() {
+            guard let condition = blocks.blocks[bit]?.condition else { continue }
+            if case .nodes = condition, !batch.nodesChanged, !blocks.isFresh(bit) { continue }
+            blocks.setHosts(hosts(of: condition), of: bit)
         }
+    }
+
+    func hosts(of condition: BlockCondition) -> Set<IPAddress> {
+        var hosts: Set<IPAddress> = []
+        switch condition {
+        case .block: return []
+        case .named(let block, let port):
+            for pod in pods.values where pod.number(of: port.name, port.transport) == port.number {
+                hosts.formUnion(pod.addresses.filter(block.contains))
+            }
+        case .nodes(let selector):
+            for node in nodes.values where selector.matches(node.labels) { hosts.formUnion(node.addresses) }
+        }
+        return hosts
     }
 
     private mutating func refreshCoverage(_ batch: inout Batch) {
@@ -216,9 +237,15 @@ package struct PolicyCompiler: Sendable {
         let covers =
             hasStrayAddress || podCIDRs.isEmpty
             ? !live.isEmpty
-            : live.contains { block in podCIDRs.contains { $0.overlaps(block.condition.block.cidr) } }
+            : live.contains { block in block.spans.contains { span in podCIDRs.contains { $0.overlaps(span) } } }
         guard covers != blocksCoverPods else { return }
         blocksCoverPods = covers
         batch.delta.blocksCoverPods = covers
     }
+}
+
+/// What policy reads of a node.
+struct PolicyNode: Hashable, Sendable {
+    let labels: [String: String]
+    let addresses: [IPAddress]
 }

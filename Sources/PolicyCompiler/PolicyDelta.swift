@@ -79,8 +79,26 @@ package struct RuleInfo: Hashable, Sendable {
     package let direction: Direction
     /// Index in `spec.ingress` or `spec.egress`; nil for the isolation that a policy brings.
     package let index: Int?
+    /// The name that a rule of a ClusterNetworkPolicy has; empty where it has none.
+    package var ruleName = ""
     /// Of the policy when it was compiled last.
     package var resourceVersion: String
+
+    package var kind: String { tier.kind }
+}
+
+extension RuleTier {
+    /// As `spec.tier` of a ClusterNetworkPolicy names it, and `NetworkPolicy`.
+    package var apiName: String {
+        switch self {
+        case .admin: "Admin"
+        case .networkPolicy: "NetworkPolicy"
+        case .baseline: "Baseline"
+        }
+    }
+
+    /// Which kind of policy stands in the tier.
+    package var kind: String { self == .networkPolicy ? "NetworkPolicy" : "ClusterNetworkPolicy" }
 }
 
 package enum PolicyChange: Sendable {
@@ -91,7 +109,11 @@ package enum PolicyChange: Sendable {
     case namespace(name: String, labels: [String: String])
     case namespaceRemoved(String)
     case policy(NetworkPolicy)
+    case clusterPolicy(ClusterNetworkPolicy)
+    /// Of either kind: the key of a ClusterNetworkPolicy has no namespace.
     case policyRemoved(ObjectKey)
+    case node(Node)
+    case nodeRemoved(String)
     /// Where pods of the cluster get their addresses.
     case podCIDRs([CIDR])
 }

@@ -51,8 +51,9 @@ package struct PolicyDump: Sendable {
     private func listLines(_ direction: String, _ list: ListEntry) -> [String] {
         if list.flags.contains(.closed) { return ["  \(direction): closed"] }
         var found = (list.extent.offset..<list.extent.end).compactMap { maps.rules[$0] }.map { rule in
-            "  \(direction): \(rule.action) \(peer(rule.peer)) \(ports(rule)) by \(name(rule.ruleID))"
+            "  \(direction): \(tier(rule.tier))\(rule.action) \(peer(rule.peer)) \(ports(rule)) by \(name(rule.ruleID))"
         }
+        if list.flags.contains(.podDeny) { found.insert("  \(direction): deny unknown pods", at: 0) }
         if list.flags.contains(.isolated) {
             found.append("  \(direction): deny the rest by \(name(list.isolationRuleID))")
         }
@@ -64,6 +65,14 @@ package struct PolicyDump: Sendable {
         case .any: "any"
         case .selector(let bit): "[\(selectors[bit] ?? "selector \(bit)?")]"
         case .block(let bit): "[\(compiler.blocks.blocks[bit]?.condition.text ?? "block \(bit)?")]"
+        }
+    }
+
+    private func tier(_ tier: RuleTier) -> String {
+        switch tier {
+        case .admin: "admin "
+        case .networkPolicy: ""
+        case .baseline: "baseline "
         }
     }
 

@@ -1,4 +1,5 @@
 package import KubeObjects
+package import MapLayout
 package import NetTypes
 
 /// The direct reading of the API, and so the oracle of the compiler, with which it shares nothing but the parsed
@@ -6,11 +7,23 @@ package import NetTypes
 package struct PolicyEvaluator: Sendable {
     /// Labels by name.
     package var namespaces: [String: [String: String]]
-    package var policies: [NetworkPolicy]
+    /// By key.
+    package let policies: [NetworkPolicy]
+    /// In the order in which they are asked.
+    package let clusterPolicies: [ClusterNetworkPolicy]
+    package var nodes: [Node]
+    /// Where pods of the cluster get their addresses: an address in there that is no pod's is a pod not known yet.
+    package var podCIDRs: [CIDR]
 
-    package init(namespaces: [String: [String: String]], policies: [NetworkPolicy]) {
+    package init(
+        namespaces: [String: [String: String]], policies: [NetworkPolicy],
+        clusterPolicies: [ClusterNetworkPolicy] = [], nodes: [Node] = [], podCIDRs: [CIDR] = []
+    ) {
         self.namespaces = namespaces
         self.policies = policies.sorted { $0.key < $1.key }
+        self.clusterPolicies = clusterPolicies.sorted { ($0.priority, $0.key.name) < ($1.priority, $1.key.name) }
+        self.nodes = nodes
+        self.podCIDRs = podCIDRs
     }
 
     /// One end of a flow: an address, and the pod that has it, where one has. A pod of the host network has no address
@@ -42,17 +55,21 @@ package struct PolicyEvaluator: Sendable {
     }
 
     package enum Decision: Hashable, Sendable {
-        /// The end is no pod, or no policy selects it in this direction.
+        /// The end is no pod, or no policy decides in this direction.
         case notIsolated
         /// Rule number `rule` of the policy lets it through.
         case allowed(by: ObjectKey, rule: Int)
+        /// Rule number `rule` of the ClusterNetworkPolicy denies it.
+        case denied(by: ObjectKey, rule: Int)
         /// These policies select the pod, and no rule of theirs lets it through. In order; the first is reported.
         case isolated(by: [ObjectKey])
+        /// The peer has a pod's address and is not known, and this policy denies or passes by pod.
+        case unknownPeer(by: ObjectKey)
 
         package var isAllowed: Bool {
             switch self {
             case .notIsolated, .allowed: true
-            case .isolated: false
+            case .denied, .isolated, .unknownPeer: false
             }
         }
     }
@@ -60,8 +77,15 @@ package struct PolicyEvaluator: Sendable {
     /// A step of the explanation: a policy or one of its rules, and why it held or did not.
     package struct Step: Hashable, Sendable {
         package let policy: ObjectKey
+        package let tier: RuleTier
+        /// Nil in the NetworkPolicy tier.
+        package let priority: Int?
         /// Nil: the step is about which pods the policy selects.
         package let rule: Int?
+        /// Of the rule; empty where it has none.
+        package let name: String
+        /// Nil where `rule` is.
+        package let action: ClusterPolicyAction?
         package let matched: Bool
         package let reason: String
     }
@@ -77,125 +101,126 @@ package struct PolicyEvaluator: Sendable {
         package var isAllowed: Bool { egress.decision.isAllowed && ingress.decision.isAllowed }
     }
 
-    /// Judges both directions. `explaining` also collects every rule consulted; a rule after the first that lets the
-    /// flow through is not consulted.
+    /// Judges both directions. `explaining` also collects every rule consulted; a rule after the one that decides is
+    /// not consulted.
     package func judge(_ flow: Flow, explaining: Bool = false) -> Answer {
         Answer(
             egress: judge(.egress, flow, explaining), ingress: judge(.ingress, flow, explaining))
     }
 
+    /// One direction of one flow: the pod whose policies are asked, and the end that they are asked about.
+    struct Case {
+        let direction: RuleInfo.Direction
+        let flow: Flow
+        let pod: Pod
+        let peer: End
+        /// The pod of the peer, unless it is of the host network.
+        var peerPod: Pod? { peer.pod.flatMap { $0.isHostNetwork ? nil : $0 } }
+    }
+
     private func judge(_ direction: RuleInfo.Direction, _ flow: Flow, _ explaining: Bool) -> Judgement {
         let subject = direction == .egress ? flow.source : flow.destination
         let peer = direction == .egress ? flow.destination : flow.source
-        var judgement = Judgement(decision: .notIsolated, steps: [])
-        guard let pod = subject.pod, !pod.isHostNetwork else { return judgement }
+        guard let pod = subject.pod, !pod.isHostNetwork else { return Judgement(decision: .notIsolated, steps: []) }
+        let question = Case(direction: direction, flow: flow, pod: pod, peer: peer)
+        var steps: [Step] = []
+        let decision =
+            unknown(question, &steps) ?? ask(.admin, question, &steps) ?? askNamespaced(question, &steps)
+            ?? ask(.baseline, question, &steps)
+        return Judgement(decision: decision ?? .notIsolated, steps: explaining ? steps : [])
+    }
+
+    // MARK: Cluster policies
+
+    private func rules(_ policy: ClusterNetworkPolicy, _ question: Case) -> [ClusterPolicyRule] {
+        question.direction == .egress ? policy.egress : policy.ingress
+    }
+
+    /// The policies of a tier that say something in the direction.
+    private func speaking(_ tier: ClusterNetworkPolicy.Tier, _ question: Case) -> [ClusterNetworkPolicy] {
+        clusterPolicies.filter { $0.tier == tier && !rules($0, question).isEmpty }
+    }
+
+    /// Nil where the tier does not decide.
+    private func ask(_ tier: ClusterNetworkPolicy.Tier, _ question: Case, _ steps: inout [Step]) -> Decision? {
+        for policy in speaking(tier, question) {
+            let (selects, reason) = selection(policy, question.pod)
+            steps.append(step(policy, nil, selects, reason))
+            guard selects else { continue }
+            for (index, rule) in rules(policy, question).enumerated() {
+                let (matched, reason) = check(rule, question)
+                steps.append(step(policy, (index, rule), matched, reason))
+                guard matched else { continue }
+                switch rule.action {
+                case .accept: return .allowed(by: policy.key, rule: index)
+                case .deny: return .denied(by: policy.key, rule: index)
+                case .pass: return nil
+                }
+            }
+        }
+        return nil
+    }
+
+    /// Whether the peer could be a pod that a rule denies, and nobody knows yet.
+    private func unknown(_ question: Case, _ steps: inout [Step]) -> Decision? {
+        let address = question.peer.address
+        guard question.peerPod == nil, podCIDRs.contains(where: { $0.contains(address) }) else { return nil }
+        let isolated = policies.contains { policy in
+            (question.direction == .egress ? policy.egress : policy.ingress) != nil && selects(policy, question.pod)
+        }
+        let asked = speaking(.admin, question) + (isolated ? [] : speaking(.baseline, question))
+        for policy in asked where selection(policy, question.pod).0 {
+            guard rules(policy, question).contains(where: \.refusesPods) else { continue }
+            let reason =
+                "\(address) is an address of pods, and no pod that is known has it: the rules that deny or pass by pod "
+                + "cannot be asked"
+            steps.append(step(policy, nil, true, reason))
+            return .unknownPeer(by: policy.key)
+        }
+        return nil
+    }
+
+    private func step(
+        _ policy: ClusterNetworkPolicy, _ rule: (index: Int, rule: ClusterPolicyRule)?, _ matched: Bool,
+        _ reason: String
+    ) -> Step {
+        let tier: RuleTier =
+            switch policy.tier {
+            case .admin: .admin
+            case .baseline: .baseline
+            }
+        return Step(
+            policy: policy.key, tier: tier, priority: policy.priority, rule: rule?.index, name: rule?.rule.name ?? "",
+            action: rule?.rule.action, matched: matched, reason: reason)
+    }
+
+    // MARK: NetworkPolicy
+
+    private func askNamespaced(_ question: Case, _ steps: inout [Step]) -> Decision? {
+        let pod = question.pod
         var isolating: [ObjectKey] = []
         for policy in policies where policy.metadata.namespace == pod.metadata.namespace {
-            guard let rules = direction == .egress ? policy.egress : policy.ingress else { continue }
-            let selects = policy.podSelector.matches(pod.metadata.labels)
-            if explaining { judgement.steps.append(selection(policy, pod, selects)) }
+            guard let rules = question.direction == .egress ? policy.egress : policy.ingress else { continue }
+            let selects = selects(policy, pod)
+            steps.append(step(policy, nil, selects, selection(policy, pod)))
             guard selects else { continue }
             isolating.append(policy.key)
             for (index, rule) in rules.enumerated() {
-                let (matched, reason) = check(rule, policy, flow, peer, subject)
-                if explaining {
-                    judgement.steps.append(Step(policy: policy.key, rule: index, matched: matched, reason: reason))
-                }
-                if matched {
-                    judgement.decision = .allowed(by: policy.key, rule: index)
-                    return judgement
-                }
+                let (matched, reason) = check(rule, policy, question)
+                steps.append(step(policy, index, matched, reason))
+                if matched { return .allowed(by: policy.key, rule: index) }
             }
         }
-        if !isolating.isEmpty { judgement.decision = .isolated(by: isolating) }
-        return judgement
+        return isolating.isEmpty ? nil : .isolated(by: isolating)
     }
 
-    private func selection(_ policy: NetworkPolicy, _ pod: Pod, _ selects: Bool) -> Step {
-        var reason = "selects \(pod.key): \(policy.podSelector)"
-        if let failure = policy.podSelector.failure(pod.metadata.labels) {
-            reason = "does not select \(pod.key): \(failure) (\(label(failure.key, pod.metadata.labels)))"
-        }
-        return Step(policy: policy.key, rule: nil, matched: selects, reason: reason)
+    private func selects(_ policy: NetworkPolicy, _ pod: Pod) -> Bool {
+        policy.metadata.namespace == pod.metadata.namespace && policy.podSelector.matches(pod.metadata.labels)
     }
 
-    private func label(_ key: String, _ labels: [String: String]) -> String {
-        labels[key].map { "it has \(key)=\($0)" } ?? "it has no label \(key)"
-    }
-
-    // MARK: One rule
-
-    private func check(
-        _ rule: PolicyRule, _ policy: NetworkPolicy, _ flow: Flow, _ peer: End, _ subject: End
-    ) -> (Bool, String) {
-        if rule.ports.isEmpty {
-            return checkPeers(rule, policy, peer)
-        }
-        var reasons: [String] = []
-        for port in rule.ports {
-            if let mismatch = mismatch(port, flow) {
-                reasons.append(mismatch)
-                continue
-            }
-            return checkPeers(rule, policy, peer)
-        }
-        return (false, reasons.joined(separator: "; "))
-    }
-
-    /// Why a port entry does not cover the flow; nil where it does. A name stands for the number that the pod at the
-    /// destination gives it.
-    private func mismatch(_ port: PolicyPort, _ flow: Flow) -> String? {
-        let name = port.transport.kubernetesName
-        guard port.transport.rawValue == flow.transport else { return "protocol is not \(name)" }
-        switch port.target {
-        case .all: return nil
-        case .range(let range):
-            if range.contains(flow.port) { return nil }
-            let wanted = range.low == range.high ? "\(range.low)" : "\(range.low)-\(range.high)"
-            return "port \(flow.port) is not \(name) \(wanted)"
-        case .named(let wanted):
-            guard let pod = flow.destination.pod, !pod.isHostNetwork else {
-                return "the destination is no pod that could name a port \(wanted)"
-            }
-            guard let number = pod.port(named: wanted, port.transport) else {
-                return "\(pod.key) has no \(name) port named \(wanted)"
-            }
-            return number == flow.port ? nil : "port \(flow.port) is not \(wanted) (\(number)) of \(pod.key)"
-        }
-    }
-
-    private func checkPeers(_ rule: PolicyRule, _ policy: NetworkPolicy, _ peer: End) -> (Bool, String) {
-        if rule.peers.isEmpty { return (true, "any peer") }
-        var reasons: [String] = []
-        for entry in rule.peers {
-            let (matched, reason) = checkPeer(entry, policy, peer)
-            if matched { return (true, reason) }
-            reasons.append(reason)
-        }
-        return (false, reasons.joined(separator: "; "))
-    }
-
-    private func checkPeer(_ entry: PolicyPeer, _ policy: NetworkPolicy, _ peer: End) -> (Bool, String) {
-        switch entry {
-        case .block(let block):
-            let matched = block.contains(peer.address)
-            return (matched, "\(peer.address) is \(matched ? "" : "not ")in \(block)")
-        case .pods(let namespaceSelector, let podSelector):
-            guard let pod = peer.pod, !pod.isHostNetwork else { return (false, "\(peer.address) is no pod") }
-            if let namespaceSelector {
-                let labels = namespaces[pod.metadata.namespace] ?? [:]
-                if let failure = namespaceSelector.failure(labels) {
-                    return (
-                        false, "namespace \(pod.metadata.namespace): not \(failure) (\(label(failure.key, labels)))"
-                    )
-                }
-            } else if pod.metadata.namespace != policy.metadata.namespace {
-                return (false, "\(pod.key) is not in namespace \(policy.metadata.namespace)")
-            }
-            if let failure = podSelector.failure(pod.metadata.labels) {
-                return (false, "\(pod.key): not \(failure) (\(label(failure.key, pod.metadata.labels)))")
-            }
-            return (true, "\(pod.key) matches")
-        }
+    private func step(_ policy: NetworkPolicy, _ rule: Int?, _ matched: Bool, _ reason: String) -> Step {
+        Step(
+            policy: policy.key, tier: .networkPolicy, priority: nil, rule: rule, name: "",
+            action: rule == nil ? nil : .accept, matched: matched, reason: reason)
     }
 }

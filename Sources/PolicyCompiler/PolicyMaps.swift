@@ -15,6 +15,8 @@ package struct PolicyMaps: Sendable, Equatable {
     package var blockRows: [UInt32: [UInt64]] = [:]
     package var rules: [UInt32: RuleEntry] = [:]
     package var blocksCoverPods = false
+    /// Where pods of the cluster get their addresses: configuration of the kernel programs, in no map.
+    package var clusterPods: [CIDR] = []
 
     package init() {}
 
@@ -71,6 +73,11 @@ package struct PolicyMaps: Sendable, Equatable {
         let lists = classLists[classID & 0xffff] ?? .open
         let list = direction == .ingress ? lists.ingress : lists.egress
         if list.flags.contains(.closed) { return Verdict(isAllowed: false, ruleID: 0) }
+        if peer.endpoint == nil, list.flags.contains(.podDeny),
+            clusterPods.contains(where: { $0.contains(peer.address) })
+        {
+            return Verdict(isAllowed: false, ruleID: 0)
+        }
         let classRow = peer.endpoint.flatMap { endpoints[$0] }.flatMap { classRows[$0 & 0xffff] } ?? []
         let blockRow = blockRows[cidrClass(of: peer) & 0xffff] ?? []
         var skipped: RuleTier?

@@ -28,13 +28,13 @@ struct RuleNames: Sendable {
     func info(_ id: UInt32) -> RuleInfo? { infos[id] }
 
     mutating func id(
-        _ policy: NetworkPolicy, _ tier: RuleTier, _ direction: RuleInfo.Direction, _ index: Int?,
+        _ policy: OrderedPolicy, _ direction: RuleInfo.Direction, _ index: Int?, ruleName: String = "",
         _ journal: inout [JournalEntry]
     ) -> UInt32 {
-        let name = Name(policy: policy.key, tier: tier, direction: direction, index: index)
+        let name = Name(policy: policy.key, tier: policy.tier, direction: direction, index: index)
         let info = RuleInfo(
-            policy: policy.key, tier: tier, direction: direction, index: index,
-            resourceVersion: policy.metadata.resourceVersion)
+            policy: policy.key, tier: policy.tier, direction: direction, index: index, ruleName: ruleName,
+            resourceVersion: policy.resourceVersion)
         let id: UInt32
         if let known = idOf[name] {
             id = known

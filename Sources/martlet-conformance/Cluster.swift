@@ -9,6 +9,8 @@ struct Cluster {
     private(set) var namespaces: [String: [String: String]] = [:]
     private(set) var pods: [ObjectKey: Pod] = [:]
     private var policies: [ObjectKey: NetworkPolicy] = [:]
+    private var clusterPolicies: [ObjectKey: ClusterNetworkPolicy] = [:]
+    private var nodes: [Node] = []
     private var endpoints: [ObjectKey: UInt32] = [:]
     private var nextEndpoint: UInt32 = 1
     private var compiler = PolicyCompiler()
@@ -21,16 +23,18 @@ struct Cluster {
     /// `namespaces`: name → labels; `pods`: as the files have them.
     init(_ resources: JSONValue, _ kernel: KernelEngine?) {
         self.kernel = kernel
+        maps.clusterPods = KernelEngine.clusterPods
         reach { try $0.reset() }
         for (name, labels) in (resources["namespaces"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
             setNamespace(name, Self.labels(labels))
         }
         for pod in resources["pods"]?.array ?? [] {
             let name = pod["name"]?.string ?? ""
-            let ports = Self.ports(pod["ports"])
+            let ports = Self.ports(pod["ports"] ?? pod["namedPorts"])
             if defaultPorts.isEmpty { defaultPorts = ports }
             setPod(
-                ObjectKey(pod["namespace"]?.string ?? "", name), Self.labels(pod["labels"]), pod["ip"]?.string, ports)
+                ObjectKey(pod["namespace"]?.string ?? "", name), Self.labels(pod["labels"]), pod["ip"]?.string, ports,
+                isHostNetwork: pod["hostNetwork"] == true)
         }
     }
 
@@ -57,10 +61,12 @@ struct Cluster {
         let namespace = action["namespace"]?.string ?? ""
         let pod = ObjectKey(namespace, action["pod"]?.string ?? "")
         switch action["op"]?.string ?? "" {
-        case "createPolicy", "updatePolicy": add(policy: action["policy"] ?? .null)
-        case "deletePolicy":
+        case "createPolicy", "updatePolicy", "createClusterNetworkPolicy", "updateClusterNetworkPolicy":
+            add(policy: action["policy"] ?? .null)
+        case "deletePolicy", "deleteClusterNetworkPolicy":
             let key = ObjectKey(namespace, action["name"]?.string ?? "")
             policies[key] = nil
+            clusterPolicies[key] = nil
             take([.policyRemoved(key)])
         case "createNamespace", "setNamespaceLabels": setNamespace(namespace, Self.labels(action["labels"]))
         case "deleteNamespace":
@@ -70,7 +76,9 @@ struct Cluster {
         case "createPod": setPod(pod, Self.labels(action["labels"]), action["ip"]?.string, defaultPorts)
         case "setPodLabels":
             let old = pods[pod]
-            setPod(pod, Self.labels(action["labels"]), old?.addresses.first?.description, old?.ports ?? [])
+            setPod(
+                pod, Self.labels(action["labels"]), old?.addresses.first?.description, old?.ports ?? [],
+                isHostNetwork: old?.isHostNetwork ?? false)
         case "deletePod": removePod(pod)
         case let other: faults.append("unknown action \(other)")
         }
@@ -78,12 +86,24 @@ struct Cluster {
 
     mutating func add(policy object: JSONValue) {
         do {
-            let policy = try NetworkPolicy(object)
-            policies[policy.key] = policy
-            take([.policy(policy)])
+            if object["kind"] == "ClusterNetworkPolicy" {
+                let policy = try ClusterNetworkPolicy(object)
+                clusterPolicies[policy.key] = policy
+                take([.clusterPolicy(policy)])
+            } else {
+                let policy = try NetworkPolicy(object)
+                policies[policy.key] = policy
+                take([.policy(policy)])
+            }
         } catch {
             faults.append("\(error)")
         }
+    }
+
+    mutating func set(node: Node) {
+        nodes.removeAll { $0.name == node.name }
+        nodes.append(node)
+        take([.node(node)])
     }
 
     private mutating func setNamespace(_ name: String, _ labels: [String: String]) {
@@ -92,16 +112,22 @@ struct Cluster {
     }
 
     private mutating func setPod(
-        _ key: ObjectKey, _ labels: [String: String], _ address: String?, _ ports: [ContainerPort]
+        _ key: ObjectKey, _ labels: [String: String], _ address: String?, _ ports: [ContainerPort],
+        isHostNetwork: Bool = false
     ) {
         guard let address = address.flatMap({ free($0, for: key) }) else {
             faults.append("pod \(key) has no address")
             return
         }
         let pod = Pod(
-            metadata: ObjectMeta(namespace: key.namespace, name: key.name, labels: labels), addresses: [address],
-            ports: ports)
+            metadata: ObjectMeta(namespace: key.namespace, name: key.name, labels: labels),
+            isHostNetwork: isHostNetwork, addresses: [address], ports: ports)
         pods[key] = pod
+        // A pod of the host network is no endpoint.
+        if isHostNetwork { return }
+        if !KernelEngine.clusterPods.contains(where: { $0.contains(address) }) {
+            faults.append("pod \(key): \(address) is outside of the pod blocks that the kernel programs were given")
+        }
         if endpoints[key] == nil {
             endpoints[key] = nextEndpoint
             nextEndpoint += 1
@@ -143,7 +169,9 @@ struct Cluster {
     // MARK: Verdicts
 
     var evaluator: PolicyEvaluator {
-        PolicyEvaluator(namespaces: namespaces, policies: Array(policies.values))
+        PolicyEvaluator(
+            namespaces: namespaces, policies: Array(policies.values),
+            clusterPolicies: Array(clusterPolicies.values), nodes: nodes, podCIDRs: KernelEngine.clusterPods)
     }
 
     struct Verdicts {
@@ -153,17 +181,25 @@ struct Cluster {
         let difference: String?
     }
 
-    /// Asks all engines about one flow.
+    /// Asks all engines about one flow between pods. Nil where one of them has no address.
     func judge(
         _ evaluator: PolicyEvaluator, from source: Pod, to destination: Pod, _ transport: UInt8, _ port: UInt16
     ) -> Verdicts? {
-        guard let from = source.addresses.first, let to = destination.addresses.first else { return nil }
+        destination.addresses.first.flatMap { judge(evaluator, from: source, to: $0, transport, port) }
+    }
+
+    /// Asks all engines about one flow from a pod to an address, a pod's or not.
+    func judge(
+        _ evaluator: PolicyEvaluator, from source: Pod, to address: IPAddress, _ transport: UInt8, _ port: UInt16
+    ) -> Verdicts? {
+        guard let from = source.addresses.first else { return nil }
+        let destination = pods.values.first { $0.addresses.contains(address) }
         let answer = evaluator.judge(
             .init(
-                source: .init(from, pod: source), destination: .init(to, pod: destination), transport: transport,
+                source: .init(from, pod: source), destination: .init(address, pod: destination), transport: transport,
                 port: port))
         let fromEnd = PolicyMaps.End(endpoint: endpoints[source.key], address: from)
-        let toEnd = PolicyMaps.End(endpoint: endpoints[destination.key], address: to)
+        let toEnd = PolicyMaps.End(endpoint: destination.flatMap { endpoints[$0.key] }, address: address)
         let egress = maps.judge(.egress, subject: fromEnd, peer: toEnd, transport: transport, port: port)
         let ingress = maps.judge(.ingress, subject: toEnd, peer: fromEnd, transport: transport, port: port)
         var difference: String?
@@ -171,9 +207,9 @@ struct Cluster {
             ("egress by the maps", answer.egress.decision, egress),
             ("ingress by the maps", answer.ingress.decision, ingress),
         ]
-        if let kernel, source.key != destination.key {
+        if let kernel, source.key != destination?.key {
             do {
-                let found = try kernel.judge(from: from, to: to, transport: transport, port: port)
+                let found = try kernel.judge(from: from, to: address, transport: transport, port: port)
                 verdicts.append(("egress by the kernel", answer.egress.decision, found.egress))
                 verdicts.append(("ingress by the kernel", answer.ingress.decision, found.ingress))
             } catch {
@@ -182,8 +218,8 @@ struct Cluster {
         }
         for (name, decision, verdict) in verdicts where !agrees(decision, verdict) {
             difference =
-                "\(source.key) to \(destination.key) port \(port): \(name) "
-                + "\(verdict.isAllowed ? "allowed" : "denied") by rule \(verdict.ruleID), the evaluator: \(decision)"
+                "\(source.key) to \(address) port \(port): \(name) \(verdict.isAllowed ? "allowed" : "denied") "
+                + "by rule \(verdict.ruleID), the evaluator: \(decision)"
         }
         return Verdicts(
             egress: answer.egress.decision.isAllowed, ingress: answer.ingress.decision.isAllowed,
@@ -196,6 +232,9 @@ struct Cluster {
         case .notIsolated: return verdict.isAllowed && verdict.ruleID == 0
         case .allowed(let policy, let rule):
             return verdict.isAllowed && info?.policy == policy && info?.index == rule
+        case .denied(let policy, let rule):
+            return !verdict.isAllowed && info?.policy == policy && info?.index == rule
+        case .unknownPeer: return !verdict.isAllowed && verdict.ruleID == 0
         case .isolated(let policies):
             return !verdict.isAllowed && info?.policy == policies.first && info?.index == nil
         }

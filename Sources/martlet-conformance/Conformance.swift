@@ -20,7 +20,7 @@ struct Conformance {
         ("netpol/k8s-e2e-netpol.json", .policy { ConnectivityRunner.run($0, $1) }),
         ("netpol/k8s-e2e-netpol-api.json", .policy { file, _ in PolicyAPIRunner.run(file) }),
         ("netpol/fuzz.json", .policy { FuzzRunner.run($0, $1) }),
-        ("netpol/cluster-network-policy.json", .notYet),
+        ("netpol/cluster-network-policy.json", .policy { ClusterPolicyRunner.run($0, $1) }),
         ("services/endpointslice.json", .policy { file, _ in EndpointSliceRunner.run(file) }),
         ("services/topology.json", .notYet),
         ("services/proxy-flows.json", .notYet),

@@ -12,6 +12,9 @@ import Reconcile
 final class KernelEngine {
     private typealias Planner = GenerationPlanner<PolicySlot, PolicySlotValue, MapOperation, RetiredNumber>
 
+    /// Where the pods of the cases have their addresses; nodes have theirs elsewhere.
+    static let clusterPods = ["10.0.0.0/8", "192.168.0.0/16", "fc00::/7"].compactMap { CIDR($0) }
+
     struct Fault: Error {
         let message: String
     }
@@ -31,9 +34,13 @@ final class KernelEngine {
             throw Fault(message: "no bpffs can be mounted (errno \(code)); it needs root")
         }
         var settings = DatapathSettings(pinDirectory: directory + "/pins")
-        // Every address may be a pod's.
-        if let everything = CIDR("::/0") { settings.configuration.cluster_pods.0 = martlet_prefix(everything) }
-        settings.configuration.cluster_pods_count = 1
+        withUnsafeMutableBytes(of: &settings.configuration.cluster_pods) { prefixes in
+            let room = prefixes.bindMemory(to: martlet_prefix.self)
+            for (index, block) in Self.clusterPods.enumerated() where index < room.count {
+                room[index] = martlet_prefix(block)
+            }
+        }
+        settings.configuration.cluster_pods_count = UInt32(Self.clusterPods.count)
         do {
             datapath = try KernelDatapath(settings)
         } catch {

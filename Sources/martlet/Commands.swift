@@ -80,7 +80,8 @@ struct PoliciesCommand: ParsableCommand {
 
     func run() throws {
         options.show(try options.ask(.policies)) {
-            ListView.text($0, ["policy", "pods", "ingressRules", "egressRules", "revision", "problem"])
+            ListView.text(
+                $0, ["tier", "priority", "policy", "pods", "ingressRules", "egressRules", "revision", "problem"])
         }
     }
 }

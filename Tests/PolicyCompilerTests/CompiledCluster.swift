@@ -11,6 +11,7 @@ struct CompiledCluster {
 
     init(_ compiler: PolicyCompiler = PolicyCompiler(), journal: [String: String] = [:]) {
         self.compiler = compiler
+        maps.clusterPods = RandomCluster.podCIDRs
         self.journal = journal
     }
 
@@ -70,6 +71,9 @@ struct CompiledCluster {
         case .notIsolated: return verdict.isAllowed && verdict.ruleID == 0
         case .allowed(let policy, let rule):
             return verdict.isAllowed && info?.policy == policy && info?.index == rule
+        case .denied(let policy, let rule):
+            return !verdict.isAllowed && info?.policy == policy && info?.index == rule
+        case .unknownPeer: return !verdict.isAllowed && verdict.ruleID == 0
         case .isolated(let policies):
             return !verdict.isAllowed && info?.policy == policies.first && info?.index == nil
         }

@@ -63,6 +63,8 @@ struct KernelModel {
         let subjectClass: UInt32
         let peerClass: UInt32
         let peerCIDRClass: UInt32
+        /// An address of pods that no pod has.
+        let isUnknown: Bool
     }
 
     /// Loads the classes of both ends in the slot of a generation. An end that is no pod has endpoint 0.
@@ -73,7 +75,8 @@ struct KernelModel {
             slot: slot,
             subjectClass: subject == 0 ? 0 : read(MapCatalog.endpoints, Int(subject))?[class: slot] ?? 0,
             peerClass: peer == 0 ? 0 : read(MapCatalog.endpoints, Int(peer))?[class: slot] ?? 0,
-            peerCIDRClass: peer != 0 && !covers ? 0 : cidrClass(peerAddress, slot))
+            peerCIDRClass: peer != 0 && !covers ? 0 : cidrClass(peerAddress, slot),
+            isUnknown: peer == 0 && RandomCluster.podCIDRs.contains { $0.contains(peerAddress) })
     }
 
     private func cidrClass(_ address: IPAddress, _ slot: Int) -> UInt32 {
@@ -96,9 +99,15 @@ struct KernelModel {
             let blockRow = read(MapCatalog.blockRows, Int(run.peerCIDRClass & 0xffff))
         else { return false }
         let list = direction == .ingress ? lists[ingress: run.slot] : lists[egress: run.slot]
-        if UInt32(list.flags) & MARTLET_LIST_CLOSED.rawValue != 0 { return false }
+        let flags = UInt32(list.flags)
+        if flags & MARTLET_LIST_CLOSED.rawValue != 0 { return false }
+        if flags & MARTLET_LIST_POD_DENY.rawValue != 0, run.isUnknown { return false }
+        let isIsolated = flags & MARTLET_LIST_ISOLATED.rawValue != 0
+        var tier: UInt8 = 0
         for index in 0..<Int(list.count) {
             guard let rule = read(MapCatalog.rules, Int(list.offset) + index) else { return false }
+            if isIsolated, UInt32(rule.tier) > MARTLET_TIER_NETWORK_POLICY.rawValue { return false }
+            if rule.tier < tier { continue }
             if rule.protocol != 0 && (rule.protocol != transport || !(rule.port_low...rule.port_high ~= port)) {
                 continue
             }
@@ -107,8 +116,12 @@ struct KernelModel {
             case MARTLET_PEER_BLOCK.rawValue: if !blockRow[block: Int(rule.peer)] { continue }
             default: break
             }
+            if UInt32(rule.action) == MARTLET_ACTION_PASS.rawValue {
+                tier = rule.tier + 1
+                continue
+            }
             return UInt32(rule.action) == MARTLET_ACTION_ALLOW.rawValue
         }
-        return UInt32(list.flags) & MARTLET_LIST_ISOLATED.rawValue == 0
+        return !isIsolated
     }
 }

@@ -10,7 +10,9 @@ import Testing
 /// Objects in, dump of the maps out: `Tests/Scripts/Policy/NAME.json` and `NAME.txt`. With MARTLET_REWRITE=1 the
 /// expectations are written anew.
 @Suite struct PolicyScriptTests {
-    static let names = ["isolation", "peers", "named-ports", "blocks", "shared-classes", "block-and-name"]
+    static let names = [
+        "isolation", "peers", "named-ports", "blocks", "shared-classes", "block-and-name", "cluster-policies",
+    ]
 
     private struct Script {
         let prologue: [PolicyChange]
@@ -41,6 +43,12 @@ import Testing
             case "NetworkPolicy":
                 let policy = try NetworkPolicy(object)
                 objects.append((.policy(policy), .policyRemoved(policy.key)))
+            case "ClusterNetworkPolicy":
+                let policy = try ClusterNetworkPolicy(object)
+                objects.append((.clusterPolicy(policy), .policyRemoved(policy.key)))
+            case "Node":
+                let node = try Node(object)
+                objects.append((.node(node), .nodeRemoved(node.name)))
             default: Issue.record("\(name): an object of no kind that scripts have")
             }
         }

@@ -10,6 +10,8 @@ struct RandomCluster {
     private(set) var namespaces: [String: [String: String]] = [:]
     private(set) var pods: [ObjectKey: Pod] = [:]
     private(set) var policies: [ObjectKey: NetworkPolicy] = [:]
+    private(set) var clusterPolicies: [ObjectKey: ClusterNetworkPolicy] = [:]
+    private(set) var nodes: [String: Node] = [:]
     private(set) var endpoints: [ObjectKey: UInt32] = [:]
     private var nextEndpoint: UInt32 = 1
     private var freeEndpoints: [UInt32] = []
@@ -40,6 +42,7 @@ struct RandomCluster {
         for name in Self.names { changes += setNamespace(name) }
         for _ in 0..<8 { changes += setPod() }
         for _ in 0..<4 { changes += setPolicy() }
+        for _ in 0..<2 { changes += setClusterPolicy() + setNode() }
         return changes
     }
 
@@ -47,7 +50,10 @@ struct RandomCluster {
     mutating func step() -> [PolicyChange] {
         var changes: [PolicyChange] = []
         for _ in 0..<Int.random(in: 1...3, using: &random) {
-            switch Int.random(in: 0..<10, using: &random) {
+            switch Int.random(in: 0..<14, using: &random) {
+            case 10, 11: changes += setClusterPolicy()
+            case 12: changes += setNode()
+            case 13: changes += removeNode()
             case 0: changes += setNamespace(pick(Self.names))
             case 1, 2, 3: changes += setPod()
             case 4: changes += removePod()
@@ -105,8 +111,10 @@ struct RandomCluster {
     }
 
     private mutating func removePolicy() -> [PolicyChange] {
-        guard let key = policies.keys.sorted().randomElement(using: &random) else { return [] }
+        let keys = policies.keys.sorted() + clusterPolicies.keys.sorted()
+        guard let key = keys.randomElement(using: &random) else { return [] }
         policies[key] = nil
+        clusterPolicies[key] = nil
         return [.policyRemoved(key)]
     }
 
@@ -176,12 +184,67 @@ struct RandomCluster {
         }
     }
 
+    private mutating func setClusterPolicy() -> [PolicyChange] {
+        let key = ObjectKey("", "c\(Int.random(in: 0..<4, using: &random))")
+        var policy = ClusterNetworkPolicy(
+            metadata: ObjectMeta(name: key.name), tier: pick([.admin, .baseline]), priority: pick([0, 5, 5, 1000]),
+            namespaces: flip(60) ? .everything : selector(), pods: selector())
+        if flip(70) { policy.ingress = clusterRules(isEgress: false) }
+        if flip(70) { policy.egress = clusterRules(isEgress: true) }
+        clusterPolicies[key] = policy
+        return [.clusterPolicy(policy)]
+    }
+
+    private mutating func clusterRules(isEgress: Bool) -> [ClusterPolicyRule] {
+        (0..<Int.random(in: 0...3, using: &random)).map { index in
+            var peers: [ClusterPolicyPeer] = []
+            for _ in 0..<Int.random(in: 1...2, using: &random) { peers.append(clusterPeer(isEgress: isEgress)) }
+            let named = peers.allSatisfy { if case .pods = $0 { true } else { false } }
+            var ports: [PolicyPort] = []
+            while ports.count < 2 && flip(40) {
+                let port = port()
+                switch port.target {
+                case .all: continue
+                case .range: ports.append(port)
+                case .named(let name):
+                    if named { ports += TransportProtocol.allCases.map { PolicyPort($0, .named(name)) } }
+                }
+            }
+            return ClusterPolicyRule(
+                name: "r\(index)", action: pick([.accept, .deny, .pass]), peers: peers, ports: ports)
+        }
+    }
+
+    private mutating func clusterPeer(isEgress: Bool) -> ClusterPolicyPeer {
+        guard isEgress, flip(40) else { return .pods(namespaces: selector(), pods: selector()) }
+        return flip(40) ? .nodes(selector()) : .network(block().cidr)
+    }
+
+    private mutating func setNode() -> [PolicyChange] {
+        let number = UInt32.random(in: 1...3, using: &random)
+        let node = Node(
+            metadata: ObjectMeta(name: "n\(number)", labels: labels()), addresses: Self.nodeAddresses(number))
+        nodes[node.name] = node
+        return [.node(node)]
+    }
+
+    private mutating func removeNode() -> [PolicyChange] {
+        guard let name = nodes.keys.sorted().randomElement(using: &random) else { return [] }
+        nodes[name] = nil
+        return [.nodeRemoved(name)]
+    }
+
+    static func nodeAddresses(_ number: UInt32) -> [IPAddress] {
+        [IPAddress(v4: 0xac12_0000 + number), IPAddress(high: 0xfd00_0002_0000_0000, low: UInt64(number))]
+    }
+
     // MARK: Flows
 
     /// An address that some pod has, or that lies next to one, or far away.
     private mutating func address() -> IPAddress {
         let near = Self.addresses(UInt32.random(in: 1...12, using: &random))[flip(50) ? 0 : 1]
-        switch Int.random(in: 0..<6, using: &random) {
+        switch Int.random(in: 0..<7, using: &random) {
+        case 6: return Self.nodeAddresses(UInt32.random(in: 1...4, using: &random))[flip(50) ? 0 : 1]
         case 0: return near.advanced(by: 1) ?? near
         case 1: return IPAddress(v4: UInt32.random(in: 0...(.max), using: &random))
         case 2: return IPAddress(high: UInt64.random(in: 0...(.max), using: &random), low: 7)
@@ -205,7 +268,11 @@ struct RandomCluster {
             : .init(source: other, destination: here, transport: transport, port: pick(Self.ports))
     }
 
-    var evaluator: PolicyEvaluator { PolicyEvaluator(namespaces: namespaces, policies: Array(policies.values)) }
+    var evaluator: PolicyEvaluator {
+        PolicyEvaluator(
+            namespaces: namespaces, policies: Array(policies.values),
+            clusterPolicies: Array(clusterPolicies.values), nodes: Array(nodes.values), podCIDRs: Self.podCIDRs)
+    }
 
     /// All objects at once, in a random order.
     mutating func everything() -> [PolicyChange] {
@@ -216,6 +283,8 @@ struct RandomCluster {
             changes.append(.pod(PolicyPod(pod, endpoint: endpoints[key] ?? 0, addresses: pod.addresses)))
         }
         changes += policies.sorted { $0.key < $1.key }.map { .policy($0.value) }
+        changes += clusterPolicies.sorted { $0.key < $1.key }.map { .clusterPolicy($0.value) }
+        changes += nodes.sorted { $0.key < $1.key }.map { .node($0.value) }
         changes.append(.podCIDRs(Self.podCIDRs))
         return changes.shuffled(using: &random)
     }

@@ -76,6 +76,9 @@ enum DefaultRoles {
                 rule(read, events, ["events"]),
                 rule(read, ["discovery.k8s.io"], ["endpointslices"]),
                 rule(read, ["networking.k8s.io"], ["networkpolicies"]),
+                // Cluster policies bind every namespace: whoever administers one may see them, only the cluster's
+                // administrators write them.
+                rule(read, ["policy.networking.k8s.io"], ["clusternetworkpolicies"]),
             ]),
     ]
 
@@ -165,6 +168,8 @@ enum DefaultRoles {
                 rule(read, [""], ["namespaces", "nodes", "pods", "services", "endpoints"]),
                 rule(read, ["discovery.k8s.io"], ["endpointslices"]),
                 rule(read, ["networking.k8s.io"], ["networkpolicies"]),
+                rule(read, ["policy.networking.k8s.io"], ["clusternetworkpolicies"]),
+                rule(["patch", "update"], ["policy.networking.k8s.io"], ["clusternetworkpolicies/status"]),
                 rule(["create", "patch", "update"], events, ["events"]),
                 rule(["patch", "update"], [""], ["nodes", "nodes/status"]),
             ]),

@@ -24,7 +24,10 @@ extension LocalRequests {
         }
         let namespaces = Dictionary(
             snapshot.namespaces.items.map { ($0.name, $0.metadata.labels) }, uniquingKeysWith: { $1 })
-        let evaluator = PolicyEvaluator(namespaces: namespaces, policies: Array(snapshot.networkPolicies.items))
+        let evaluator = PolicyEvaluator(
+            namespaces: namespaces, policies: Array(snapshot.networkPolicies.items),
+            clusterPolicies: Array(snapshot.clusterNetworkPolicies.items), nodes: Array(snapshot.nodes.items),
+            podCIDRs: await engine.podCIDRs)
         let answer = evaluator.judge(
             PolicyEvaluator.Flow(
                 source: source, destination: destination, transport: transport.rawValue, port: port), explaining: true)
@@ -97,14 +100,20 @@ extension LocalRequests {
     private func judgement(_ judgement: PolicyEvaluator.Judgement) -> JSONValue {
         let steps = judgement.steps.map { step -> JSONValue in
             [
-                "policy": .string(step.policy.description), "rule": step.rule.map { .integer(Int64($0)) } ?? .null,
+                "policy": .string(step.policy.description), "kind": .string(step.tier.kind),
+                "tier": .string(step.tier.apiName), "priority": step.priority.map { .integer(Int64($0)) } ?? .null,
+                "name": .string(step.name), "action": step.action.map { .string($0.rawValue) } ?? .null,
+                "rule": step.rule.map { .integer(Int64($0)) } ?? .null,
                 "matched": .bool(step.matched), "reason": .string(step.reason),
             ]
         }
         let decision: String
         switch judgement.decision {
-        case .notIsolated: decision = "no policy selects it in this direction"
+        case .notIsolated: decision = "no policy decides in this direction"
         case .allowed(let policy, let rule): decision = "allowed by \(policy), rule \(rule)"
+        case .denied(let policy, let rule): decision = "denied by \(policy), rule \(rule)"
+        case .unknownPeer(let policy):
+            decision = "the peer has a pod's address and is not known, and \(policy) denies or passes by pod"
         case .isolated(let policies):
             decision = "isolated by \(policies.map(\.description).joined(separator: ", ")), and no rule lets it through"
         }

@@ -58,7 +58,8 @@ extension LocalRequests {
         [
             "revision": await engine.enforcedRevision.map { .integer($0) } ?? .null,
             "generation": .integer(Int64(await engine.planner.generation)),
-            "policies": .integer(Int64(await engine.knownPolicies.count)),
+            "policies": .integer(
+                Int64(await engine.knownPolicies.count + engine.knownClusterPolicies.count)),
             "classes": .integer(Int64(await engine.liveClasses.count)),
             "networks": .integer(Int64(await engine.liveNetworks.count)),
         ]

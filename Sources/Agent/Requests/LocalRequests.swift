@@ -74,19 +74,43 @@ struct LocalRequests: RequestHandler {
     private func policies() async -> JSONValue {
         let snapshot = informers.snapshot()
         let problems = await engine.problems
-        let rows = snapshot.networkPolicies.items.sorted { $0.key < $1.key }.map { policy -> JSONValue in
+        let namespaced = snapshot.networkPolicies.items.sorted { $0.key < $1.key }.map { policy -> JSONValue in
             let selected = snapshot.pods.items(in: policy.metadata.namespace).filter {
-                policy.podSelector.matches($0.metadata.labels)
+                !$0.isHostNetwork && policy.podSelector.matches($0.metadata.labels)
             }
-            return [
-                "policy": .string(policy.key.description), "pods": .integer(Int64(selected.count)),
-                "ingressRules": policy.ingress.map { .integer(Int64($0.count)) } ?? .null,
-                "egressRules": policy.egress.map { .integer(Int64($0.count)) } ?? .null,
-                "revision": .string(policy.metadata.resourceVersion),
-                "problem": problems.first { $0.object == policy.key }.map { .string($0.message) } ?? .null,
-            ]
+            return row(
+                policy.key, .networkPolicy, nil, selected.count, policy.ingress?.count, policy.egress?.count,
+                policy.metadata.resourceVersion, problems)
         }
+        let ordered = snapshot.clusterNetworkPolicies.items.sorted {
+            ($0.priority, $0.key.name) < ($1.priority, $1.key.name)
+        }
+        let cluster = ordered.map { policy -> JSONValue in
+            let selected = snapshot.pods.items.filter { pod in
+                let namespace = snapshot.namespaces[ObjectKey("", pod.metadata.namespace)]
+                return !pod.isHostNetwork && policy.namespaces.matches(namespace?.metadata.labels ?? [:])
+                    && policy.pods.matches(pod.metadata.labels)
+            }
+            return row(
+                policy.key, policy.tier == .admin ? .admin : .baseline, policy.priority, selected.count,
+                policy.ingress.isEmpty ? nil : policy.ingress.count, policy.egress.isEmpty ? nil : policy.egress.count,
+                policy.metadata.resourceVersion, problems)
+        }
+        let rows = cluster.filter { $0["tier"] == "Admin" } + namespaced + cluster.filter { $0["tier"] != "Admin" }
         return ["items": .array(rows)]
+    }
+
+    private func row(
+        _ key: ObjectKey, _ tier: RuleTier, _ priority: Int?, _ pods: Int, _ ingress: Int?, _ egress: Int?,
+        _ revision: String, _ problems: [PolicyError]
+    ) -> JSONValue {
+        [
+            "policy": .string(key.description), "kind": .string(tier.kind), "tier": .string(tier.apiName),
+            "priority": priority.map { .integer(Int64($0)) } ?? .null, "pods": .integer(Int64(pods)),
+            "ingressRules": ingress.map { .integer(Int64($0)) } ?? .null,
+            "egressRules": egress.map { .integer(Int64($0)) } ?? .null, "revision": .string(revision),
+            "problem": problems.first { $0.object == key }.map { .string($0.message) } ?? .null,
+        ]
     }
 
     // MARK: Changes

@@ -80,7 +80,9 @@ package enum ManifestFiles {
 
 /// Plural names and scopes by kind: the API's own convention, and the few kinds without namespace.
 enum KindNames {
-    private static let withoutNamespace: Set<String> = ["Namespace", "Node", "ClusterRole", "ClusterRoleBinding"]
+    private static let withoutNamespace: Set<String> = [
+        "Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "ClusterNetworkPolicy",
+    ]
 
     static func resource(apiVersion: String, kind: String) -> APIResource {
         let parts = apiVersion.split(separator: "/").map(String.init)

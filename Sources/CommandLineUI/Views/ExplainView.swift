@@ -32,10 +32,21 @@ package struct ExplainView: Sendable {
         var out = "\(style.strong(title)): \(verdict(value?["verdict"])): \(ListView.cell(value?["decision"]))\n"
         for step in value?["steps"]?.array ?? [] {
             let mark = step["matched"]?.bool == true ? "+" : "-"
-            let rule = step["rule"]?.integer.map { " rule \($0)" } ?? ""
-            out += "  \(mark) \(ListView.cell(step["policy"]))\(rule): \(ListView.cell(step["reason"]))\n"
+            out += "  \(mark) \(place(step)): \(ListView.cell(step["reason"]))\n"
         }
         return out + "\n"
+    }
+
+    /// `shop/deny rule 0`, `Admin 5 ClusterNetworkPolicy guard rule 1 (no-db) Deny`.
+    private func place(_ step: JSONValue) -> String {
+        var parts: [String] = []
+        if let priority = step["priority"]?.integer { parts.append("\(ListView.cell(step["tier"])) \(priority)") }
+        parts.append("\(ListView.prefix(ofKind: step))\(ListView.cell(step["policy"]))")
+        guard let rule = step["rule"]?.integer else { return parts.joined(separator: " ") }
+        parts.append("rule \(rule)")
+        if let name = step["name"]?.string, !name.isEmpty { parts.append("(\(name))") }
+        if step["priority"]?.integer != nil { parts.append(ListView.cell(step["action"])) }
+        return parts.joined(separator: " ")
     }
 
     private func side(_ end: JSONValue?) -> String {

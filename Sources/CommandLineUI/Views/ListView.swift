@@ -25,10 +25,18 @@ package enum ListView {
         }
     }
 
-    /// `shop/deny ingress[0]`, or `shop/deny ingress isolation`; nil for what is no rule.
+    /// `shop/deny ingress[0]`, `shop/deny ingress isolation`, `ClusterNetworkPolicy guard egress[1] (no-db)`; nil for
+    /// what is no rule.
     static func ruleText(_ value: JSONValue?) -> String? {
         guard let policy = value?["policy"]?.string, let direction = value?["direction"]?.string else { return nil }
         let index = value?["index"]?.integer.map { "[\($0)]" } ?? " isolation"
-        return "\(policy) \(direction)\(index)"
+        let name = value?["name"]?.string.flatMap { $0.isEmpty ? nil : " (\($0))" } ?? ""
+        return "\(prefix(ofKind: value))\(policy) \(direction)\(index)\(name)"
+    }
+
+    /// The kind of a policy, where it is none of the namespaced ones.
+    static func prefix(ofKind value: JSONValue?) -> String {
+        guard let kind = value?["kind"]?.string, kind != "NetworkPolicy" else { return "" }
+        return "\(kind) "
     }
 }

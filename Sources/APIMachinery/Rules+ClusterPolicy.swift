@@ -1,0 +1,94 @@
+package import JSONText
+import KubeObjects
+
+/// ClusterNetworkPolicies (`policy.networking.k8s.io`). What the compiler can read is what may be stored: the object
+/// goes through its reader.
+package enum ClusterNetworkPolicyRules: KindRules {
+    package static func prepareForCreate(_ object: inout JSONValue) { object["status"] = Optional.none }
+
+    package static func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, subresource: String) {
+        if subresource == "status" {
+            object["spec"] = old["spec"]
+        } else {
+            object["status"] = old["status"]
+        }
+    }
+
+    package static func resetFields(subresource: String) -> [[String]] {
+        subresource == "status" ? [["spec"]] : [["status"]]
+    }
+
+    package static func generationChanged(_ object: JSONValue, old: JSONValue) -> Bool? {
+        object["spec"] != old["spec"]
+    }
+
+    package static func validateCreate(_ object: JSONValue, _ context: ValidationContext) -> [FieldError] {
+        let errors = selectors(object["spec"], "spec")
+        guard errors.isEmpty else { return errors }
+        do {
+            _ = try ClusterNetworkPolicy(object)
+            return []
+        } catch {
+            return [error.fieldError(in: object)]
+        }
+    }
+
+    /// Faults of every label selector below a value.
+    private static func selectors(_ value: JSONValue?, _ path: FieldPath) -> [FieldError] {
+        switch value {
+        case .object(let members)?:
+            return members.sorted { $0.key < $1.key }.flatMap { name, member in
+                switch name {
+                case "namespaces", "nodes", "namespaceSelector", "podSelector":
+                    LabelSelectorRules.validate(member, path[name])
+                default: selectors(member, path[name])
+                }
+            }
+        case .array(let elements)?:
+            return elements.enumerated().flatMap { selectors($1, path[$0]) }
+        case .null?, .bool?, .integer?, .number?, .string?, nil: return []
+        }
+    }
+
+    package static var table: TableColumns { TableColumns(["Name", "Tier", "Priority", "Subject", "Enforced", "Age"]) }
+    package static func tableCells(_ object: JSONValue, now: Timestamp) -> [JSONValue] {
+        let spec = object["spec"]
+        return [
+            .string(object.name), .string(spec?.text("tier") ?? ""),
+            .string(spec?["priority"]?.integer.map(String.init) ?? ""), .string(subject(spec?["subject"])),
+            .string(enforced(object)), .string(TableText.age(object, now)),
+        ]
+    }
+
+    private static func subject(_ subject: JSONValue?) -> String {
+        guard let pods = subject?["pods"] else { return "ns: \(LabelSelectorRules.text(subject?["namespaces"]))" }
+        return "ns: \(LabelSelectorRules.text(pods["namespaceSelector"])), "
+            + "pods: \(LabelSelectorRules.text(pods["podSelector"]))"
+    }
+
+    /// What the condition of that name says; `Unknown` where no node has said anything yet.
+    private static func enforced(_ object: JSONValue) -> String {
+        let conditions = object["status"]?["conditions"]?.elements ?? []
+        return conditions.first { $0.text("type") == PolicyCondition.type }?.text("status") ?? "Unknown"
+    }
+}
+
+extension ObjectError {
+    /// As the API answers it.
+    func fieldError(in object: JSONValue) -> FieldError {
+        let path = FieldPath(field)
+        switch code {
+        case .missing: return .required(path, message == "is required" ? "" : message)
+        case .unsupported: return .forbidden(path, message)
+        case .invalid, .wrongType: return .invalid(path, Self.value(at: field, in: object), message)
+        }
+    }
+
+    private static func value(at field: String, in object: JSONValue) -> JSONValue {
+        var value = object
+        for part in field.split(whereSeparator: { $0 == "." || $0 == "[" || $0 == "]" }) {
+            value = (Int(part).flatMap { value[$0] } ?? value[String(part)]) ?? .null
+        }
+        return value
+    }
+}
