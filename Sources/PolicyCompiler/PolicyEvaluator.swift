@@ -14,16 +14,20 @@ package struct PolicyEvaluator: Sendable {
     package var nodes: [Node]
     /// Where pods of the cluster get their addresses: an address in there that is no pod's is a pod not known yet.
     package var podCIDRs: [CIDR]
+    /// Of the node whose kernel is asked: it and its pods always reach each other.
+    package var nodeAddresses: [IPAddress]
 
     package init(
         namespaces: [String: [String: String]], policies: [NetworkPolicy],
-        clusterPolicies: [ClusterNetworkPolicy] = [], nodes: [Node] = [], podCIDRs: [CIDR] = []
+        clusterPolicies: [ClusterNetworkPolicy] = [], nodes: [Node] = [], podCIDRs: [CIDR] = [],
+        nodeAddresses: [IPAddress] = []
     ) {
         self.namespaces = namespaces
         self.policies = policies.sorted { $0.key < $1.key }
         self.clusterPolicies = clusterPolicies.sorted { ($0.priority, $0.key.name) < ($1.priority, $1.key.name) }
         self.nodes = nodes
         self.podCIDRs = podCIDRs
+        self.nodeAddresses = nodeAddresses
     }
 
     /// One end of a flow: an address, and the pod that has it, where one has. A pod of the host network has no address
@@ -55,6 +59,10 @@ package struct PolicyEvaluator: Sendable {
     }
 
     package enum Decision: Hashable, Sendable {
+        /// A pod and itself: always allowed.
+        case itself
+        /// A pod and its own node: always allowed.
+        case ownNode
         /// The end is no pod, or no policy decides in this direction.
         case notIsolated
         /// Rule number `rule` of the policy lets it through.
@@ -68,7 +76,7 @@ package struct PolicyEvaluator: Sendable {
 
         package var isAllowed: Bool {
             switch self {
-            case .notIsolated, .allowed: true
+            case .itself, .ownNode, .notIsolated, .allowed: true
             case .denied, .isolated, .unknownPeer: false
             }
         }
@@ -122,6 +130,10 @@ package struct PolicyEvaluator: Sendable {
         let subject = direction == .egress ? flow.source : flow.destination
         let peer = direction == .egress ? flow.destination : flow.source
         guard let pod = subject.pod, !pod.isHostNetwork else { return Judgement(decision: .notIsolated, steps: []) }
+        if let other = peer.pod, !other.isHostNetwork, other.key == pod.key {
+            return Judgement(decision: .itself, steps: [])
+        }
+        if nodeAddresses.contains(peer.address) { return Judgement(decision: .ownNode, steps: []) }
         let question = Case(direction: direction, flow: flow, pod: pod, peer: peer)
         var steps: [Step] = []
         let decision =

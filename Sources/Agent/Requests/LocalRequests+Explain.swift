@@ -27,18 +27,20 @@ extension LocalRequests {
         let evaluator = PolicyEvaluator(
             namespaces: namespaces, policies: Array(snapshot.networkPolicies.items),
             clusterPolicies: Array(snapshot.clusterNetworkPolicies.items), nodes: Array(snapshot.nodes.items),
-            podCIDRs: await engine.podCIDRs)
-        let answer = evaluator.judge(
-            PolicyEvaluator.Flow(
-                source: source, destination: destination, transport: transport.rawValue, port: port), explaining: true)
-
+            podCIDRs: await engine.podCIDRs, nodeAddresses: configuration.nodeAddresses)
+        let flow = PolicyEvaluator.Flow(
+            source: source, destination: destination, transport: transport.rawValue, port: port)
+        let answer = evaluator.judge(flow, explaining: true)
         var question = martlet_question()
         question.source = source.address.mapped
         question.destination = destination.address.mapped
         question.destination_port = port.bigEndian
         question.protocol = transport.rawValue
         let kernel = try datapath.explain(question)
-        return await render(answer, kernel, source, destination, transport, port)
+        var result = await render(answer, kernel, source, destination, transport, port)
+        result["changes"] = .array(evaluator.smallestChanges(flow).map(change))
+        result["open"] = try await openFlows(source.address, destination.address, transport, port)
+        return result
     }
 
     private func end(
@@ -107,20 +109,35 @@ extension LocalRequests {
                 "matched": .bool(step.matched), "reason": .string(step.reason),
             ]
         }
-        let decision: String
-        switch judgement.decision {
-        case .notIsolated: decision = "no policy decides in this direction"
-        case .allowed(let policy, let rule): decision = "allowed by \(policy), rule \(rule)"
-        case .denied(let policy, let rule): decision = "denied by \(policy), rule \(rule)"
-        case .unknownPeer(let policy):
-            decision = "the peer has a pod's address and is not known, and \(policy) denies or passes by pod"
-        case .isolated(let policies):
-            decision = "isolated by \(policies.map(\.description).joined(separator: ", ")), and no rule lets it through"
-        }
         return [
-            "verdict": .string(judgement.decision.isAllowed ? "allow" : "drop"), "decision": .string(decision),
-            "steps": .array(steps),
+            "verdict": .string(judgement.decision.isAllowed ? "allow" : "drop"),
+            "decision": .string(text(judgement.decision)), "steps": .array(steps),
         ]
+    }
+
+    private func change(_ change: PolicyEvaluator.Change) -> JSONValue {
+        [
+            "direction": .string(change.direction.rawValue), "text": .string(change.text),
+            "decision": .string(text(change.decision)),
+        ]
+    }
+
+    private func text(_ decision: PolicyEvaluator.Decision) -> String {
+        switch decision {
+        case .itself: "a pod always reaches itself"
+        case .ownNode: "a pod and its own node always reach each other"
+        case .notIsolated: "no policy decides in this direction"
+        case .allowed(let policy, let rule): "allowed by \(name(policy)), rule \(rule)"
+        case .denied(let policy, let rule): "denied by \(name(policy)), rule \(rule)"
+        case .unknownPeer(let policy):
+            "the peer has a pod's address and is not known, and \(name(policy)) denies or passes by pod"
+        case .isolated(let policies):
+            "isolated by \(policies.map(\.description).joined(separator: ", ")), and no rule lets it through"
+        }
+    }
+
+    private func name(_ policy: ObjectKey) -> String {
+        policy.namespace.isEmpty ? "ClusterNetworkPolicy \(policy)" : "\(policy)"
     }
 
     private func kernelSide(_ allowed: Bool, _ rule: UInt32, _ reason: UInt8) async -> JSONValue {

@@ -25,6 +25,32 @@ package struct ExplainView: Sendable {
         if answer["agrees"]?.bool == false {
             out += style.bad("evaluator and kernel disagree") + ": run martlet fsck, and report this\n"
         }
+        return out + changes(answer) + open(answer["open"])
+    }
+
+    private func changes(_ answer: JSONValue) -> String {
+        let items = answer["changes"]?.array ?? []
+        if items.isEmpty { return "" }
+        let turned = answer["verdict"]?.string == "allow" ? "drop" : "allow"
+        var out = "\n\(style.strong("smallest change that would make it")) \(verdict(.string(turned))), "
+        out += items.count > 1 ? "all of:\n" : "other flows aside:\n"
+        for item in items {
+            out += "  \(ListView.cell(item["text"])) (\(ListView.cell(item["direction"])): "
+            out += "\(ListView.cell(item["decision"])))\n"
+        }
+        return out
+    }
+
+    /// Flows that are open already are told apart: they were judged when they were last looked at.
+    private func open(_ value: JSONValue?) -> String {
+        guard let count = value?["count"]?.integer, count > 0 else { return "\nno such flow is open\n" }
+        var out =
+            "\n\(style.strong("open already")): \(count), judged again with the next packet where what decided changed\n"
+        for item in value?["items"]?.array ?? [] {
+            let rules = ["egress", "ingress"].map { "\($0) by \(ListView.ruleText(item[$0]) ?? "no policy")" }
+            out += "  from port \(ListView.cell(item["sourcePort"])): allowed in generation "
+            out += "\(ListView.cell(item["generation"])), \(rules.joined(separator: ", "))\n"
+        }
         return out
     }
 

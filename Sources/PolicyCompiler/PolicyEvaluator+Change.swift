@@ -1,0 +1,116 @@
+import KubeObjects
+import NetTypes
+
+extension PolicyEvaluator {
+    /// One edit of one object after which a flow is answered the other way. Found by trying: every edit is made on a copy
+    /// of the objects and judged again, so what is offered is known to work; of what else it does nothing is said.
+    package struct Change: Hashable, Sendable {
+        /// What to do, and to which object.
+        package let text: String
+        package let direction: RuleInfo.Direction
+        /// What decides the direction after it.
+        package let decision: Decision
+    }
+
+    /// The label that the API server sets: nobody changes it.
+    private static let namespaceNameLabel = "kubernetes.io/metadata.name"
+
+    /// How many edits of a direction are tried at most, the smallest first.
+    static let editsMax = 512
+
+    /// Of a flow that is denied: for each direction that denies it, the smallest edit that opens it; all of them are
+    /// needed. Of one that is allowed: the smallest edit that closes either direction. Empty where none was found.
+    package func smallestChanges(_ flow: Flow) -> [Change] {
+        let answer = judge(flow)
+        let directions: [RuleInfo.Direction] = [.egress, .ingress]
+        let found = directions.filter { answer.isAllowed || !answer[$0].isAllowed }
+            .compactMap { smallest($0, flow, allowing: !answer.isAllowed) }
+        if !answer.isAllowed { return found.map(\.change) }
+        return found.min { $0.size < $1.size }.map { [$0.change] } ?? []
+    }
+
+    private func smallest(
+        _ direction: RuleInfo.Direction, _ flow: Flow, allowing: Bool
+    ) -> (size: Int, change: Change)? {
+        guard let pod = flow.subject(of: direction).policedPod else { return nil }
+        let near = with(policies.filter { $0.metadata.namespace == pod.metadata.namespace }, clusterPolicies)
+        let edits = near.edits(direction, flow, pod, allowing: allowing).enumerated()
+            .sorted { ($0.element.size, $0.offset) < ($1.element.size, $1.offset) }
+        for (_, edit) in edits.prefix(Self.editsMax) {
+            let (world, moved) = edit.applied(to: near, flow)
+            let decision = world.judge(moved)[direction]
+            guard decision.isAllowed == allowing else { continue }
+            return (edit.size, Change(text: edit.text(flow), direction: direction, decision: decision))
+        }
+        return nil
+    }
+
+    /// What might turn a direction of a flow: labels that a selector asks for, ports and peers of rules, rules.
+    private func edits(
+        _ direction: RuleInfo.Direction, _ flow: Flow, _ pod: Pod, allowing: Bool
+    ) -> [Edit] {
+        let peer = flow.peer(of: direction)
+        var found: [Edit] = []
+        func editRule(_ policy: ObjectKey, _ index: Int) {
+            let place = Edit.Place(policy: policy, direction: direction, rule: index)
+            found += [.addPort(place), .addPeer(place), .removeRule(place)]
+        }
+        for policy in policies {
+            guard let rules = direction == .egress ? policy.egress : policy.ingress else { continue }
+            found += labels(.everything, policy.podSelector, pod, selecting: true)
+            for (index, rule) in rules.enumerated() {
+                editRule(policy.key, index)
+                for case .pods(let namespaces, let pods) in rule.peers {
+                    found += labels(namespaces ?? .everything, pods, peer.policedPod)
+                }
+            }
+            if allowing { found.append(.addRule(policy.key, direction, .accept)) }
+        }
+        for policy in clusterPolicies {
+            let rules = direction == .egress ? policy.egress : policy.ingress
+            if rules.isEmpty { continue }
+            found += labels(policy.namespaces, policy.pods, pod, selecting: true)
+            for (index, rule) in rules.enumerated() {
+                editRule(policy.key, index)
+                for case .pods(let namespaces, let pods) in rule.peers {
+                    found += labels(namespaces, pods, peer.policedPod)
+                }
+            }
+            found.append(.addRule(policy.key, direction, allowing ? .accept : .deny))
+        }
+        if !allowing { found.append(.isolate(direction)) }
+        return found
+    }
+
+    /// One edit for each label that a selector asks for, so that the requirement turns.
+    private func labels(
+        _ namespaces: LabelSelector, _ pods: LabelSelector, _ pod: Pod?, selecting: Bool = false
+    ) -> [Edit] {
+        guard let pod else { return [] }
+        let name = pod.metadata.namespace
+        return pods.requirements.map {
+            .labelPod(pod.key, $0.key, $0.turned(pod.metadata.labels), selecting: selecting)
+        }
+            + namespaces.requirements.filter { $0.key != Self.namespaceNameLabel }
+            .map { .labelNamespace(name, $0.key, $0.turned(self.namespaces[name] ?? [:])) }
+    }
+}
+
+extension PolicyEvaluator.Answer {
+    package subscript(direction: RuleInfo.Direction) -> PolicyEvaluator.Decision {
+        direction == .egress ? egress.decision : ingress.decision
+    }
+}
+
+extension LabelSelector.Requirement {
+    /// The value that turns the requirement for an object with these labels; nil: the label is to go.
+    fileprivate func turned(_ labels: [String: String]) -> String? {
+        let holds = matches(labels)
+        switch operation {
+        case .isIn: return holds ? nil : values.first
+        case .isNotIn: return holds ? values.first : nil
+        case .exists: return holds ? nil : "true"
+        case .doesNotExist: return holds ? "true" : nil
+        }
+    }
+}
