@@ -36,7 +36,7 @@ conformance: build
 	$(BIN)/martlet-conformance
 
 fuzz: build
-	Scripts/test --filter Fuzz
+	Scripts/test --filter '[Ff]uzz'
 
 lint:
 	swift format lint --strict --recursive --parallel Sources Tests cni Plugins Package.swift

@@ -62,13 +62,16 @@ package struct Agent: Service {
     let observer: FlowObserver
     private let reporter: ClusterPolicyReporter
     private let reports = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    /// The daemon's other parts, asked for each `status`.
+    let parts: @Sendable () async -> [PartReport]
     let logger: Logger
     let started = ContinuousClock.now
 
     package init(
         _ configuration: AgentConfiguration, datapath: any Datapath, informers: ClusterInformers,
-        client: any APIClient, logger: Logger
+        client: any APIClient, logger: Logger, parts: @escaping @Sendable () async -> [PartReport] = { [] }
     ) throws {
+        self.parts = parts
         self.configuration = configuration
         self.datapath = datapath
         self.informers = informers
@@ -153,7 +156,7 @@ package struct Agent: Service {
     private func serveSocket() async throws {
         let requests = LocalRequests(
             configuration: configuration, datapath: datapath, informers: informers, engine: engine, network: network,
-            observer: observer, started: started)
+            observer: observer, started: started, parts: parts)
         let router = RequestRouter(network: network, others: requests)
         try await SocketServer(path: configuration.socketPath, handler: router, logger: logger).run()
     }

@@ -7,7 +7,19 @@ package enum MetricsText {
     /// Empty where the kernel does not answer: a scrape of the rest goes on.
     package static func text(of datapath: any Datapath) -> String {
         guard let counters = try? datapath.counters(), let generation = try? datapath.generation() else { return "" }
-        return text(counters: counters, generation: generation)
+        return text(counters: counters, generation: generation) + fill((try? MapFill.read(datapath)) ?? [])
+    }
+
+    /// Entries beside capacity, so that an alert can be set at a share of it.
+    package static func fill(_ maps: [MapFill]) -> String {
+        let counted = maps.filter { $0.used != nil }
+        guard !counted.isEmpty else { return "" }
+        func metric(_ name: String, _ help: String, _ value: (MapFill) -> Int) -> String {
+            "# HELP \(name) \(help)\n# TYPE \(name) gauge\n"
+                + counted.map { "\(name){map=\"\($0.name)\"} \(value($0))\n" }.joined()
+        }
+        return metric("martlet_map_entries", "Entries of a kernel map, of the generation in force.") { $0.used ?? 0 }
+            + metric("martlet_map_capacity", "Entries that a kernel map holds at most.", \.capacity)
     }
 
     /// - Parameter counters: index = `martlet_counter`; missing ones are zero.

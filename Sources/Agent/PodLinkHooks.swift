@@ -25,15 +25,19 @@ package struct PodLinkHooks: AttachmentDatapath {
     package func verify(_ attachment: PodAttachment) async throws(PodNetworkError) {
         let missing: String?
         do throws(DatapathError) {
-            missing = try whatIsMissing(attachment)
+            missing = try Self.missing(attachment, datapath, try datapath.attachments())
         } catch {
             throw PodNetworkError(.ioFailure, "programs of \(attachment.hostInterface)", cause: error)
         }
         if let missing { throw PodNetworkError(.stateMismatch, missing) }
     }
 
-    private func whatIsMissing(_ attachment: PodAttachment) throws(DatapathError) -> String? {
-        let programs = try datapath.attachments().filter { $0.kind == .pod && $0.interface == attachment.hostIndex }
+    /// The first thing that a pod's link lacks, in words; nil where it has its programs, its closed filter and its
+    /// namespace's entry. `hooks`: all that is attached now.
+    static func missing(_ attachment: PodAttachment, _ datapath: any Datapath, _ hooks: [Attachment])
+        throws(DatapathError) -> String?
+    {
+        let programs = hooks.filter { $0.kind == .pod && $0.interface == attachment.hostIndex }
         for name in ["from_pod", "to_pod"] where !programs.contains(where: { $0.program == name }) {
             return "\(attachment.hostInterface) does not run \(name)"
         }

@@ -18,6 +18,9 @@ package final class ControllerSet: ServiceLifecycle.Service, Sendable {
 
     private let controllers: [any ServiceLifecycle.Service]
 
+    /// How many there are; all of them run, or the set has ended.
+    package var count: Int { controllers.count }
+
     package init(_ context: ControllerContext, options: Options) {
         controllers = [
             PodCIDRController(context, allocation: PodCIDRAllocation(clusterCIDRs: options.clusterCIDRs)),

@@ -11,6 +11,9 @@ struct ApplyCommand: AsyncParsableCommand {
     @Option(help: "Kubeconfig. Default: KUBECONFIG, else the administrator's own.")
     var kubeconfig: String?
 
+    @Option(help: "A node made by martletd node start: its administrator's kubeconfig.")
+    var id: String?
+
     @Option(name: [.short, .customLong("filename")], help: "A file, or a folder whose *.yaml are taken in order.")
     var files: [String]
 
@@ -18,7 +21,9 @@ struct ApplyCommand: AsyncParsableCommand {
     var delete = false
 
     func run() async throws {
-        let path = kubeconfig ?? getenv("KUBECONFIG").map { String(cString: $0) } ?? "/etc/martlet/admin.kubeconfig"
+        let path =
+            kubeconfig ?? id.map { "/run/martlet/\($0)/admin.kubeconfig" }
+            ?? getenv("KUBECONFIG").map { String(cString: $0) } ?? "/etc/martlet/admin.kubeconfig"
         let documents: [ManifestDocument]
         let client: HTTPSClient
         do {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandLineUI
 import DaemonAPI
+import Glibc
 import JSONText
 
 struct StatusCommand: ParsableCommand {
@@ -135,6 +136,12 @@ struct UninstallCommand: ParsableCommand {
 
     @OptionGroup var options: DaemonOptions
 
+    @Option(help: "State directory of a daemon that is down. Default: /var/lib/martlet, or that of --id.")
+    var state: String?
+
+    @Option(help: "Pins of a daemon that is down. Default: /sys/fs/bpf/martlet, or those of --id.")
+    var bpffs: String?
+
     @Flag(help: "Do it: without this flag the command only says what it would do.")
     var yes = false
 
@@ -145,8 +152,31 @@ struct UninstallCommand: ParsableCommand {
                     + "then. Add --yes to do it.")
             return
         }
-        options.show(try options.ask(.uninstall)) { _ in
-            "taken off; the daemon puts it back when it is started again\n"
+        let answer: JSONValue
+        do throws(DaemonError) {
+            answer = try DaemonSocket(path: options.path).call(Request(.uninstall))
+        } catch {
+            guard error.code == .tryAgainLater else { throw DaemonOptions.fail(error) }
+            try withoutDaemon()
         }
+        options.show(answer) { _ in "taken off; the daemon puts it back when it is started again\n" }
+    }
+
+    /// No daemon answers: the daemon's own program does it, which knows the kernel and refuses while another one holds
+    /// the state. This program becomes that one.
+    private func withoutDaemon() throws -> Never {
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        let count = max(0, readlink("/proc/self/exe", &buffer, buffer.count))
+        let own = String(decoding: buffer.prefix(count), as: UTF8.self)
+        let folder = own.lastIndex(of: "/").map { String(own[..<$0]) } ?? "."
+        var words = ["\(folder)/martletd", "uninstall", "--yes"]
+        if let id = options.id { words += ["--id", id] }
+        if let state { words += ["--state", state] }
+        if let bpffs { words += ["--bpffs", bpffs] }
+        var arguments = words.map { strdup($0) } + [nil]
+        execv(words[0], &arguments)
+        Terminal.error(
+            "no daemon answers on \(options.path), and \(words[0]) cannot be run: \(String(cString: strerror(errno)))")
+        throw ExitCode(69)
     }
 }

@@ -17,4 +17,13 @@ import Testing
     @Test func missingCountersAreZero() {
         #expect(MetricsText.text(counters: [], generation: 0).contains("martlet_flows_opened_total 0\n"))
     }
+
+    @Test func fillStandsBesideCapacityWhereItIsCounted() {
+        let lines = MetricsText.fill([
+            MapFill(name: "rules", used: 3, capacity: 10), MapFill(name: "flows", used: nil, capacity: 20),
+        ]).split(separator: "\n")
+        #expect(lines.contains("martlet_map_entries{map=\"rules\"} 3"))
+        #expect(lines.contains("martlet_map_capacity{map=\"rules\"} 10"))
+        #expect(!lines.contains { $0.contains("flows") })
+    }
 }

@@ -9,6 +9,7 @@ import NetTypes
 import Netlink
 import PodNetwork
 import Synchronization
+import TestKit
 import Testing
 
 /// Accepts Pod default/p with UID u (and any other name of namespace `default` that starts with `p-`); everything else
@@ -171,47 +172,5 @@ func until(_ what: String, _ condition: () async throws -> Bool) async throws {
     }
 }
 
-/// A finished child process.
-struct Finished: Sendable {
-    let status: Int32
-    let output: String
-
-    var json: JSONValue? { try? JSONValue(parsing: Array(output.utf8)) }
-}
-
-/// Runs a program to its end, off the cooperative pool.
-func launch(_ path: String, _ arguments: [String] = [], environment: [String: String] = [:], input: String = "")
-    async throws -> Finished
-{
-    try await withCheckedThrowingContinuation { continuation in
-        DispatchQueue.global().async {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: path)
-            process.arguments = arguments
-            process.environment = environment
-            let (standardInput, standardOutput) = (Pipe(), Pipe())
-            process.standardInput = standardInput
-            process.standardOutput = standardOutput
-            do {
-                try process.run()
-                standardInput.fileHandleForWriting.write(Data(input.utf8))
-                try standardInput.fileHandleForWriting.close()
-                let output = standardOutput.fileHandleForReading.readDataToEndOfFile()
-                process.waitUntilExit()
-                continuation.resume(
-                    returning: Finished(
-                        status: process.terminationStatus, output: String(decoding: output, as: UTF8.self)))
-            } catch {
-                continuation.resume(throwing: error)
-            }
-        }
-    }
-}
-
 /// The plugin as built beside the tests.
-var pluginPath: String {
-    get throws {
-        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        return URL(fileURLWithPath: own).deletingLastPathComponent().path + "/martlet-cni"
-    }
-}
+var pluginPath: String { get throws { try builtProgram("martlet-cni") } }

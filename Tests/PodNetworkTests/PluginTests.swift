@@ -5,6 +5,7 @@ import NetTypes
 import Netlink
 import PodNetwork
 import Synchronization
+import TestKit
 import Testing
 
 /// The plugin's binary against a real socket and real links.

@@ -14,13 +14,17 @@ import ServiceCompiler
 
 /// `status` and `maps`: what is in force, with what is wrong first.
 extension LocalRequests {
+    private static let fullestMaps = 3
+
     func status() async throws -> JSONValue {
         let inventory = try datapath.inventory()
         let attachments = try datapath.attachments()
         let counters = try datapath.counters()
         let connect = await connectState()
+        let fill = try MapFill.read(datapath)
+        let parts = await parts()
         return [
-            "problems": .array(try await problems(counters, connect)),
+            "problems": .array(await problems(counters, connect, fill, parts)),
             "node": [
                 "name": .string(configuration.nodeName),
                 "addresses": .array(configuration.nodeAddresses.map { .string($0.description) }),
@@ -36,6 +40,22 @@ extension LocalRequests {
                 "total": .integer(Int64(await engine.endpointViews.count)),
                 "unmanaged": .integer(Int64(await engine.endpointViews.count { $0.owner == "unmanaged" })),
             ],
+            "parts": .array(parts.map(\.json)),
+            "maps": .array(
+                fill.filter { ($0.used ?? 0) > 0 }.sorted { $0.share > $1.share }.prefix(Self.fullestMaps).map { map in
+                    [
+                        "name": .string(map.name), "used": .integer(Int64(map.used ?? 0)),
+                        "capacity": .integer(Int64(map.capacity)),
+                    ]
+                }),
+            "unmanaged": .array(
+                await network.attachments.filter { $0.owner == .unmanaged }.map { attachment in
+                    [
+                        "interface": .string(attachment.hostInterface),
+                        "container": .string(attachment.key.containerID),
+                        "addresses": .array(attachment.addresses.map { .string($0.description) }),
+                    ]
+                }),
             "programs": .array(
                 inventory.programs.sorted { $0.name < $1.name }.map { program in
                     [
@@ -89,39 +109,70 @@ extension LocalRequests {
 
     // MARK: What is wrong
 
-    private func problems(_ counters: [UInt64], _ connect: String) async throws -> [JSONValue] {
+    private struct Problems {
         var found: [JSONValue] = []
-        func add(_ severity: String, _ message: String, next: String) {
+
+        mutating func add(_ severity: String, _ message: String, next: String) {
             found.append(["severity": .string(severity), "message": .string(message), "next": .string(next)])
         }
-        if let error = await engine.lastError { add("error", error, next: "martlet fsck; see the daemon's log") }
+    }
+
+    /// Errors first; what lets packets through or loses them before what only hinders changes.
+    private func problems(_ counters: [UInt64], _ connect: String, _ fill: [MapFill], _ parts: [PartReport]) async
+        -> [JSONValue]
+    {
+        var problems = Problems()
+        for fault in await linkFaults() {
+            problems.add(
+                "error", "link of \(fault.attachment.owner): \(fault.missing)", next: "martlet fsck --repair")
+        }
+        await policyProblems(&problems)
+        for part in parts where !part.fault.isEmpty {
+            problems.add("error", "\(part.name): \(part.fault)", next: part.next)
+        }
+        for map in fill where map.share >= MapFill.warnShare {
+            problems.add(
+                map.share < 1 ? "warning" : "error", "map \(map.name) holds \(map.used ?? 0) of \(map.capacity)",
+                next: "fewer objects, or a node more: what does not fit is refused or closed")
+        }
+        if !connect.isEmpty, !connect.hasPrefix("not tested") {
+            problems.add(
+                "warning", "connect is \(connect)", next: "nothing: Services are translated per packet instead")
+        }
+        let lost = counters[Int(MARTLET_COUNTER_EVENTS_LOST.rawValue)]
+        if lost > 0 {
+            problems.add("warning", "\(lost) flow events were lost", next: "nothing: counters are still exact")
+        }
+        for attachment in await network.attachments where attachment.owner == .unmanaged {
+            problems.add(
+                "warning",
+                "\(attachment.hostInterface) (container \(attachment.key.containerID)) is attached without a Pod: "
+                    + "only ipBlock matches it",
+                next: "intended? else take allowUnmanaged out of the network configuration")
+        }
+        return problems.found
+    }
+
+    private func policyProblems(_ problems: inout Problems) async {
+        if let error = await engine.lastError {
+            problems.add("error", error, next: "martlet fsck; see the daemon's log")
+        }
         if !informers.isSynced {
-            add(
+            problems.add(
                 "error", "the objects of the API are not read yet",
                 next: "is the API server up? kubectl get --raw /readyz")
         } else if await engine.enforcedRevision == nil {
-            add("error", "no policy is in the kernel yet", next: "see the daemon's log")
+            problems.add("error", "no policy is in the kernel yet", next: "see the daemon's log")
         }
         for problem in await engine.problems {
-            add("error", problem.description, next: "martlet policies; the last good version stays in force")
+            problems.add("error", problem.description, next: "martlet policies; the last good version stays in force")
         }
         for problem in await engine.serviceProblems {
-            add("error", problem.description, next: "kubectl describe service -n \(problem.service.namespace)")
+            problems.add("error", problem.description, next: "kubectl describe service -n \(problem.service.namespace)")
         }
         for fault in informers.snapshot().faults {
-            add("error", "\(fault.resource.kind) \(fault.key): \(fault.reason)", next: "correct the object")
+            problems.add("error", "\(fault.resource.kind) \(fault.key): \(fault.reason)", next: "correct the object")
         }
-        if !connect.isEmpty, !connect.hasPrefix("not tested") {
-            add("warning", "connect is \(connect)", next: "Services are translated per packet instead")
-        }
-        let lost = counters[Int(MARTLET_COUNTER_EVENTS_LOST.rawValue)]
-        if lost > 0 { add("warning", "\(lost) flow events were lost", next: "counters are still exact") }
-        for attachment in await network.attachments where attachment.owner == .unmanaged {
-            add(
-                "warning", "\(attachment.hostInterface) is attached without a Pod: only ipBlock matches it",
-                next: "take allowUnmanaged out of the network configuration")
-        }
-        return found
     }
 
     // MARK: Maps
@@ -130,12 +181,10 @@ extension LocalRequests {
     func maps(_ params: JSONValue) async throws -> JSONValue {
         let image = try datapath.image()
         if let name = params["name"]?.string { return try await MapDump(image: image, engine: engine).dump(name) }
-        let used = MapDump.used(image)
-        let rows = try datapath.inventory().maps.sorted { $0.name < $1.name }.map { map -> JSONValue in
+        let rows = try MapFill.read(datapath).map { map -> JSONValue in
             [
                 "name": .string(map.name), "capacity": .integer(Int64(map.capacity)),
-                "used": used[map.name].map { .integer(Int64($0)) } ?? .null,
-                "bytes": .integer(Int64(map.capacity) * Int64(map.keyBytes + map.valueBytes)),
+                "used": map.used.map { .integer(Int64($0)) } ?? .null, "bytes": .integer(Int64(map.bytes)),
             ]
         }
         return ["items": .array(rows), "generation": .integer(Int64(image.generation))]

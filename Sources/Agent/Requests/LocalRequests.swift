@@ -18,6 +18,7 @@ struct LocalRequests: RequestHandler {
     let network: PodNetworking
     let observer: FlowObserver
     let started: ContinuousClock.Instant
+    let parts: @Sendable () async -> [PartReport]
 
     func answer(_ request: Request, items: ReplyItems) async throws(DaemonError) -> JSONValue? {
         do {
@@ -117,13 +118,41 @@ struct LocalRequests: RequestHandler {
 
     private func fsck(_ params: JSONValue) async throws -> JSONValue {
         let differences = try await engine.differences(repair: params["repair"]?.bool ?? false)
+        let links = await linkFaults()
+        var repaired: Set<UInt32> = []
+        if params["repair"]?.bool == true {
+            let hooks = PodLinkHooks(datapath: datapath)
+            for fault in links {
+                try await hooks.attach(fault.attachment)
+                repaired.insert(fault.attachment.hostIndex)
+            }
+        }
+        let linkRows = links.map { fault -> JSONValue in
+            [
+                "map": "(link)", "key": .string("\(fault.attachment.owner)"),
+                "wanted": "from_pod, to_pod, closed filter, namespace entry", "found": .string(fault.missing),
+                "repaired": .bool(repaired.contains(fault.attachment.hostIndex)),
+            ]
+        }
         let rows = differences.map { difference -> JSONValue in
             [
                 "map": .string(difference.map), "key": .string(difference.key), "wanted": .string(difference.wanted),
                 "found": .string(difference.found), "repaired": .bool(difference.isRepaired),
             ]
         }
-        return ["items": .array(rows), "checked": .integer(Int64(await engine.checkedValues))]
+        return ["items": .array(linkRows + rows), "checked": .integer(Int64(await engine.checkedValues))]
+    }
+
+    /// Pods' links that lack a program, their closed filter or their namespace's entry.
+    func linkFaults() async -> [(attachment: PodAttachment, missing: String)] {
+        guard let hooks = try? datapath.attachments() else { return [] }
+        return await network.attachments.compactMap { attachment in
+            do {
+                return try PodLinkHooks.missing(attachment, datapath, hooks).map { (attachment, $0) }
+            } catch {
+                return (attachment, "\(attachment.hostInterface) cannot be looked at: \(error)")
+            }
+        }
     }
 
     /// Takes every program, filter, pin and link of ours off. Pods lose their network: closed filters go too.

@@ -23,7 +23,13 @@ package enum ManifestFiles {
                 guard let data = FileManager.default.contents(atPath: file) else {
                     throw ManifestError(description: "\(file) cannot be read")
                 }
-                return try parse(String(decoding: data, as: UTF8.self), file: file)
+                do {
+                    return try parse(String(decoding: data, as: UTF8.self), file: file)
+                } catch let error as ManifestError {
+                    throw error
+                } catch {
+                    throw ManifestError(description: "\(file) is no YAML: \(error)")
+                }
             }
         }
     }

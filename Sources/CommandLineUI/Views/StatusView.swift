@@ -32,6 +32,17 @@ package struct StatusView: Sendable {
         line("forwarded", "\(cell(forwarded?["packets"])) packets, \(cell(forwarded?["bytes"])) bytes")
         let drops = (status["drops"]?.object ?? [:]).sorted { $0.key < $1.key }
         line("drops", drops.isEmpty ? "none" : drops.map { "\($0.key) \(cell($0.value))" }.joined(separator: ", "))
+        let maps = status["maps"]?.array ?? []
+        if !maps.isEmpty {
+            let shown = maps.map { "\(cell($0["name"])) \(cell($0["used"])) of \(cell($0["capacity"]))" }
+            line("maps", "fullest: " + shown.joined(separator: ", "))
+        }
+        for part in status["parts"]?.array ?? [] { line(cell(part["name"]), cell(part["summary"])) }
+        for item in status["unmanaged"]?.array ?? [] {
+            line(
+                "unmanaged",
+                "\(cell(item["addresses"])) on \(cell(item["interface"])), container \(cell(item["container"]))")
+        }
         let flows = status["flows"]
         line("flows", "\(cell(flows?["records"])) kept, \(cell(flows?["lost"])) lost")
         return out + "\n" + programs(status["programs"]?.array ?? [])

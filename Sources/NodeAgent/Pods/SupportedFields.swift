@@ -8,6 +8,7 @@ package enum SupportedFields {
         let security = pod.spec["securityContext"] ?? .null
         found += unknown(in: security, known: podSecurity, at: "spec.securityContext")
         found += profile(security["seccompProfile"], at: "spec.securityContext.seccompProfile")
+        found += unknownPlace(pod.spec)
         for (index, volume) in (pod.spec["volumes"]?.array ?? []).enumerated() {
             found += unknownVolume(volume, at: "spec.volumes[\(index)]")
         }
@@ -32,6 +33,26 @@ package enum SupportedFields {
             if container[path: "lifecycle", "stopSignal"]?.saysNothing == false {
                 found.append("\(path).lifecycle.stopSignal")
             }
+        }
+        return found
+    }
+
+    /// What a pod asks of users, operating system and neighbours. Preferences bind nobody and stay.
+    private static func unknownPlace(_ spec: JSONValue) -> [String] {
+        var found: [String] = []
+        if spec["hostUsers"]?.bool == false { found.append("spec.hostUsers") }
+        if let system = spec[path: "os", "name"]?.string, system != "linux" { found.append("spec.os.name") }
+        let required = "requiredDuringSchedulingIgnoredDuringExecution"
+        for kind in ["podAffinity", "podAntiAffinity"]
+        where spec[path: "affinity", kind, required]?.saysNothing == false {
+            found.append("spec.affinity.\(kind).\(required)")
+        }
+        for (index, rule) in (spec["topologySpreadConstraints"]?.array ?? []).enumerated()
+        where rule["whenUnsatisfiable"]?.string != "ScheduleAnyway" {
+            // One node is one domain of its own name: pods are spread evenly over it by themselves.
+            let path = "spec.topologySpreadConstraints[\(index)]"
+            if rule["topologyKey"]?.string != "kubernetes.io/hostname" { found.append("\(path).topologyKey") }
+            if (rule["minDomains"]?.integer ?? 1) > 1 { found.append("\(path).minDomains") }
         }
         return found
     }
@@ -77,6 +98,7 @@ package enum SupportedFields {
         if let medium = volume[path: "emptyDir", "medium"]?.string, !["", "Memory"].contains(medium) {
             found.append("\(path).emptyDir.medium")
         }
+        if volume[path: "emptyDir", "sizeLimit"]?.isNull == false { found.append("\(path).emptyDir.sizeLimit") }
         for (index, source) in (volume[path: "projected", "sources"]?.array ?? []).enumerated() {
             let known: Set = ["serviceAccountToken", "configMap", "secret", "downwardAPI"]
             found += unknown(in: source, known: known, at: "\(path).projected.sources[\(index)]", emptyCounts: true)
@@ -101,7 +123,7 @@ package enum SupportedFields {
         "containers", "initContainers", "volumes", "restartPolicy", "terminationGracePeriodSeconds",
         "activeDeadlineSeconds", "dnsPolicy", "dnsConfig", "serviceAccountName", "serviceAccount",
         "automountServiceAccountToken", "nodeName", "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace",
-        "securityContext", "imagePullSecrets", "hostname", "subdomain", "hostAliases", "enableServiceLinks",
+        "securityContext", "hostname", "subdomain", "hostAliases", "enableServiceLinks",
         "nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "schedulerName", "schedulingGates",
         "priority", "priorityClassName", "preemptionPolicy", "readinessGates", "setHostnameAsFQDN", "hostUsers", "os",
     ]

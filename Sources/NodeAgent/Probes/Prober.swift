@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Glibc
 import JSONText
 import NIOCore
 import NIOHTTP1
@@ -93,7 +94,7 @@ final class Prober: Sendable {
             let code = answer.status.code
             return (200..<400).contains(code) ? nil : "HTTP probe failed with statuscode: \(code)"
         } catch {
-            return "Get \"\(call.url)\": \(error)"
+            return "Get \"\(call.url)\": \(Self.reason(error))"
         }
     }
 
@@ -108,7 +109,20 @@ final class Prober: Sendable {
             try? await channel.close()
             return nil
         } catch {
-            return "dial tcp \(host):\(port): \(error)"
+            return "dial tcp \(host):\(port): \(Self.reason(error))"
+        }
+    }
+
+    /// What stood in the way, in the system's words where it was the system.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { reason($0.error) } ?? "no address of that name"
+        case is ChannelError: "no connection in time"
+        case let error as HTTPClientError where error == .connectTimeout || error == .deadlineExceeded:
+            "no answer in time"
+        default: "\(error)"
         }
     }
 

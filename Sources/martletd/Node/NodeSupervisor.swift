@@ -66,20 +66,27 @@ final class NodeSupervisor {
         let network = try NodeNetwork.make(layout)
         let containerd = NodeContainerd(layout: layout)
         let program = try containerd.prepare()
-        try start("containerd", [program, "--config", layout.containerdConfiguration], network, cgroup)
+        let runtime = [program, "--config", layout.containerdConfiguration]
+        try start("containerd", runtime, network, cgroup)
         try containerd.importPause()
         note("containerd is up; the API server listens on 127.0.0.1:\(port)")
-        try superviseDaemon(network, cgroup)
+        try superviseDaemon(network, cgroup, runtime)
     }
 
     /// Starts the daemon, and again whenever it ends, until told to stop. The listening socket is the same each time.
-    private func superviseDaemon(_ network: NodeNetwork, _ cgroup: NodeCgroup) throws(NodeError) {
+    private func superviseDaemon(_ network: NodeNetwork, _ cgroup: NodeCgroup, _ runtime: [String]) throws(NodeError) {
         let program = try NodeFiles.ownPath()
         var pause: Int32 = 0
         while true {
             let began = clinux_monotonic_ns()
             let daemon = try start("martletd", [program] + daemonArguments(cgroup), network, cgroup, listener: listener)
-            guard let status = waitForEnd(of: daemon) else { return }
+            guard
+                let status = try waitForEnd(
+                    of: daemon,
+                    { () throws(NodeError) in
+                        try keepContainerd(runtime, network, cgroup)
+                    })
+            else { return }
             children.removeAll { $0 == daemon }
             let short = clinux_monotonic_ns() - began < Self.shortLifeNanoseconds
             pause = short ? min(Self.pauseMillisecondsMax, max(100, pause * 2)) : 0
@@ -101,12 +108,27 @@ final class NodeSupervisor {
     }
 
     /// The daemon's exit code; nil where the node was told to stop first.
-    private func waitForEnd(of daemon: ChildProcess) -> Int32? {
+    private func waitForEnd(of daemon: ChildProcess, _ everySecond: () throws(NodeError) -> Void) throws(NodeError)
+        -> Int32?
+    {
         while true {
             if let status = daemon.reap() { return status }
+            try everySecond()
             let signal = clinux_next_byte(signals, 1_000)
             if signal == SIGTERM || signal == SIGINT { return nil }
         }
+    }
+
+    /// Starts containerd again where it has ended (its containers go on without it), and keeps the logs within bounds.
+    private func keepContainerd(_ runtime: [String], _ network: NodeNetwork, _ cgroup: NodeCgroup) throws(NodeError) {
+        for part in ["martletd", "containerd", "supervisor"] {
+            // A disk that is full is no reason to end a node.
+            do { try LogCut.apply(layout.log(part)) } catch { note("\(part).log was not cut: \(error)") }
+        }
+        guard let old = children.first(where: { $0.name == "containerd" }), let status = old.reap() else { return }
+        children.removeAll { $0 == old }
+        note("containerd ended with \(status); starting it again")
+        try start("containerd", runtime, network, cgroup)
     }
 
     private func isToldToStop(within milliseconds: Int32) -> Bool {
@@ -122,7 +144,10 @@ final class NodeSupervisor {
     /// The daemon first, so that it can say goodbye to its clients; then containerd with all containers; then the rest.
     private func end() throws(NodeError) {
         note("stopping")
-        for child in children.reversed() { child.stop(graceSeconds: Self.stopSecondsMax) }
+        let (runtime, daemons) = (
+            children.filter { $0.name == "containerd" }, children.filter { $0.name != "containerd" }
+        )
+        for child in daemons + runtime { child.stop(graceSeconds: Self.stopSecondsMax) }
         children = []
         if listener >= 0 { close(listener) }
         listener = -1

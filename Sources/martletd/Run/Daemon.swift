@@ -49,9 +49,12 @@ struct Daemon {
         let informers = ClusterInformers(client: client, logger: logger)
         let controllers = try ControllerSet(
             ControllerContext(client: client, cluster: informers, logger: logger), options: controllerOptions(server))
-        let agent = try Agent(
-            setup.agentConfiguration, datapath: datapath, informers: informers, client: client, logger: logger)
         let node = try NodeAgent(configuration: nodeConfiguration, client: client, logger: logger)
+        let reports = PartReports(
+            node: node, store: store, controllers: controllers, stateDirectory: options.state)
+        let agent = try Agent(
+            setup.agentConfiguration, datapath: datapath, informers: informers, client: client, logger: logger,
+            parts: { await reports.all })
         server.core.nodeStreams = NodeStreamsAdapter(streams: node.streams)
         let watch = ReadinessWatch(node: node, network: agent.network)
         let registration = NodeRegistration(
