@@ -213,7 +213,12 @@ let package = Package(
             "BPFRuntimeTests",
             ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "CLibbpf", "NetTypes", "TestKit"]),
         tests(
-            "PacketTests", ["BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "NetTypes", "TestKit", "CLinux"]),
+            "PacketTests",
+            [
+                "BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "NetTypes", "PolicyCompiler", "Reconcile",
+                "TestKit",
+                "CLinux",
+            ]),
         tests(
             "PodNetworkTests",
             [
@@ -223,7 +228,13 @@ let package = Package(
         tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "JSONText", "NetTypes", "CMartletABI", "TestKit"]),
         tests("martletdTests", ["Netlink", "NetTypes", "JSONText", "TestKit"]),
         tests("NodeAgentTests", ["NodeAgent", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "TestKit"], from: [logging]),
-        tests("AgentTests", ["Agent", "BPFRuntime", "MapLayout", "KubeObjects", "JSONText", "TestKit"]),
+        tests(
+            "AgentTests",
+            [
+                "Agent", "APIClient", "Informers", "Reconcile", "RouteCompiler", "BPFRuntime", "Netlink", "MapLayout",
+                "KubeObjects", "NetTypes",
+                "CMartletABI", "JSONText", "TestKit",
+            ], from: [logging]),
         tests("CommandLineUITests", ["CommandLineUI", "JSONText"]),
         tests("TidyTests", []),
     ],

@@ -1,10 +1,11 @@
-import BPFRuntime
 import CMartletABI
 import Glibc
 import MapLayout
 import NetTypes
 import TestKit
 import Testing
+
+@testable import BPFRuntime
 
 /// Packet tests share the kernel's memory and counters: they run one at a time.
 @Suite(.serialized)
@@ -35,8 +36,10 @@ final class PacketNode {
     let datapath: KernelDatapath
     private let path: String
 
-    /// - Parameter uplink: the interface that packets to the outside are put on; 0 leaves them to the stack.
-    init(uplink: UInt32 = 0, change: (inout martlet_config) -> Void = { _ in }) throws {
+    /// - Parameters:
+    ///   - uplink: the interface that packets to the outside are put on; 0 leaves them to the stack.
+    ///   - elf: other programs than the product's.
+    init(uplink: UInt32 = 0, elf: [UInt8]? = nil, change: (inout martlet_config) -> Void = { _ in }) throws {
         try #require(geteuid() == 0, "packet tests need root")
         var template = Array("/tmp/mt-packets-XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)
@@ -45,8 +48,13 @@ final class PacketNode {
         var configuration = Self.configuration
         configuration.uplink_ifindex = uplink
         change(&configuration)
-        datapath = try KernelDatapath(
-            DatapathSettings(pinDirectory: path + "/martlet", configuration: configuration))
+        let settings = DatapathSettings(pinDirectory: path + "/martlet", configuration: configuration)
+        datapath =
+            if let elf {
+                try KernelDatapath(settings, name: "martlet", elf: elf)
+            } else {
+                try KernelDatapath(settings)
+            }
         try addPods()
     }
 
