@@ -54,6 +54,9 @@ package struct Agent: Service {
     /// Changes gather this long before they are compiled, so that a burst is one flip.
     static let gatherInterval = Duration.milliseconds(1)
 
+    /// Pause before flow events are read again after their reader failed.
+    static let eventRetryInterval = Duration.seconds(1)
+
     let configuration: AgentConfiguration
     let datapath: any Datapath
     let informers: ClusterInformers
@@ -64,6 +67,7 @@ package struct Agent: Service {
     private let reports = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     /// The daemon's other parts, asked for each `status`.
     let parts: @Sendable () async -> [PartReport]
+    let connect: ConnectCheck
     let logger: Logger
     let started = ContinuousClock.now
 
@@ -90,6 +94,7 @@ package struct Agent: Service {
         observer = FlowObserver(engine: engine)
         reporter = ClusterPolicyReporter(
             client: client, engine: engine, informers: informers, nodeName: configuration.nodeName, logger: logger)
+        connect = ConnectCheck(isOn: configuration.connectCgroup != nil, datapath: datapath)
     }
 
     package func run() async throws {
@@ -101,8 +106,8 @@ package struct Agent: Service {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await keepGrace() }
                 group.addTask { try await keepCompiled() }
-                group.addTask { try await observer.run(datapath.events()) }
                 group.addTask { try await reporter.run(reports.stream) }
+                group.addTask { await observeFlows() }
                 group.addTask { try await serveSocket() }
                 try await group.next()
                 group.cancelAll()
@@ -136,6 +141,7 @@ package struct Agent: Service {
         await informers.waitForSync()
         if Task.isCancelled { return }
         try await engine.compileAll(informers.snapshot(), podCIDRs: configuration.clusterCIDRs)
+        await engine.waitUntilInForce()
         let takeOver = try datapath.takeOver()
         let revision = await engine.enforcedRevision ?? 0
         logger.notice(
@@ -144,19 +150,38 @@ package struct Agent: Service {
                 "revision": "\(revision)", "after": "\(ContinuousClock.now - started)",
                 "links updated": "\(takeOver.updatedLinks)", "links kept": "\(takeOver.keptLinks)",
             ])
+        await connect.testOnce(engine.serviceEntries)
         let feed = ChangeFeed()
         informers.report(to: feed)
         reports.continuation.yield()
         for await notice in feed {
             await engine.compileOrRetry(notice, informers)
             reports.continuation.yield()
+            await connect.testOnce(engine.serviceEntries)
+        }
+    }
+
+    /// Reads flow events; a reader that ends is started again after a pause, and said why. Traffic does not depend on it.
+    private func observeFlows() async {
+        while !Task.isCancelled {
+            var reason = "its reader ended"
+            do {
+                let events = try datapath.events()
+                await observer.run(events)
+                if let failure = events.failure { reason = "\(failure)" }
+            } catch {
+                reason = "\(error)"
+            }
+            if Task.isCancelled { return }
+            logger.error("flow events are not read; trying again", metadata: ["error": "\(reason)"])
+            try? await Task.sleep(for: Self.eventRetryInterval)
         }
     }
 
     private func serveSocket() async throws {
         let requests = LocalRequests(
             configuration: configuration, datapath: datapath, informers: informers, engine: engine, network: network,
-            observer: observer, started: started, parts: parts)
+            observer: observer, connect: connect, started: started, parts: parts)
         let router = RequestRouter(network: network, others: requests)
         try await SocketServer(path: configuration.socketPath, handler: router, logger: logger).run()
     }

@@ -3,6 +3,7 @@ import CMartletABI
 import Glibc
 import MapLayout
 import NetTypes
+import ServiceCompiler
 
 /// Whether `connect` is in effect for this process: a socket that dials a Service has its frontend recorded by the
 /// hook.
@@ -54,4 +55,37 @@ enum ConnectProbe {
             }
         }
     }
+}
+
+/// What the probe said: asked once, as soon as a Service has an endpoint, and again when the hooks were attached anew.
+actor ConnectCheck {
+    /// Nil: not tested yet. Empty: in effect. Else why it is not.
+    private var answer: String?
+    private let isOn: Bool
+    private let datapath: any Datapath
+
+    /// - Parameter isOn: false where the hooks are switched off by option.
+    init(isOn: Bool, datapath: any Datapath) {
+        self.isOn = isOn
+        self.datapath = datapath
+    }
+
+    /// Empty where `connect` translates for the node's own sockets; otherwise why it does not, or that it is not known.
+    var state: String {
+        guard isOn else { return "off: switched off by option" }
+        return answer ?? "not tested: no Service has an endpoint yet"
+    }
+
+    /// Tests where that has not been done and a frontend can be dialled.
+    func testOnce(_ entries: [Frontend: ServiceCompiler.Entry]) {
+        guard isOn, answer == nil else { return }
+        guard let frontend = entries.first(where: { $0.key.transport == .tcp && !$0.value.backends.isEmpty })?.key
+        else { return }
+        answer =
+            ConnectProbe.failure(frontend: frontend.address, port: frontend.port, datapath: datapath)
+            .map { "not in effect: \($0)" } ?? ""
+    }
+
+    /// The next `testOnce` tests anew.
+    func forget() { answer = nil }
 }

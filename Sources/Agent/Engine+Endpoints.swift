@@ -26,19 +26,26 @@ extension Engine {
     ///   - pods: pods as they are now; those without an endpoint are left out.
     ///   - removed: pods that are gone from the API.
     ///   - extra: further changes of the same batch.
+    ///   - completing: what else goes into the policy delta, and so out with the same flip.
     func take(
         _ delta: RouteDelta, pods changed: [ObjectKey: Pod], removed: [ObjectKey], extra: [PolicyChange],
-        revision: Int64?
+        revision: Int64?, completing: (inout PolicyDelta) -> Void = { _ in }
     ) throws {
         try journal.append(delta.journal)
-        for record in delta.gone { try writer.removeEndpoint(record) }
+        for record in delta.gone {
+            try writer.removeEndpoint(record)
+            for (cookie, number) in namespaces where number == record.number {
+                namespaces[cookie] = nil
+                try datapath.remove(MapCatalog.podNamespaces, cookie)
+            }
+        }
+        for record in delta.born { holders[record.number] = record.owner.pod.map { (record.incarnation, $0) } }
 
         var changes = extra
         for record in delta.gone {
             guard let key = record.owner.pod else { continue }
             changes.append(.podRemoved(key))
             pods[key] = nil
-            former[record.number] = (record.incarnation, key)
         }
         for key in removed where pods.removeValue(forKey: key) != nil { changes.append(.podRemoved(key)) }
         for (key, pod) in changed {
@@ -51,7 +58,9 @@ extension Engine {
             changes.append(.unmanaged(endpoint: record.number))
         }
         let gone = delta.gone.map { RetiredKernelNumber.endpoint($0.number) }
-        try submit(policy.apply(changes), retiring: gone, revision: revision)
+        var compiled = policy.apply(changes)
+        completing(&compiled)
+        try submit(compiled, retiring: gone, revision: revision)
         for record in delta.born { try writer.writeEndpoint(record) }
     }
 }
@@ -59,10 +68,10 @@ extension Engine {
 // What the pod gate asks for.
 extension Engine {
     /// Attachments of an earlier daemon: in the endpoint table from the first compile on.
-    func adopt(_ attachments: [LocalAttachment]) { adopted = attachments }
+    func adopt(_ attachments: [(attachment: LocalAttachment, cookie: UInt64)]) { adopted = attachments }
 
     func forget(id: String) {
-        adopted.removeAll { $0.id == id }
+        adopted.removeAll { $0.attachment.id == id }
         do {
             try detach(id: id)
         } catch {
@@ -72,6 +81,7 @@ extension Engine {
 
     /// Lets `connect` act for the sockets of a pod.
     func bindNamespace(cookie: UInt64, endpoint: UInt32) throws {
+        namespaces[cookie] = endpoint
         try datapath.put(MapCatalog.podNamespaces, cookie, endpoint)
     }
 

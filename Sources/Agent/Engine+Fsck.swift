@@ -18,8 +18,9 @@ struct Difference: Sendable, Equatable {
 
 /// The desired state against the kernel's.
 extension Engine {
-    /// Compares every value that a packet can reach. `repair` writes what is wanted over what differs.
-    func differences(repair: Bool) throws -> [Difference] {
+    /// Compares every value that a packet can reach, and the hooks. `repair` writes what is wanted over what differs,
+    /// and attaches what is missing.
+    func differences(hooks: WantedHooks, repair: Bool) throws -> [Difference] {
         let image = try datapath.image()
         var found = image.faults.map { Difference(map: "faults", key: $0, wanted: "-", found: "-") }
         checkedValues = 0
@@ -27,10 +28,12 @@ extension Engine {
         found += try comparePolicy(image, repair)
         found += try compareNetworks(image, repair)
         found += try compareServices(image, repair)
+        found += try compareNamespaces(image, repair)
+        found += try compareHooks(hooks, repair)
         return found
     }
 
-    private func difference<Value: Equatable>(
+    func difference<Value: Equatable>(
         _ map: String, _ key: some CustomStringConvertible, wanted: Value?, found: Value?, repair: Bool,
         _ write: () throws(DatapathError) -> Void
     ) throws(DatapathError) -> Difference? {
@@ -131,6 +134,15 @@ extension Engine {
                 })
             guard let number else { continue }
             let classID = desired.networkClasses[number] ?? 0
+            let row = classID & 0xffff
+            let blocks = desired.blockRows[row] ?? []
+            result.append(
+                try difference(
+                    "block_rows", row, wanted: Self.bits(blocks), found: Self.bits(image.blockRows[row] ?? []),
+                    repair: repair
+                ) { () throws(DatapathError) in
+                    try writer.perform([.store(MapCatalog.blockRows, row: row, blocks)])
+                })
             result.append(
                 try difference(
                     "networks", block, wanted: classID, found: image.networkClasses[number], repair: repair

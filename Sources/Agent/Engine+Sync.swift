@@ -11,12 +11,19 @@ import ServiceCompiler
 
 /// From caches to the kernel: what changed, or everything.
 extension Engine {
-    /// The first compile: all objects and all attachments that were found, onto the ids of the journal. What the kernel
-    /// still holds of endpoints that are gone is removed.
+    /// The first compile: all objects and all attachments that were found, onto the ids of the journal. What an earlier
+    /// daemon left in force stays so until one flip puts all that differs in its place. What the kernel still holds of
+    /// endpoints that are gone is removed.
     func compileAll(_ snapshot: ClusterSnapshot, podCIDRs: [CIDR]) throws {
+        let inherited = planner.generation == 0 ? nil : try datapath.image()
+        if let inherited {
+            policy.reserve(inForce: inherited)
+            routes.reserve(inForce: inherited.endpointOfAddress.values)
+        }
         var delta = RouteDelta()
-        for attachment in adopted { delta.append(try routes.attach(attachment)) }
+        let attached = adopted
         adopted = []
+        for (attachment, _) in attached { delta.append(try routes.attach(attachment)) }
         var changed: [ObjectKey: Pod] = [:]
         for pod in snapshot.pods.items {
             changed[pod.key] = pod
@@ -28,8 +35,12 @@ extension Engine {
             + clusterPolicyChanges(snapshot.clusterNetworkPolicies.keys, snapshot)
             + nodeChanges(snapshot.nodes.keys, snapshot)
         try take(
-            delta, pods: changed, removed: [], extra: [.podCIDRs(podCIDRs)] + changes, revision: snapshot.revision)
-        try submit(policy.finishAdoption(), revision: nil)
+            delta, pods: changed, removed: [], extra: [.podCIDRs(podCIDRs)] + changes,
+            revision: snapshot.revision ?? 0
+        ) { first in
+            if let inherited { first = first.adopting(inherited) }
+            first.append(policy.finishAdoption())
+        }
 
         try submit(
             services.apply(
@@ -39,10 +50,13 @@ extension Engine {
 
         let unclaimed = routes.finishAdoption()
         try journal.append(unclaimed.journal)
+        for (attachment, cookie) in attached {
+            guard let address = attachment.addresses.first, let record = routes.record(of: address) else { continue }
+            try bindNamespace(cookie: cookie, endpoint: record.number)
+        }
         try removeStrangers()
         try perform(
             planner.submit(KernelPlanner.Change(retired: unclaimed.unclaimed.map { RetiredKernelNumber.endpoint($0) })))
-        if enforcedRevision == nil { enforcedRevision = snapshot.revision ?? 0 }
     }
 
     /// What a notice names, as the caches have it now, in one batch: one flip.
@@ -164,6 +178,10 @@ extension Engine {
             let address = IPAddress(entry.key)
             guard routes.record(of: address)?.number != TaggedNumber(entry.value).number else { continue }
             try datapath.remove(MapCatalog.endpointIDs, entry.key)
+        }
+        for entry in try datapath.entries(MapCatalog.podNamespaces)
+        where entry.value != 0 && namespaces[entry.key] == nil {
+            try datapath.remove(MapCatalog.podNamespaces, entry.key)
         }
     }
 }

@@ -49,15 +49,10 @@ extension Engine {
 
     /// Names as they hold now, for events that come in now.
     var flowNames: EngineNames {
-        var pods = former.mapValues { (incarnation: $0.incarnation, key: $0.key) }
-        for record in routes.records {
-            guard let key = record.owner.pod else { continue }
-            pods[record.number] = (record.incarnation, key)
-        }
         let policy = policy
         let services = services
         return EngineNames(
-            pods: pods,
+            pods: holders,
             rules: { id in
                 policy.rule(id).map { info in
                     FlowRule(

@@ -31,8 +31,10 @@ package actor Engine {
     var planner: KernelPlanner
     /// Of every pod that has an endpoint, as it was compiled last.
     var pods: [ObjectKey: Pod] = [:]
-    /// Who held a number last, so that late events still have a name.
-    var former: [UInt32: (incarnation: UInt32, key: ObjectKey)] = [:]
+    /// Who holds a number, or held it last: late events still have a name.
+    var holders: [UInt32: (incarnation: UInt32, key: ObjectKey)] = [:]
+    /// Cookies of the network namespaces of pods of this node, with their endpoints, as `connect` knows them.
+    var namespaces: [UInt64: UInt32] = [:]
     var problems: [PolicyError] = []
     var serviceProblems: [ServiceError] = []
     /// Kinds of which a change could not be carried out.
@@ -44,7 +46,7 @@ package actor Engine {
     var knownServices: Set<ObjectKey> = []
     var knownSlices: Set<ObjectKey> = []
     /// Attachments of an earlier daemon that the first compile takes.
-    var adopted: [LocalAttachment] = []
+    var adopted: [(attachment: LocalAttachment, cookie: UInt64)] = []
     /// Networks and classes that are written, for copying slots after a restart.
     var liveNetworks: Set<UInt32> = []
     var liveClasses: Set<UInt32> = []

@@ -11,29 +11,54 @@ actor FlowObserver {
     static let followerRecordsMax = SocketLimits.queuedRepliesMax
     static let recordsDefault = 100
 
+    /// One `flows --follow`.
+    private struct Follower {
+        let filter: FlowFilter
+        let continuation: AsyncStream<Notice>.Continuation
+        /// Records that found no room since the last that did.
+        var missed: Int64 = 0
+
+        mutating func take(_ record: FlowRecord) {
+            guard filter.matches(record) else { return }
+            switch continuation.yield(Notice(record: record, missed: missed)) {
+            case .enqueued: missed = 0
+            case .dropped: missed += 1
+            case .terminated: break
+            @unknown default: break
+            }
+        }
+    }
+
+    private struct Notice: Sendable {
+        let record: FlowRecord
+        /// How many records were left out before it.
+        let missed: Int64
+    }
+
     private let engine: Engine
     private var log = FlowLog()
     private let anchor = ClockAnchor(
         monotonicNanoseconds: UInt64(SystemClock.monotonicNanoseconds),
         unixNanoseconds: UInt64(SystemClock.unixNanoseconds))
-    private var followers: [Int: AsyncStream<FlowRecord>.Continuation] = [:]
+    private var followers: [Int: Follower] = [:]
     private var nextFollower = 0
 
     init(engine: Engine) { self.engine = engine }
 
     /// Until the stream ends or the task is cancelled.
-    func run(_ events: EventStream) async throws {
+    func run(_ events: EventStream) async {
         for await batch in events {
             let names = await engine.flowNames
             let records = log.ingest(batch.events, lost: batch.lostEvents, anchor: anchor, names: names)
-            for follower in followers.values { for record in records { follower.yield(record) } }
+            for key in followers.keys { for record in records { followers[key]?.take(record) } }
         }
     }
 
     var summary: JSONValue { log.summary }
     var totals: FlowTotals { log.totals }
 
-    /// `flows`: the filter's members, `limit`, and `follow`, which goes on with what comes.
+    /// `flows`: the filter's members, `limit`, and `follow`, which goes on with what comes. A follower that is too slow
+    /// gets an item `{"missed": N}` where N records that its filter matches were left out.
     func answer(_ params: JSONValue, _ items: ReplyItems) async throws -> JSONValue? {
         let filter: FlowFilter
         do throws(FlowError) {
@@ -47,19 +72,20 @@ actor FlowObserver {
             return ["items": .array(recent.map(\.json)), "log": log.summary]
         }
         let (stream, continuation) = AsyncStream.makeStream(
-            of: FlowRecord.self, bufferingPolicy: .bufferingOldest(Self.followerRecordsMax))
+            of: Notice.self, bufferingPolicy: .bufferingOldest(Self.followerRecordsMax))
         let follower = nextFollower
         nextFollower += 1
-        followers[follower] = continuation
+        followers[follower] = Follower(filter: filter, continuation: continuation)
         defer {
             followers[follower] = nil
             continuation.finish()
         }
         for record in recent { try await items.send(record.json) }
         var last = recent.last?.sequence ?? 0
-        for await record in stream where filter.matches(record) && record.sequence > last {
-            last = record.sequence
-            try await items.send(record.json)
+        for await notice in stream where notice.record.sequence > last {
+            last = notice.record.sequence
+            if notice.missed > 0 { try await items.send(["missed": .integer(notice.missed)]) }
+            try await items.send(notice.record.json)
         }
         return nil
     }

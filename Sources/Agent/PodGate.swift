@@ -39,7 +39,7 @@ package struct PodGate: GenerationGate {
     }
 
     package func adopt(_ attachments: [PodAttachment]) async {
-        await engine.adopt(attachments.map { $0.local(uid: nil) })
+        await engine.adopt(attachments.map { ($0.local(uid: nil), $0.namespaceCookie) })
     }
 
     package func forget(_ attachment: PodAttachment) async {

@@ -9,15 +9,17 @@ final class EventReader: Sendable {
         let map: OwnedDescriptor
         let stop: OwnedDescriptor
         let collector: EventCollector
+        let end: EventStreamEnd
 
-        init(map: OwnedDescriptor, stop: OwnedDescriptor, collector: EventCollector) {
+        init(map: OwnedDescriptor, stop: OwnedDescriptor, collector: EventCollector, end: EventStreamEnd) {
             self.map = map
             self.stop = stop
             self.collector = collector
+            self.end = end
         }
 
         func run() {
-            _ = martlet_ring_run(
+            let result = martlet_ring_run(
                 map.raw, stop.raw,
                 { context, data, bytes in
                     guard let context, let data else { return 0 }
@@ -29,6 +31,10 @@ final class EventReader: Sendable {
                     guard let context else { return }
                     Unmanaged<EventCollector>.fromOpaque(context).takeUnretainedValue().flush()
                 }, Unmanaged.passUnretained(collector).toOpaque())
+            if result < 0 {
+                let error = SystemCall.error("ring_buffer__consume", "reading events", code: -result)
+                end.failure.withLock { $0 = error }
+            }
             collector.finish()
         }
     }
@@ -43,7 +49,9 @@ final class EventReader: Sendable {
         let stop = OwnedDescriptor(raw)
         let (stream, continuation) = EventCollector.make()
         continuation.onTermination = { _ in martlet_stop_signal(stop.raw) }
-        let work = Unmanaged.passRetained(Work(map: map, stop: stop, collector: EventCollector(continuation)))
+        let end = EventStreamEnd()
+        let work = Unmanaged.passRetained(
+            Work(map: map, stop: stop, collector: EventCollector(continuation), end: end))
         var thread = pthread_t()
         let code = pthread_create(
             &thread, nil,
@@ -56,7 +64,7 @@ final class EventReader: Sendable {
             work.release()
             throw SystemCall.error("pthread_create", "reading events", code: code)
         }
-        return (EventReader(stop: stop, thread: thread), EventStream(stream))
+        return (EventReader(stop: stop, thread: thread), EventStream(stream, end: end))
     }
 
     private init(stop: OwnedDescriptor, thread: pthread_t) {

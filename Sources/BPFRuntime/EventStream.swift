@@ -1,4 +1,5 @@
 package import CMartletABI
+import Synchronization
 
 /// Events in the order in which the kernel queued them, with how many were lost before.
 package struct EventBatch: Sendable {
@@ -20,10 +21,22 @@ package struct EventStream: AsyncSequence, Sendable {
     package static let batchEventsMax = 1024
 
     private let stream: AsyncStream<EventBatch>
+    private let end: EventStreamEnd
 
-    package init(_ stream: AsyncStream<EventBatch>) {
+    package init(_ stream: AsyncStream<EventBatch>) { self.init(stream, end: EventStreamEnd()) }
+
+    init(_ stream: AsyncStream<EventBatch>, end: EventStreamEnd) {
         self.stream = stream
+        self.end = end
     }
 
+    /// Why the stream ended; nil while it goes on, and where its reader was ended on purpose.
+    package var failure: DatapathError? { end.failure.withLock { $0 } }
+
     package func makeAsyncIterator() -> AsyncStream<EventBatch>.Iterator { stream.makeAsyncIterator() }
+}
+
+/// Where the thread that reads the ring leaves why it stopped.
+final class EventStreamEnd: Sendable {
+    let failure = Mutex<DatapathError?>(nil)
 }

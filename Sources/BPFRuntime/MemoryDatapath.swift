@@ -192,6 +192,12 @@ package final class MemoryDatapath: Datapath {
     }
 
     package func inventory() throws(DatapathError) -> DatapathInventory {
-        try locked { _ in DatapathInventory(programs: [], maps: []) }
+        try locked { _ in
+            let names = ["from_pod", "to_pod", "from_network", "to_network"] + ConnectHook.allCases.map(\.program)
+            let programs = names.map {
+                DatapathInventory.Program(name: $0, id: 1, verifiedInstructions: 0, jitedBytes: 0, adopted: false)
+            }
+            return DatapathInventory(programs: programs, maps: [])
+        }
     }
 }

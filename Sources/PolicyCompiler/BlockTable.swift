@@ -95,6 +95,10 @@ struct BlockTable: Sendable {
     private var retired: [RetiredNumber] = []
     private var adoptableBits: [String: UInt32] = [:]
     private var adoptableNumbers: [CIDR: UInt32] = [:]
+    /// What the kernel uses and the journal does not know.
+    private var strangeBits: Set<UInt32> = []
+    /// Numbers of the journal under which the kernel has no network.
+    private var unwritten: Set<UInt32> = []
     private(set) var missingNetworks = 0
 
     init(_ limits: PolicyLimits) {
@@ -155,7 +159,8 @@ struct BlockTable: Sendable {
         networks[cidr] = Network(number: number, users: 1, life: 0)
         cidrOf[number] = cidr
         // The slots of a network that is in the trie already are kept: it is its own parent.
-        born.append(NetworkBirth(cidr: cidr, number: number, parent: adopted ?? parent(of: cidr)))
+        let standing = adopted.flatMap { unwritten.contains($0) ? nil : $0 }
+        born.append(NetworkBirth(cidr: cidr, number: number, parent: standing ?? parent(of: cidr)))
         journal.append(JournalEntry("net/\(number)", cidr.description))
         dirty.insert(cidr)
     }
@@ -176,10 +181,9 @@ struct BlockTable: Sendable {
         var length = cidr.mappedPrefixLength - 1
         while length >= 0 {
             let address = cidr.address.masked(to: length)
-            if let shorter = CIDR(address, prefixLength: address.isV4 ? length - 96 : length),
-                let network = networks[shorter]
-            {
-                return network.number
+            if let shorter = CIDR(address, prefixLength: address.isV4 ? length - 96 : length) {
+                if let network = networks[shorter] { return network.number }
+                if let number = adoptableNumbers[shorter], !unwritten.contains(number) { return number }
             }
             length -= 1
         }
@@ -283,21 +287,51 @@ struct BlockTable: Sendable {
         if adoptableNumbers[cidr] == nil, numbers.reserve(number) { adoptableNumbers[cidr] = number }
     }
 
+    /// Takes what the kernel has in force: nothing of it is written over before the first flip.
+    mutating func reserve(inForce image: MapImage) {
+        unwritten = Set(adoptableNumbers.filter { image.numberOfNetwork[$0.key] != $0.value }.values)
+        for (cidr, number) in image.numberOfNetwork {
+            if adoptableNumbers[cidr] == nil, numbers.reserve(number) { adoptableNumbers[cidr] = number }
+            let id = image.networkClasses[number] ?? 0
+            partition.reserve(inForce: id)
+            guard id & 0xffff != 0, let row = image.blockRows[id & 0xffff] else { continue }
+            rows.reserve(id & 0xffff, inForce: row)
+            for bit in RowModel.bits(row) { reserve(inForce: bit) }
+        }
+    }
+
+    mutating func reserve(inForce bit: UInt32) {
+        if bits.reserve(bit) { strangeBits.insert(bit) }
+    }
+
+    /// Gives back what nobody wanted. A network that stays in the trie until the next generation stands has its class
+    /// there like any other.
     mutating func dropAdoptable(_ delta: inout PolicyDelta) {
+        for (cidr, number) in adoptableNumbers.sorted(by: { $0.value < $1.value }) {
+            if unwritten.contains(number) {
+                retired.append(.networkNumber(number))
+                journal.append(JournalEntry("net/\(number)", nil))
+                continue
+            }
+            networks[cidr] = Network(number: number, users: 0, life: 1, isLeaving: true)
+            cidrOf[number] = cidr
+            dirty.insert(cidr)
+            // Its own parent: its slots are kept.
+            born.append(NetworkBirth(cidr: cidr, number: number, parent: number))
+            retired.append(.networkKey(cidr, number: number, life: 1))
+        }
+        commit(into: &delta)
+        retired += strangeBits.sorted().map { .block($0) }
         for bit in adoptableBits.values.sorted() {
             delta.retired.append(.block(bit))
             delta.journal.append(JournalEntry("block/\(bit)", nil))
-        }
-        for (cidr, number) in adoptableNumbers.sorted(by: { $0.value < $1.value }) {
-            delta.networksGone.append(cidr)
-            delta.retired.append(.networkNumber(number))
-            delta.journal.append(JournalEntry("net/\(number)", nil))
         }
         for index in partition.dropAdoptable() {
             delta.retired.append(.cidrClassIndex(index))
             delta.journal.append(JournalEntry("cidrclass/\(index)", nil))
         }
-        (adoptableBits, adoptableNumbers) = ([:], [:])
+        delta.retired += retired
+        (adoptableBits, adoptableNumbers, strangeBits, unwritten, retired) = ([:], [:], [], [], [])
     }
 }
 

@@ -23,6 +23,8 @@ struct ConditionTable: Sendable {
     private(set) var newPeers: Set<UInt32> = []
     private var maybeUnpeered: Set<UInt32> = []
     private var adoptable: [String: (id: UInt32, bit: UInt32?)] = [:]
+    /// Bits that the kernel uses and the journal does not know.
+    private var strangers: Set<UInt32> = []
 
     init(_ limits: PolicyLimits) {
         bits = IDAllocator(0..<limits.selectors)
@@ -136,7 +138,13 @@ struct ConditionTable: Sendable {
         adoptable[name] = (id, bit)
     }
 
+    mutating func reserve(inForce bit: UInt32) {
+        if bits.reserve(bit) { strangers.insert(bit) }
+    }
+
     mutating func dropAdoptable(_ delta: inout PolicyDelta) {
+        delta.retired += strangers.sorted().map { .selector($0) }
+        strangers = []
         for (id, bit) in adoptable.values.sorted(by: { $0.id < $1.id }) {
             if let bit { delta.retired.append(.selector(bit)) }
             delta.journal.append(JournalEntry("condition/\(id)", nil))

@@ -48,6 +48,8 @@ struct ListTable: Sendable {
     /// 0 is the open list, 1 the closed one.
     private(set) var versions: UInt32 = 1
     private var adoptable: [String: ListEntry] = [:]
+    /// Extents that the kernel uses and the journal does not know.
+    private var strangers: Set<Extent> = []
 
     init(_ limits: PolicyLimits) {
         extents = ExtentAllocator(capacity: limits.rules)
@@ -134,7 +136,14 @@ struct ListTable: Sendable {
         adoptable[String(parts[2])] = ListEntry(extent: extent, flags: [], version: version, isolationRuleID: 0)
     }
 
+    mutating func reserve(inForce list: ListEntry) {
+        versions = max(versions, list.version)
+        if list.extent.count > 0, extents.reserve(list.extent) { strangers.insert(list.extent) }
+    }
+
     mutating func dropAdoptable(_ delta: inout PolicyDelta) {
+        delta.retired += strangers.sorted().map { .rules($0) }
+        strangers = []
         for list in adoptable.values.sorted(by: { $0.version < $1.version }) {
             delta.retired.append(.rules(list.extent))
             delta.journal.append(JournalEntry("list/\(list.version)", nil))

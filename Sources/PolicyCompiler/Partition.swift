@@ -45,6 +45,8 @@ struct Partition: Sendable {
     var incarnations: UInt32 = 0
     /// Classes of the journal that have not been wanted yet.
     private(set) var adoptable: [[UInt32]: UInt32] = [:]
+    /// Indices that the kernel uses and the journal does not know.
+    private var strangers: Set<UInt32> = []
 
     init(indices: Range<UInt32>) {
         allocator = IDAllocator(indices)
@@ -64,10 +66,14 @@ struct Partition: Sendable {
         adoptable[signature] = id
     }
 
-    /// Gives back what the journal held and nobody wanted.
+    mutating func reserve(inForce id: UInt32) {
+        if allocator.reserve(id & 0xffff) { strangers.insert(id & 0xffff) }
+    }
+
+    /// Gives back what the journal or the kernel held and nobody wanted.
     mutating func dropAdoptable() -> [UInt32] {
-        let left = adoptable.values.map { $0 & 0xffff }.sorted()
-        adoptable = [:]
+        let left = strangers.union(adoptable.values.map { $0 & 0xffff }).sorted()
+        (adoptable, strangers) = ([:], [])
         return left
     }
 

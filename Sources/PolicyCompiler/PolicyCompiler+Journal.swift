@@ -1,4 +1,4 @@
-import MapLayout
+package import MapLayout
 import NetTypes
 
 extension PolicyCompiler {
@@ -33,6 +33,29 @@ extension PolicyCompiler {
         }
     }
 
+    /// Takes the numbers that the kernel has in force and the journal does not know (the former daemon was killed
+    /// between the journal and the flip): they mean what they mean until the first generation of this daemon stands.
+    /// Called before the first `apply`.
+    package mutating func reserve(inForce image: MapImage) {
+        for (index, lists) in image.listsInForce {
+            classes.reserve(inForce: index)
+            let row = image.classRows[index] ?? [UInt64](repeating: 0, count: RowModel.words)
+            rows.reserve(index, inForce: row)
+            for bit in RowModel.bits(row) { conditions.reserve(inForce: bit) }
+            for list in [lists.ingress, lists.egress] {
+                self.lists.reserve(inForce: list)
+                for rule in image.rules(of: list) {
+                    switch rule.peer {
+                    case .any: continue
+                    case .selector(let bit): conditions.reserve(inForce: bit)
+                    case .block(let bit): blocks.reserve(inForce: bit)
+                    }
+                }
+            }
+        }
+        blocks.reserve(inForce: image)
+    }
+
     /// After the first full batch: gives back the numbers that nothing wanted. The caller treats the delta like any
     /// other; what it retires is free one grace period later.
     package mutating func finishAdoption() -> PolicyDelta {
@@ -46,5 +69,17 @@ extension PolicyCompiler {
         lists.dropAdoptable(&delta)
         rules.dropAdoptable(&delta.journal)
         return delta
+    }
+}
+
+extension MapImage {
+    /// The lists of the classes that an endpoint which packets can find is in, by class index.
+    var listsInForce: [UInt32: ClassLists] {
+        var found: [UInt32: ClassLists] = [:]
+        for number in Set(endpointOfAddress.values) {
+            let index = (endpoints[number]?.classID ?? 0) & 0xffff
+            if index != 0 { found[index] = classLists[index] ?? .open }
+        }
+        return found
     }
 }

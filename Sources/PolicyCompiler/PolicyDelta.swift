@@ -52,14 +52,40 @@ package struct PolicyDelta: Sendable, Equatable {
 
     package init() {}
 
-    /// The first delta after a restart: what is born for the compiler may be in force in the kernel, so it is switched
-    /// by a generation instead of being filled into all slots.
-    package func switchingBirths() -> PolicyDelta {
+    /// The first delta after a restart. What is born for the compiler and in force in the kernel is switched by a
+    /// generation; births of what the kernel does not use stay births.
+    /// - Parameter image: the kernel's maps before anything was written.
+    package func adopting(_ image: MapImage) -> PolicyDelta {
         var delta = self
-        delta.classLists.merge(bornClasses) { $1 }
-        delta.endpointClasses.merge(bornEndpoints) { $1 }
-        (delta.bornClasses, delta.bornEndpoints) = ([:], [:])
+        let classes = image.listsInForce
+        for (index, lists) in bornClasses where classes[index] != nil {
+            delta.bornClasses[index] = nil
+            delta.classLists[index] = lists
+        }
+        let standing = Set(image.endpointOfAddress.values)
+        for (number, id) in bornEndpoints where standing.contains(number) {
+            delta.bornEndpoints[number] = nil
+            delta.endpointClasses[number] = id
+        }
+        if delta.blocksCoverPods == nil { delta.blocksCoverPods = false }
         return delta
+    }
+
+    /// Takes in a later delta: both become visible in one generation.
+    package mutating func append(_ later: PolicyDelta) {
+        rules.merge(later.rules) { $1 }
+        classRows.merge(later.classRows) { $1 }
+        blockRows.merge(later.blockRows) { $1 }
+        bornClasses.merge(later.bornClasses) { $1 }
+        bornEndpoints.merge(later.bornEndpoints) { $1 }
+        bornNetworks += later.bornNetworks
+        endpointClasses.merge(later.endpointClasses) { $1 }
+        networkClasses.merge(later.networkClasses) { $1 }
+        classLists.merge(later.classLists) { $1 }
+        blocksCoverPods = later.blocksCoverPods ?? blocksCoverPods
+        networksGone += later.networksGone
+        retired += later.retired
+        journal += later.journal
     }
 
     /// Whether a new generation has to be published.

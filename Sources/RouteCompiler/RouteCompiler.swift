@@ -46,6 +46,8 @@ package struct RouteCompiler: Sendable {
     private var byPod: [ObjectKey: String] = [:]
     private var byNumber: [UInt32: String] = [:]
     private var adoptable: [String: (number: UInt32, incarnation: UInt32)] = [:]
+    /// Numbers that the kernel uses and the journal does not know.
+    private var strangers: Set<UInt32> = []
 
     /// - Parameters:
     ///   - capacity: of the endpoint array; number 0 is never given.
@@ -111,11 +113,18 @@ package struct RouteCompiler: Sendable {
         for number in released where byNumber[number] == nil { numbers.free(number) }
     }
 
+    /// Takes numbers that the kernel has under an address and the journal does not know: they are given out again only
+    /// after `finishAdoption` and a grace period. Called before the first attachment.
+    package mutating func reserve(inForce standing: some Sequence<UInt32>) {
+        for number in standing where numbers.reserve(number) { strangers.insert(number) }
+    }
+
     /// After the first full round: endpoints that a former run had and that nobody claimed.
     package mutating func finishAdoption() -> (journal: [JournalEntry], unclaimed: [UInt32]) {
         let left = adoptable.sorted { $0.value.number < $1.value.number }
-        adoptable = [:]
-        return (left.map { JournalEntry(Self.prefix + $0.key, nil) }, left.map(\.value.number))
+        let unclaimed = (left.map(\.value.number) + strangers).sorted()
+        (adoptable, strangers) = ([:], [])
+        return (left.map { JournalEntry(Self.prefix + $0.key, nil) }, unclaimed)
     }
 
     // MARK: Inside

@@ -50,6 +50,46 @@ struct KernelModel {
         perform(.copy(MapCatalog.control.identity, from: 4 + from * 4, to: 4 + to * 4, count: 4))
     }
 
+    /// What a new daemon finds at the generation in force.
+    /// - Parameter addresses: by endpoint number.
+    func image(_ addresses: [UInt32: [IPAddress]]) -> MapImage {
+        let slot = Int(generation & 3)
+        var image = MapImage()
+        image.generation = generation
+        for (number, held) in addresses {
+            for address in held { image.endpointOfAddress[address] = number }
+            let classID = read(MapCatalog.endpoints, Int(number))?[class: slot] ?? 0
+            image.endpoints[number] = MapImage.Endpoint(
+                classID: classID, incarnation: 0, flags: MARTLET_ENDPOINT_LIVE.rawValue, interface: 0, mac: nil)
+            let index = classID & 0xffff
+            guard let lists = read(MapCatalog.classLists, Int(index)) else { continue }
+            let entry = ClassLists(ingress: ListEntry(lists[ingress: slot]), egress: ListEntry(lists[egress: slot]))
+            image.classLists[index] = entry
+            image.classRows[index] = words(MapCatalog.classRows, index)
+            for list in [entry.ingress, entry.egress] {
+                for position in list.extent.offset..<list.extent.end {
+                    image.rules[position] = read(MapCatalog.rules, Int(position)).flatMap { RuleEntry($0) }
+                }
+            }
+        }
+        for (key, value) in keyed[MapCatalog.networkIDs.identity] ?? [:] {
+            guard let key: martlet_network_key = MapBytes.value(from: key), let cidr = key.block,
+                let number: UInt64 = MapBytes.value(from: value)
+            else { continue }
+            image.numberOfNetwork[cidr] = UInt32(number)
+            let classID = read(MapCatalog.networks, Int(number))?[cidrClass: slot] ?? 0
+            image.networkClasses[UInt32(number)] = classID
+            image.blockRows[classID & 0xffff] = words(MapCatalog.blockRows, classID & 0xffff)
+        }
+        return image
+    }
+
+    private func words<Row>(_ map: FlatMap<Row>, _ index: UInt32) -> [UInt64] {
+        let stride = MemoryLayout<Row>.stride
+        let bytes = flat[map.identity]?[Int(index) * stride..<(Int(index) + 1) * stride] ?? []
+        return MapBytes.values(from: Array(bytes))
+    }
+
     private func read<Value>(_ map: FlatMap<Value>, _ index: Int) -> Value? {
         let stride = MemoryLayout<Value>.stride
         return MapBytes.value(from: Array(flat[map.identity]?[index * stride..<(index + 1) * stride] ?? []))

@@ -20,9 +20,10 @@ extension LocalRequests {
         let inventory = try datapath.inventory()
         let attachments = try datapath.attachments()
         let counters = try datapath.counters()
-        let connect = await connectState()
         let fill = try MapFill.read(datapath)
         let parts = await parts()
+        await self.connect.testOnce(engine.serviceEntries)
+        let connect = await self.connect.state
         return [
             "problems": .array(await problems(counters, connect, fill, parts)),
             "node": [
@@ -93,18 +94,6 @@ extension LocalRequests {
             counts[reason.name] = .integer(Int64(counters[index]))
         }
         return .object(counts)
-    }
-
-    /// Empty where `connect` translates for the node's own sockets; otherwise why it does not.
-    private func connectState() async -> String {
-        guard configuration.connectCgroup != nil else { return "off: switched off by option" }
-        guard
-            let frontend = await engine.serviceEntries.first(where: {
-                $0.key.transport == .tcp && !$0.value.backends.isEmpty
-            })?.key
-        else { return "not tested: no Service has an endpoint yet" }
-        return ConnectProbe.failure(frontend: frontend.address, port: frontend.port, datapath: datapath)
-            .map { "not in effect: \($0)" } ?? ""
     }
 
     // MARK: What is wrong

@@ -17,6 +17,7 @@ struct LocalRequests: RequestHandler {
     let engine: Engine
     let network: PodNetworking
     let observer: FlowObserver
+    let connect: ConnectCheck
     let started: ContinuousClock.Instant
     let parts: @Sendable () async -> [PartReport]
 
@@ -117,30 +118,18 @@ struct LocalRequests: RequestHandler {
     // MARK: Changes
 
     private func fsck(_ params: JSONValue) async throws -> JSONValue {
-        let differences = try await engine.differences(repair: params["repair"]?.bool ?? false)
-        let links = await linkFaults()
-        var repaired: Set<UInt32> = []
-        if params["repair"]?.bool == true {
-            let hooks = PodLinkHooks(datapath: datapath)
-            for fault in links {
-                try await hooks.attach(fault.attachment)
-                repaired.insert(fault.attachment.hostIndex)
-            }
-        }
-        let linkRows = links.map { fault -> JSONValue in
-            [
-                "map": "(link)", "key": .string("\(fault.attachment.owner)"),
-                "wanted": "from_pod, to_pod, closed filter, namespace entry", "found": .string(fault.missing),
-                "repaired": .bool(repaired.contains(fault.attachment.hostIndex)),
-            ]
-        }
+        let repair = params["repair"]?.bool ?? false
+        let differences = try await engine.differences(
+            hooks: WantedHooks(uplinks: configuration.uplinks, connectCgroup: configuration.connectCgroup),
+            repair: repair)
+        if differences.contains(where: { $0.map == "hooks" && $0.isRepaired }) { await connect.forget() }
         let rows = differences.map { difference -> JSONValue in
             [
                 "map": .string(difference.map), "key": .string(difference.key), "wanted": .string(difference.wanted),
                 "found": .string(difference.found), "repaired": .bool(difference.isRepaired),
             ]
         }
-        return ["items": .array(linkRows + rows), "checked": .integer(Int64(await engine.checkedValues))]
+        return ["items": .array(rows), "checked": .integer(Int64(await engine.checkedValues))]
     }
 
     /// Pods' links that lack a program, their closed filter or their namespace's entry.

@@ -15,6 +15,9 @@ package struct FlowsView: Sendable {
 
     /// Time, verdict, protocol, ends, the Service dialled, and what decided with its revision.
     package func line(_ item: JSONValue) -> String {
+        if let missed = item["missed"]?.integer {
+            return style.warn("\(missed) records were left out: too many to follow")
+        }
         let verdict = item["verdict"]?.string ?? "?"
         let shown = verdict.padded(to: 7)
         let painted: String

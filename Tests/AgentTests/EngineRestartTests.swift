@@ -1,0 +1,166 @@
+import APIClient
+import BPFRuntime
+import Foundation
+import Informers
+import JSONText
+import KubeObjects
+import Logging
+import MapLayout
+import NetTypes
+import Netlink
+import Reconcile
+import RouteCompiler
+import TestKit
+import Testing
+
+@testable import Agent
+
+/// One daemon after the other over the same maps and the same journal.
+@Suite struct EngineRestartTests {
+    private static let names = ["web", "db"]
+    private static let hooks = WantedHooks(uplinks: [], connectCgroup: nil)
+    private let cluster = MemoryCluster()
+    private let datapath = MemoryDatapath()
+    private let folder = FileManager.default.temporaryDirectory.appending(path: "mt-\(UUID().uuidString)")
+
+    init() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        cluster.set(.namespaces, ["metadata": ["name": "shop"]])
+        for name in Self.names {
+            cluster.set(
+                .pods,
+                [
+                    "metadata": ["namespace": "shop", "name": .string(name), "labels": ["app": .string(name)]],
+                    "spec": ["nodeName": "here"], "status": ["phase": "Running"],
+                ])
+        }
+    }
+
+    private func setPolicy(port: Int64, block: String) {
+        cluster.set(
+            .networkPolicies,
+            [
+                "metadata": ["namespace": "shop", "name": "db"],
+                "spec": [
+                    "podSelector": ["matchLabels": ["app": "db"]], "policyTypes": ["Ingress"],
+                    "ingress": [
+                        [
+                            "from": [
+                                ["podSelector": ["matchLabels": ["app": "web"]]],
+                                ["ipBlock": ["cidr": .string(block)]],
+                            ],
+                            "ports": [["port": .integer(port)]],
+                        ]
+                    ],
+                ],
+            ])
+    }
+
+    private func attachments() throws -> [(attachment: LocalAttachment, cookie: UInt64)] {
+        try Self.names.enumerated().map { index, name in
+            let mac = try #require(MACAddress(bytes: [2, 0, 0, 0, 0, UInt8(index)]))
+            return (
+                LocalAttachment(
+                    id: name, owner: .pod(ObjectKey("shop", name), uid: ""),
+                    addresses: [IPAddress(v4: 0x0a01_0005 + UInt32(index))],
+                    link: LocalLink(interface: UInt32(10 + index), podMAC: mac)), UInt64(100 + index)
+            )
+        }
+    }
+
+    /// A daemon that has made its first compile; its grace periods are the test's to end.
+    private func daemon() async throws -> Engine {
+        let engine = try Engine(
+            datapath: datapath, journalPath: folder.appending(path: "ids").path(), nodeName: "here", bootID: "boot",
+            thread: SerialThread(), logger: Logger(label: "test"))
+        let informers = ClusterInformers(client: cluster, logger: Logger(label: "test"))
+        try await engine.start()
+        await engine.adopt(try attachments())
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await informers.run() }
+            await informers.waitForSync()
+            try await engine.compileAll(informers.snapshot(), podCIDRs: [#require(CIDR("10.1.0.0/16"))])
+            group.cancelAll()
+        }
+        return engine
+    }
+
+    /// Ends grace periods until nothing is held back.
+    private func settle(_ engine: Engine) async throws {
+        for await ticket in await engine.graceTickets {
+            try await engine.graceElapsed(ticket)
+            if await !engine.planner.isHeldBack { return }
+        }
+    }
+
+    /// What the generation in force says: every class that an endpoint is in, with its lists and their rules.
+    private func inForce() throws -> [String] {
+        let image = try datapath.image()
+        var lines: [String] = []
+        for (address, number) in image.endpointOfAddress.sorted(by: { $0.key < $1.key }) {
+            let index = (image.endpoints[number]?.classID ?? 0) & 0xffff
+            let lists = image.classLists[index] ?? .open
+            lines.append("\(address): \(index) \(lists)")
+            for list in [lists.ingress, lists.egress] { lines += image.rules(of: list).map { "  \($0)" } }
+        }
+        for (block, number) in image.numberOfNetwork.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            let index = (image.networkClasses[number] ?? 0) & 0xffff
+            lines.append("\(block): \(index) \(image.blockRows[index] ?? [])")
+        }
+        return lines
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aPolicyThatChangedMeanwhileIsSwitchedByOneFlip() async throws {
+        setPolicy(port: 80, block: "192.0.2.0/24")
+        let old = try await daemon()
+        let before = try inForce()
+        let generation = try datapath.generation()
+        #expect(generation == 1)
+
+        setPolicy(port: 81, block: "198.51.100.0/24")
+        let new = try await daemon()
+        #expect(try datapath.generation() == generation)
+        let meanwhile = try inForce().filter { !$0.hasPrefix("198.51.100.0/24") }
+        #expect(meanwhile == before, "the old set stands until the flip")
+        #expect(await new.enforcedRevision == nil)
+
+        try await settle(new)
+        #expect(try datapath.generation() == generation + 1)
+        #expect(try inForce() != before)
+        #expect(await new.enforcedRevision != nil)
+        _ = old
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whatDidNotChangeNeedsNoOtherNumbers() async throws {
+        setPolicy(port: 80, block: "192.0.2.0/24")
+        _ = try await daemon()
+        let before = try inForce()
+        let new = try await daemon()
+        try await settle(new)
+        #expect(try inForce() == before)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func fsckFindsAndRepairsWhatWasTakenAway() async throws {
+        setPolicy(port: 80, block: "192.0.2.0/24")
+        let engine = try await daemon()
+        for interface in [UInt32(10), 11] {
+            try datapath.closePod(interface: interface)
+            try datapath.attachPod(interface: interface)
+        }
+        func maps(repair: Bool = false) async throws -> Set<String> {
+            Set(try await engine.differences(hooks: Self.hooks, repair: repair).map(\.map))
+        }
+        #expect(try await maps() == [])
+
+        let rows = try datapath.image().blockRows
+        let row = try #require(rows.first { $0.value.contains { $0 != 0 } }?.key)
+        try datapath.write(
+            MapCatalog.blockRows.identity, at: Int(row) * 512, [UInt8](repeating: 0, count: 512))
+        try datapath.remove(MapCatalog.podNamespaces, UInt64(100))
+        try datapath.detachPod(interface: 10)
+        #expect(try await maps() == ["block_rows", "pod_netns", "hooks"])
+        _ = try await maps(repair: true)
+        #expect(try await maps() == [])
+        #expect(try datapath.attachments().count == 4)
+    }
+}
