@@ -227,7 +227,9 @@ let package = Package(
             ], from: [logging]),
         tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "JSONText", "NetTypes", "CMartletABI", "TestKit"]),
         tests("martletdTests", ["Netlink", "NetTypes", "JSONText", "TestKit"]),
-        tests("NodeAgentTests", ["NodeAgent", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "TestKit"], from: [logging]),
+        tests(
+            "NodeAgentTests", ["NodeAgent", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "TestKit"],
+            from: [logging]),
         tests(
             "AgentTests",
             [

@@ -5,8 +5,8 @@ import JSONText
 ///     @NAME [G=GROUP/VERSION/KIND] [M] [I=ALIAS]
 ///     FIELD TYPE [#NUMBER[.NUMBER]] [r] [*] [!] [L=a|s|m:KEY,KEY] [P=STRATEGY] [K=MERGEKEY] [M] [D=JSON]
 ///
-/// `M` atomic, `I` a type without fields, `r` required, `*` pointer (absent is no zero), `!` always written, `L` list kind, `P` and `K`
-/// strategic merge, `D` default.
+/// `M` atomic, `I` a type without fields, `r` required, `*` pointer (absent is no zero), `!` always written, `L` list
+/// kind, `P` and `K` strategic merge, `D` default.
 extension Schema {
     /// Reads a table; lines that cannot be read are left out, which a test of the built-in table would see.
     package init(table: String) {

@@ -161,7 +161,8 @@ package struct Agent: Service {
         }
     }
 
-    /// Reads flow events; a reader that ends is started again after a pause, and said why. Traffic does not depend on it.
+    /// Reads flow events; a reader that ends is started again after a pause, and said why. Traffic does not depend on
+    /// it.
     private func observeFlows() async {
         while !Task.isCancelled {
             var reason = "its reader ended"

@@ -19,7 +19,8 @@ package struct FlowRule: Hashable, Sendable {
 
     /// `shop/allow-web ingress[0]`, `shop/allow-web ingress isolation`, `ClusterNetworkPolicy guard egress[1]`.
     package var text: String {
-        "\(kind == "NetworkPolicy" ? "" : "\(kind) ")\(policy) \(direction.name)\(index.map { "[\($0)]" } ?? " isolation")"
+        let kind = kind == "NetworkPolicy" ? "" : "\(kind) "
+        return "\(kind)\(policy) \(direction.name)\(index.map { "[\($0)]" } ?? " isolation")"
     }
 }
 

@@ -208,8 +208,8 @@ package struct PolicyCompiler: Sendable {
 
     // MARK: Blocks
 
-    /// Addresses behind blocks that a named port narrows (rare, so looked at as a whole), and behind node selectors that
-    /// are new or whose nodes changed.
+    /// Addresses behind blocks that a named port narrows (rare, so looked at as a whole), and behind node selectors
+    /// that are new or whose nodes changed.
     private mutating func refreshHosts(_ batch: inout Batch) {
         for bit in blocks.variable.sorted() {
             guard let condition = blocks.blocks[bit]?.condition else { continue }

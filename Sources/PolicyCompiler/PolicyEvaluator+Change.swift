@@ -2,8 +2,8 @@ import KubeObjects
 import NetTypes
 
 extension PolicyEvaluator {
-    /// One edit of one object after which a flow is answered the other way. Found by trying: every edit is made on a copy
-    /// of the objects and judged again, so what is offered is known to work; of what else it does nothing is said.
+    /// One edit of one object after which a flow is answered the other way. Found by trying: every edit is made on a
+    /// copy of the objects and judged again, so what is offered is known to work; of what else it does nothing is said.
     package struct Change: Hashable, Sendable {
         /// What to do, and to which object.
         package let text: String

@@ -19,10 +19,10 @@ extension Store {
         return model.revision
     }
 
-    /// Copies the store in `directory`, its history too, into a directory of its own, while another process may write to
-    /// it: one read transaction, so it is the state at the revision that is returned. The copy is checked before it gets
-    /// its name. Throws `inUse` where `target` has a store already, `system` where `directory` has none, `corrupt` where
-    /// its file is damaged.
+    /// Copies the store in `directory`, its history too, into a directory of its own, while another process may write
+    /// to it: one read transaction, so it is the state at the revision that is returned. The copy is checked before it
+    /// gets its name. Throws `inUse` where `target` has a store already, `system` where `directory` has none, `corrupt`
+    /// where its file is damaged.
     @discardableResult
     package static func backup(of directory: String, to target: String) async throws(StoreError) -> Int64 {
         let worker = try StoreError.mapping(":memory:") { try DatabaseQueue() }

@@ -75,8 +75,9 @@ enum CaseFiles {
     @Test func theTableAgreesWithTheReference() throws {
         guard let facts = try CaseFiles.json("schema.json", below: "reference") else { return }
         let reference = CaseFiles.schema(facts)
-        for type in Schema.builtin.types {
-            let other = try #require(reference.type(named: type.name))
+        // ClusterNetworkPolicy is no part of Kubernetes itself, and has no protobuf.
+        for type in Schema.builtin.types where !type.name.hasPrefix("policynetworking.") {
+            let other = try #require(reference.type(named: type.name), "\(type.name)")
             #expect(type.fields.map(\.name) == other.fields.map(\.name), "\(type.name)")
             #expect(type.fields.map(\.protobuf) == other.fields.map(\.protobuf), "\(type.name)")
         }

@@ -34,7 +34,8 @@ import Testing
             {"nodes":{}},{"networks":["10.0.0.0/8","fd00::/8"]}
             """#
         let protocols = #"""
-            ,"protocols":[{"tcp":{"destinationPort":{"number":80}}},{"udp":{"destinationPort":{"range":{"start":1,"end":9}}}}]
+            ,"protocols":[{"tcp":{"destinationPort":{"number":80}}},
+            {"udp":{"destinationPort":{"range":{"start":1,"end":9}}}}]
             """#
         let policy = try read(egress(peers, protocols))
         #expect(policy.tier == .admin && policy.priority == 5 && policy.ingress.isEmpty)

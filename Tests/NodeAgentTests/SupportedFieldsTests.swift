@@ -108,6 +108,12 @@ import Testing
         .map { leaf in
             let own = leaf.value(samples[leaf.path] ?? leaf.sample)
             var members = own.object ?? [:]
+            // The key is required beside any other field of a constraint.
+            if let constraint = members["topologySpreadConstraints"]?[0], constraint["topologyKey"] == nil {
+                var whole = constraint
+                whole["topologyKey"] = "kubernetes.io/hostname"
+                members["topologySpreadConstraints"] = [whole]
+            }
             members["containers"] = [["name": "c", "image": "i"]]
             return Field(path: leaf.path, spec: .object(members), isHonoured: honours(leaf.path, honoured))
         }

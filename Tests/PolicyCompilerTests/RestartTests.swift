@@ -1,8 +1,8 @@
 import PolicyCompiler
 import Testing
 
-/// The writer is killed at any step of a switch, objects change while it is away, and a new one goes on from the journal
-/// and from what the kernel has: every packet is judged by exactly the generation that it loaded.
+/// The writer is killed at any step of a switch, objects change while it is away, and a new one goes on from the
+/// journal and from what the kernel has: every packet is judged by exactly the generation that it loaded.
 @Suite struct RestartTests {
     private func world(seed: UInt64, adopting: Bool) -> (world: Interleaving, kills: Int) {
         var world = Interleaving(seed: seed)

@@ -45,7 +45,7 @@ package struct ExplainView: Sendable {
     private func open(_ value: JSONValue?) -> String {
         guard let count = value?["count"]?.integer, count > 0 else { return "\nno such flow is open\n" }
         var out =
-            "\n\(style.strong("open already")): \(count), judged again with the next packet where what decided changed\n"
+            "\n\(style.strong("open already")): \(count), judged again with the next packet where a decider changed\n"
         for item in value?["items"]?.array ?? [] {
             let rules = ["egress", "ingress"].map { "\($0) by \(ListView.ruleText(item[$0]) ?? "no policy")" }
             out += "  from port \(ListView.cell(item["sourcePort"])): allowed in generation "

@@ -15,7 +15,7 @@ package enum SupportedFields {
         for (index, container) in (pod.spec["initContainers"]?.array ?? []).enumerated() {
             let path = "spec.initContainers[\(index)]"
             found += unknownContainer(container, at: path, isHostNetwork: pod.usesHostNetwork)
-            for field in ["restartPolicy", "lifecycle", "livenessProbe", "readinessProbe", "startupProbe"]
+            for field in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"]
             where container[field]?.saysNothing == false {
                 found.append("\(path).\(field)")
             }
@@ -133,7 +133,7 @@ package enum SupportedFields {
     private static let containerFields: Set = [
         "name", "image", "imagePullPolicy", "command", "args", "workingDir", "ports", "env", "envFrom", "resources",
         "volumeMounts", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "terminationMessagePath",
-        "terminationMessagePolicy", "securityContext", "stdin", "stdinOnce", "tty", "restartPolicy",
+        "terminationMessagePolicy", "securityContext", "stdin", "stdinOnce", "tty",
     ]
     private static let containerSecurity: Set = [
         "runAsUser", "runAsGroup", "runAsNonRoot", "privileged", "readOnlyRootFilesystem",
