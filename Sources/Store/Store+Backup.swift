@@ -84,20 +84,21 @@ extension StoreLog {
             try live.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [fresh]) }
             try live.close()
         }
-        let revision = try StoreError.mapping(fresh) {
+        try StoreError.mapping(fresh) {
             let queue = try DatabaseQueue(path: fresh, configuration: configuration())
-            let revision = try queue.writeWithoutTransaction { database in
+            try queue.writeWithoutTransaction { database in
                 guard try String.fetchOne(database, sql: "PRAGMA integrity_check(1)") == "ok" else {
                     throw StoreError(.corrupt, "\(source) cannot be copied whole: the copy fails SQLite's check")
                 }
                 try database.execute(sql: "PRAGMA journal_mode = WAL")
-                return try Int64.fetchOne(database, sql: "SELECT value FROM meta WHERE name = 'revision'") ?? 0
             }
             try queue.close()
-            return revision
         }
         try name(fresh, path, in: target)
-        return revision
+        let empty = StoreModel(options: StoreOptions())
+        let copied = try StoreLog(directory: target, tables: empty.tables)
+        defer { copied.close() }
+        return try copied.load(into: empty).model.revision
     }
 
     /// Rows of the state alone: what was superseded is left out, and said to be compacted.
