@@ -226,7 +226,6 @@ let package = Package(
                 "CLinux", "TestKit",
             ], from: [logging]),
         tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "JSONText", "NetTypes", "CMartletABI", "TestKit"]),
-        tests("martletdTests", ["Netlink", "NetTypes", "JSONText", "TestKit"]),
         tests(
             "NodeAgentTests", ["NodeAgent", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "TestKit"],
             from: [logging]),
