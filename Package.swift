@@ -110,6 +110,9 @@ let package = Package(
         library("Reconcile"),
         library("APIMachinery", ["KubeObjects", "JSONText", "NetTypes"]),
         library("DaemonAPI", ["NetTypes", "JSONText"]),
+        library(
+            "PolicyAdmission",
+            ["PolicyCompiler", "ServiceCompiler", "KubeObjects", "MapLayout", "NetTypes", "JSONText"]),
 
         // Shells.
         library("Store", from: [grdb, sqlite, logging, lifecycle]),
@@ -153,8 +156,8 @@ let package = Package(
             name: "martletd",
             dependencies: [
                 "Agent", "APIServer", "APIMachinery", "APIClient", "Store", "Controllers", "NodeAgent", "Informers",
-                "DaemonAPI", "BPFRuntime", "PodNetwork", "Netlink", "KubeObjects", "ServiceCompiler", "MapLayout",
-                "CMartletABI", "JSONText", "NetTypes", "CLinux", arguments, logging, lifecycle,
+                "DaemonAPI", "BPFRuntime", "PodNetwork", "Netlink", "KubeObjects", "ServiceCompiler", "PolicyAdmission",
+                "MapLayout", "CMartletABI", "JSONText", "NetTypes", "CLinux", arguments, logging, lifecycle,
             ], swiftSettings: strict, linkerSettings: staticFoundation),
         .executableTarget(
             name: "martlet",
@@ -192,6 +195,7 @@ let package = Package(
             "ServiceCompilerTests",
             ["ServiceCompiler", "KubeObjects", "MapLayout", "CMartletABI", "NetTypes", "JSONText", "TestKit"]),
         tests("RouteCompilerTests", ["RouteCompiler", "KubeObjects", "MapLayout", "JSONText", "TestKit"]),
+        tests("PolicyAdmissionTests", ["PolicyAdmission", "PolicyCompiler", "KubeObjects", "JSONText"]),
         tests("ReconcileTests", ["Reconcile", "TestKit"]),
         tests("APIMachineryTests", ["APIMachinery", "KubeObjects", "JSONText", "NetTypes", "TestKit"]),
         tests("DaemonAPITests", ["DaemonAPI", "JSONText", "NetTypes"]),

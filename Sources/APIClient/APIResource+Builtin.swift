@@ -16,6 +16,9 @@ extension APIResource {
     package static let clusterNetworkPolicies = APIResource(
         group: "policy.networking.k8s.io", version: "v1alpha2", name: "clusternetworkpolicies",
         kind: "ClusterNetworkPolicy", isNamespaced: false)
+    package static let networkInvariants = APIResource(
+        group: "martlet.io", version: "v1alpha1", name: "networkinvariants", kind: "NetworkInvariant",
+        isNamespaced: false)
     package static let leases = APIResource(
         group: "coordination.k8s.io", version: "v1", name: "leases", kind: "Lease", isNamespaced: true)
 

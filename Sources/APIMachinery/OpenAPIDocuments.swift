@@ -78,6 +78,7 @@ package struct OpenAPIDocuments: Sendable {
         if name.hasPrefix("meta.") { return "io.k8s.apimachinery.pkg.apis." + name }
         if name.hasPrefix("api.") || name.hasPrefix("util.") { return "io.k8s.apimachinery.pkg." + name }
         if name.hasPrefix("policynetworking.") { return "io.k8s.networking.policy." + name.dropFirst(17) }
+        if name.hasPrefix("martlet.") { return "io.martlet." + name.dropFirst(8) }
         return "io.k8s.api." + name
     }
 

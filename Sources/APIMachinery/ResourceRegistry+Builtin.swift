@@ -1,7 +1,7 @@
 extension ResourceRegistry {
     /// Every kind that the API server serves.
     package static let builtin = ResourceRegistry(
-        core + coordination + discovery + events + networking + policyNetworking + rbac + reviews)
+        core + coordination + discovery + events + martlet + networking + policyNetworking + rbac + reviews)
 
     private static let all: [Verb] = [.create, .delete, .deletecollection, .get, .list, .patch, .update, .watch]
     private static let readOnly: [Verb] = [.get, .list, .watch]
@@ -72,6 +72,15 @@ extension ResourceRegistry {
         entry(
             GroupVersionKind("events.k8s.io", "v1", "Event"), "events.v1.Event", "events", EventsV1Rules.self,
             short: ["ev"], storage: "events")
+    ]
+
+    private static let martlet: [ResourceDefinition] = [
+        entry(
+            GroupVersionKind("martlet.io", "v1alpha1", "NetworkInvariant"), "martlet.v1alpha1.NetworkInvariant",
+            "networkinvariants", NetworkInvariantRules.self, namespaced: false, short: ["netinv"],
+            subresources: [
+                Subresource("status", GroupVersionKind("martlet.io", "v1alpha1", "NetworkInvariant"), status)
+            ])
     ]
 
     private static let networking: [ResourceDefinition] = [

@@ -117,5 +117,6 @@ package struct Schema: Sendable {
 
     /// The types of Kubernetes' kinds that this API serves, and all that they contain; parsed at first use.
     package static let builtin = Schema(
-        table: schemaTableText.description + "\n" + policySchemaTableText.description)
+        table: [schemaTableText, policySchemaTableText, martletSchemaTableText].map(\.description).joined(
+            separator: "\n"))
 }

@@ -13,6 +13,8 @@ package struct APICoreOptions: Sendable {
     package var clock: any WallClock = SystemWallClock()
     /// Asked before every write, in order.
     package var admission: [any AdmissionPlugin] = []
+    /// Decides on writes in commit order; nil where nothing depends on that.
+    package var judge: (any CommitJudge)?
     /// Logs and exec of pods; nil where no node agent runs.
     package var nodeStreams: (any NodeStreams)?
     /// Changes that a watch may start behind the present.
@@ -34,6 +36,7 @@ package final class APICore: Sendable {
     let authenticator: Authenticator
     let clock: any WallClock
     let admission: [any AdmissionPlugin]
+    let gate: CommitGate?
     let addresses: ServiceAddresses
     let nodePorts: NodePorts
     let ranges: ServiceRanges
@@ -54,6 +57,7 @@ package final class APICore: Sendable {
         do { cache = try ObjectCache(store: store, historyEventsMax: options.watchHistoryEventsMax) } catch {
             throw ServerError(.store, "the stored objects cannot be read", cause: error)
         }
+        gate = options.judge.map { [cache] in CommitGate($0, cache: cache) }
         authorizer = Authorizer(cache: cache)
         try StateFile.makeDirectory(keyDirectory)
         authenticator = Authenticator(
@@ -92,6 +96,7 @@ package final class APICore: Sendable {
             rounds += 1
             cache.tick(now: .now)
             do { try cache.synchronize() } catch { logger.error("the cache does not follow: \(error)") }
+            await gate?.refresh()
             if rounds % 240 == 0 { repairServiceAddresses() }
         }
         cache.endWatches()

@@ -22,6 +22,19 @@ struct EndpointView: Sendable {
 extension Engine {
     var serviceEntries: [Frontend: ServiceCompiler.Entry] { services.entries }
 
+    /// The resourceVersion of a policy that was compiled last.
+    func compiledVersion(of key: ObjectKey) -> String? { policy.version(of: key) }
+
+    /// How full the tables of this node are.
+    var fill: [TableFill] {
+        let ofServices = services.fill
+        return policy.fill + [
+            TableFill("endpoints", used: routes.records.count, limit: MapLimits.endpoints - 1),
+            TableFill("frontends", used: ofServices.frontends.used, limit: ofServices.frontends.limit),
+            TableFill("backends", used: ofServices.backends.used, limit: ofServices.backends.limit),
+        ]
+    }
+
     var endpointViews: [EndpointView] {
         routes.records.map { record in
             EndpointView(

@@ -34,6 +34,25 @@ package struct ServiceCompiler: Sendable {
         extents = ExtentAllocator(capacity: UInt32(backends))
     }
 
+    /// Service numbers (one a frontend) and backend entries: taken, and how many there are. What waits for its grace
+    /// period counts as taken.
+    package var fill: (frontends: (used: Int, limit: Int), backends: (used: Int, limit: Int)) {
+        (
+            (numbers.usedCount, numbers.range.count),
+            (Int(extents.capacity) - extents.freeCount, Int(extents.capacity))
+        )
+    }
+
+    /// The Services with the most entries of their own, the largest first: backends, or frontends where `code` says so.
+    package func heaviest(for code: ServiceError.Code, countMax: Int = 3) -> [(service: ObjectKey, share: Int)] {
+        var shares: [ObjectKey: Int] = [:]
+        for entry in entries.values {
+            shares[entry.service, default: 0] += code == .noServiceFree ? 1 : entry.backends.count
+        }
+        let sorted = shares.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        return sorted.prefix(countMax).map { ($0.key, $0.value) }
+    }
+
     /// The Service behind an address, for displays.
     package func service(at frontend: Frontend) -> ObjectKey? { entries[frontend]?.service }
 

@@ -141,6 +141,34 @@ final class ObjectCache: Sendable {
         }
     }
 
+    /// Some kinds' objects and the revision at which they are so.
+    func withTables<Result>(
+        _ storages: Set<String>, _ read: (_ tables: [(String, OrderedTable<CachedObject>)], _ revision: Int64) -> Result
+    ) -> Result {
+        let (tables, revision) = state.withLock { state in
+            (storages.sorted().map { ($0, state.tables[$0] ?? .init()) }, state.revision)
+        }
+        return read(tables, revision)
+    }
+
+    /// The objects of these kinds that changed after `revision`, each as it is now, and the revision of now; nil when
+    /// that past is gone.
+    func changes(of storages: Set<String>, after revision: Int64) -> (objects: [CommittedObject], revision: Int64)? {
+        state.withLock { state in
+            guard revision >= state.historyFloor else { return nil }
+            var found: [CommittedObject] = []
+            var seen: Set<String> = []
+            for event in state.history[state.historyStart...].reversed() {
+                guard event.revision > revision else { break }
+                guard storages.contains(event.storage), seen.insert("\(event.storage)/\(event.key)").inserted else {
+                    continue
+                }
+                found.append(CommittedObject(storage: event.storage, key: event.key, object: event.new))
+            }
+            return (found.reversed(), state.revision)
+        }
+    }
+
     enum WatchStart: Sendable {
         /// Everything that is there, then what comes.
         case present

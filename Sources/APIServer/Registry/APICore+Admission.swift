@@ -49,6 +49,24 @@ extension APICore {
         }
     }
 
+    /// Performs a write with the consent of whoever decides in commit order.
+    func judged<Result>(
+        old: JSONValue?, new: JSONValue?, _ context: RequestContext, isDryRun: Bool = false,
+        _ perform: () async throws(APIStatus) -> Result
+    ) async throws(APIStatus) -> Result {
+        guard let gate else { return try await perform() }
+        let name = (new ?? old)?.name ?? context.info.name
+        let write = ProposedWrite(
+            storage: context.storage, group: context.kind.group, resource: context.kind.plural,
+            key: context.key(name), name: name, user: context.user, old: old, new: new,
+            may: { [authorizer, user = context.user] verb, group, resource, name in
+                let attributes = AccessAttributes(
+                    user: user, verb: verb, group: group, resource: resource, name: name)
+                return authorizer.allows(attributes) != nil
+            })
+        return try await gate.pass(write, isDryRun: isDryRun, perform)
+    }
+
     /// What a cluster adds to every new pod.
     private func admitPod(_ pod: inout JSONValue, _ context: RequestContext) throws(APIStatus) {
         try PodAdmission.setPriority(&pod)

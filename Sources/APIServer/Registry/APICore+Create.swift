@@ -46,12 +46,16 @@ extension APICore {
             try authorizer.checkEscalation(fresh, old: nil, info: context.info, user: context.user)
             let reserved = try reserve(for: &fresh, old: nil, context)
             do {
-                if options.isDryRun {
-                    try checkAbsent(fresh.name, context)
+                let made = fresh
+                return try await judged(old: nil, new: made, context, isDryRun: options.isDryRun) {
+                    () async throws(APIStatus) -> JSONValue in
+                    guard options.isDryRun else {
+                        return try await insert(made, context, namespaceKey: namespaceKey)
+                    }
+                    try checkAbsent(made.name, context)
                     release(reserved)
-                    return fresh
+                    return made
                 }
-                return try await insert(fresh, context, namespaceKey: namespaceKey)
             } catch {
                 release(reserved)
                 guard isGenerated, attempt + 1 < Limits.conflictRetries, error.reason == "AlreadyExists" else {

@@ -50,24 +50,41 @@ extension APICore {
             var new = old
             let isGone = try prepareDelete(&new, old, context, options)
             try await admitDelete(old, context, options)
-            if options.isDryRun { return (new, isGone) }
-            if !isGone, new == old { return (old, false) }
-            let key = "\(context.storage)/\(present.key)"
-            let form = StoredForm(context.kind.toStorage(new))
-            let operation: StoreOperation =
-                isGone
-                ? .delete(key: key, expected: .revision(present.revision))
-                : .put(key: key, value: form.bytes, stampAt: form.stampAt, expected: .revision(present.revision))
+            let left = new
             do {
-                let revision = try await cache.commit([operation]).revision
-                if isGone { releaseLeft(old: old, new: nil, context) }
-                new["metadata"]?["resourceVersion"] = .string(String(revision))
-                return (new, isGone)
+                let done = try await judged(old: old, new: isGone ? nil : left, context, isDryRun: options.isDryRun) {
+                    () async throws(APIStatus) -> JSONValue in
+                    if options.isDryRun || (!isGone && left == old) { return left }
+                    return try await leave(left, old, present, context, isGone: isGone)
+                }
+                return (done, isGone)
             } catch {
-                guard error.code == .conflict else { throw Self.status(error) }
+                guard error.code == 409, error.message.hasSuffix(Self.modifiedText) else { throw error }
             }
         }
         throw context.conflict(name, Self.modifiedText)
+    }
+
+    /// Writes what a deletion leaves, or takes the object away.
+    private func leave(
+        _ left: JSONValue, _ old: JSONValue, _ present: CachedObject, _ context: RequestContext, isGone: Bool
+    ) async throws(APIStatus) -> JSONValue {
+        let key = "\(context.storage)/\(present.key)"
+        let form = StoredForm(context.kind.toStorage(left))
+        let operation: StoreOperation =
+            isGone
+            ? .delete(key: key, expected: .revision(present.revision))
+            : .put(key: key, value: form.bytes, stampAt: form.stampAt, expected: .revision(present.revision))
+        do {
+            let revision = try await cache.commit([operation]).revision
+            if isGone { releaseLeft(old: old, new: nil, context) }
+            var stored = left
+            stored["metadata"]?["resourceVersion"] = .string(String(revision))
+            return stored
+        } catch {
+            guard error.code == .conflict else { throw Self.status(error) }
+            throw context.conflict(old.name, Self.modifiedText)
+        }
     }
 
     private func checkPreconditions(_ options: DeleteOptions, _ old: JSONValue, _ context: RequestContext)

@@ -73,12 +73,33 @@ extension APICore {
         new = try writer.finishUpdate(new, old: old)
         try authorizer.checkEscalation(new, old: old, info: context.info, user: context.user)
         let reserved = try reserve(for: &new, old: old, context)
-        if options.isDryRun || new == old {
+        let changed = new
+        do {
+            return try await judged(
+                old: old, new: isFinished(changed, old, context) ? nil : changed, context, isDryRun: options.isDryRun
+            ) { () async throws(APIStatus) -> JSONValue in
+                guard !options.isDryRun, changed != old else {
+                    release(reserved)
+                    return changed
+                }
+                return try await put(changed, old, present, context)
+            }
+        } catch {
             release(reserved)
-            return new
+            throw error
         }
+    }
+
+    /// Whether nothing keeps an object that is being deleted.
+    private func isFinished(_ new: JSONValue, _ old: JSONValue, _ context: RequestContext) -> Bool {
+        old.isBeingDeleted && new.isFinalized(context.kind) && context.kind.graceIsOver(new)
+    }
+
+    private func put(_ new: JSONValue, _ old: JSONValue, _ present: CachedObject, _ context: RequestContext)
+        async throws(APIStatus) -> JSONValue
+    {
         let key = "\(context.storage)/\(present.key)"
-        let isFinished = old.isBeingDeleted && new.isFinalized(context.kind) && context.kind.graceIsOver(new)
+        let isFinished = isFinished(new, old, context)
         let form = StoredForm(context.kind.toStorage(new))
         let operation: StoreOperation =
             isFinished
@@ -88,15 +109,13 @@ extension APICore {
         do {
             let revision = try await cache.commit([operation]).revision
             releaseLeft(old: old, new: isFinished ? nil : new, context)
-            new["metadata"]?["resourceVersion"] = .string(String(revision))
-            return new
+            var stored = new
+            stored["metadata"]?["resourceVersion"] = .string(String(revision))
+            return stored
         } catch {
-            release(reserved)
-            if error.code == .conflict {
-                guard error.current != nil else { throw context.notFound(new.name) }
-                throw context.conflict(new.name, Self.modifiedText)
-            }
-            throw Self.status(error)
+            guard error.code == .conflict else { throw Self.status(error) }
+            guard error.current != nil else { throw context.notFound(new.name) }
+            throw context.conflict(new.name, Self.modifiedText)
         }
     }
 }

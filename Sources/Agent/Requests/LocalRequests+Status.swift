@@ -33,6 +33,13 @@ extension LocalRequests {
                 "uptimeSeconds": .integer((ContinuousClock.now - started).components.seconds),
             ],
             "policy": await policySummary(),
+            "tables": .array(
+                await engine.fill.map { table in
+                    [
+                        "name": .string(table.table), "used": .integer(Int64(table.used)),
+                        "free": .integer(Int64(table.free)), "limit": .integer(Int64(table.limit)),
+                    ]
+                }),
             "services": [
                 "frontends": .integer(Int64(await engine.serviceEntries.count)),
                 "connect": connect.isEmpty ? "in effect" : .string(connect),

@@ -24,6 +24,10 @@ package struct StatusView: Sendable {
             "revision \(cell(policy?["revision"])) in force as generation \(cell(policy?["generation"])): "
                 + "\(cell(policy?["policies"])) policies, \(cell(policy?["classes"])) classes, "
                 + "\(cell(policy?["networks"])) networks")
+        let tables = (status["tables"]?.array ?? []).map {
+            "\(cell($0["name"])) \(cell($0["used"])) of \(cell($0["limit"]))"
+        }
+        if !tables.isEmpty { line("tables", tables.joined(separator: ", ")) }
         let services = status["services"]
         line("services", "\(cell(services?["frontends"])) frontends; connect \(cell(services?["connect"]))")
         let endpoints = status["endpoints"]

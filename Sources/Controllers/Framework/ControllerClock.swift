@@ -30,7 +30,7 @@ package struct ControllerClock: Sendable {
     }()
 
     /// `metav1.Time`: RFC 3339 in whole seconds.
-    var timestamp: String { Self.text(unixMicroseconds() / 1_000_000) + "Z" }
+    package var timestamp: String { Self.text(unixMicroseconds() / 1_000_000) + "Z" }
 
     /// `metav1.MicroTime`.
     var microTimestamp: String {

@@ -41,7 +41,9 @@ struct Daemon {
         defer { store.close() }
         try KernelProbe.require(cgroup: options.connect ? options.cgroup : nil)
         let datapath = try KernelDatapath(setup.datapathSettings)
+        let judge = DatapathJudge()
         var serving = serverConfiguration
+        serving.core.judge = judge
         serving.core.metrics = { MetricsText.text(of: datapath) }
         let server = try APIServerService(store: store, configuration: serving)
         let client = LocalClient(
@@ -61,6 +63,7 @@ struct Daemon {
             client: client, description: nodeDescription, logger: logger, readiness: { await watch.current })
         let services: [any ServiceLifecycle.Service] = [
             store, server, informers, controllers, agent, node, watch, registration,
+            InvariantReporter(judge: judge, client: client, logger: logger),
         ]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

@@ -1,0 +1,28 @@
+/// The types of our own group, `martlet.io`; grammar in SchemaTable.swift. They have no protobuf form.
+let martletSchemaTableText: StaticString = #"""
+    @martlet.v1alpha1.NetworkInvariant G=martlet.io/v1alpha1/NetworkInvariant
+    apiVersion string
+    kind string
+    metadata meta.v1.ObjectMeta !
+    spec martlet.v1alpha1.NetworkInvariantSpec r !
+    status martlet.v1alpha1.NetworkInvariantStatus
+    @martlet.v1alpha1.NetworkInvariantList G=martlet.io/v1alpha1/NetworkInvariantList
+    apiVersion string
+    items []martlet.v1alpha1.NetworkInvariant r
+    kind string
+    metadata meta.v1.ListMeta !
+    @martlet.v1alpha1.NetworkInvariantPods
+    namespaceSelector meta.v1.LabelSelector
+    podSelector meta.v1.LabelSelector
+    @martlet.v1alpha1.NetworkInvariantPort
+    endPort integer:int32
+    port integer:int32
+    protocol string
+    @martlet.v1alpha1.NetworkInvariantSpec
+    from martlet.v1alpha1.NetworkInvariantPods r *
+    ports []martlet.v1alpha1.NetworkInvariantPort L=a
+    statement string r
+    to martlet.v1alpha1.NetworkInvariantPods r *
+    @martlet.v1alpha1.NetworkInvariantStatus
+    conditions []meta.v1.Condition L=m:type P=merge K=type
+    """#

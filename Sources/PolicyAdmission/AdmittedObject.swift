@@ -1,0 +1,64 @@
+package import JSONText
+package import KubeObjects
+
+/// One object of a kind that takes room in the datapath's tables, as it is or as it shall be.
+package struct AdmittedObject: Sendable {
+    package enum Kind: Sendable, CaseIterable {
+        case pod
+        case namespace
+        case node
+        case networkPolicy
+        case clusterNetworkPolicy
+        case service
+        case endpointSlice
+        case networkInvariant
+
+        /// By the name under which the API server stores the kind.
+        package init?(storage: String) {
+            guard let kind = Self.allCases.first(where: { $0.storage == storage }) else { return nil }
+            self = kind
+        }
+
+        package var storage: String {
+            switch self {
+            case .pod: "core/pods"
+            case .namespace: "core/namespaces"
+            case .node: "core/nodes"
+            case .networkPolicy: "networking.k8s.io/networkpolicies"
+            case .clusterNetworkPolicy: "policy.networking.k8s.io/clusternetworkpolicies"
+            case .service: "core/services"
+            case .endpointSlice: "discovery.k8s.io/endpointslices"
+            case .networkInvariant: "martlet.io/networkinvariants"
+            }
+        }
+    }
+
+    package let kind: Kind
+    package let key: ObjectKey
+    /// Nil: there is none (any more).
+    package let value: JSONValue?
+
+    /// - Parameter path: `namespace/name`, or `name` for kinds without namespace.
+    package init(_ kind: Kind, path: String, _ value: JSONValue?) {
+        self.kind = kind
+        let parts = path.split(separator: "/", maxSplits: 1).map(String.init)
+        key = parts.count == 2 ? ObjectKey(parts[0], parts[1]) : ObjectKey("", path)
+        self.value = value
+    }
+
+    package var isPolicy: Bool { kind == .networkPolicy || kind == .clusterNetworkPolicy }
+
+    /// Whether the step from `old` to this can take more room or let more through. Status never does.
+    package func mayMatter(after old: JSONValue?) -> Bool {
+        guard let value else { return kind == .networkPolicy || kind == .clusterNetworkPolicy }
+        guard let old else { return ![.namespace, .node, .networkInvariant].contains(kind) }
+        switch kind {
+        case .pod, .namespace: return value[path: "metadata", "labels"] != old[path: "metadata", "labels"]
+        case .networkPolicy, .clusterNetworkPolicy, .service: return value["spec"] != old["spec"]
+        case .endpointSlice:
+            return value["endpoints"]?.array?.count ?? 0 > old["endpoints"]?.array?.count ?? 0
+                || value["ports"] != old["ports"]
+        case .node, .networkInvariant: return false
+        }
+    }
+}

@@ -1,0 +1,226 @@
+import KubeObjects
+import MapLayout
+package import PolicyCompiler
+import ServiceCompiler
+
+/// Why an object is not admitted: what was asked, what is free, and what takes most.
+package struct CapacityRefusal: Hashable, Sendable, CustomStringConvertible {
+    /// The table that is full, as `status` names it; `spec` where the object itself cannot be read.
+    package let table: String
+    package let message: String
+
+    package var description: String { message }
+}
+
+/// What a write would do.
+package struct AdmissionVerdict: Hashable, Sendable {
+    /// Why it does not fit; empty where it does.
+    package let refusals: [CapacityRefusal]
+    /// What it breaks.
+    package let broken: [BrokenInvariant]
+
+    package var isEmpty: Bool { refusals.isEmpty && broken.isEmpty }
+}
+
+/// The compilers' state as it would be with everything that is committed: what the node's tables have to hold.
+///
+/// It is fed with committed objects in the order of their revisions, and asked about one write before that is committed.
+/// A write is judged by compiling it: there is no second account of what an object takes. It numbers pods itself and
+/// counts every pod that has or will have a network of its own, wherever it runs.
+///
+/// It also knows the invariants, and says which ones a write would break.
+///
+/// Bounded by the tables that it stands for. Use: `take` all objects once; then for each write `judge`, and `take` the
+/// object as it is should the write not come about.
+package struct CapacityShadow: Sendable {
+    private var policy: PolicyCompiler
+    private var services: ServiceCompiler
+    private var numbers: IDAllocator
+    private var numberOf: [ObjectKey: UInt32] = [:]
+    /// Pods without an endpoint number.
+    private var surplus: Set<ObjectKey> = []
+    private let endpoints: Int
+    private var serviceProblems: [ServiceError] = []
+    private var invariants = InvariantTable()
+    /// Namespaces on their way out: what goes with them is not judged by invariants.
+    private var terminating: Set<String> = []
+
+    package init(
+        limits: PolicyLimits = PolicyLimits(), endpoints: Int = MapLimits.endpoints,
+        services: Int = MapLimits.services, backends: Int = MapLimits.backends
+    ) {
+        policy = PolicyCompiler(limits: limits)
+        self.services = ServiceCompiler(services: services, backends: backends)
+        self.endpoints = endpoints
+        numbers = IDAllocator(1..<UInt32(endpoints))
+    }
+
+    package var fill: [TableFill] {
+        let ofServices = services.fill
+        return policy.fill + [
+            TableFill("endpoints", used: numbers.usedCount, limit: endpoints - 1),
+            TableFill("frontends", used: ofServices.frontends.used, limit: ofServices.frontends.limit),
+            TableFill("backends", used: ofServices.backends.used, limit: ofServices.backends.limit),
+        ]
+    }
+
+    /// Invariants by name; nil: it holds.
+    package var invariantStates: [String: BrokenInvariant?] { invariants.states }
+
+    /// Takes objects as they were committed. What cannot be read counts as gone, as it does for the agent.
+    /// - Returns: invariants that held before and do not any more.
+    @discardableResult
+    package mutating func take(_ objects: [AdmittedObject]) -> [BrokenInvariant] {
+        var fresh: Set<String> = []
+        var ofPolicy: [PolicyChange] = []
+        var ofServices: [ServiceChange] = []
+        for object in objects {
+            switch object.kind {
+            case .pod: ofPolicy += podChange(object)
+            case .namespace:
+                let namespace = object.value.flatMap { try? Namespace($0) }
+                if namespace?.isTerminating == true {
+                    terminating.insert(object.key.name)
+                } else {
+                    terminating.remove(object.key.name)
+                }
+                ofPolicy.append(
+                    namespace.map { .namespace(name: $0.name, labels: $0.metadata.labels) }
+                        ?? .namespaceRemoved(object.key.name))
+            case .networkPolicy:
+                let parsed = object.value.flatMap { try? NetworkPolicy($0) }
+                ofPolicy.append(parsed.map { .policy($0) } ?? .policyRemoved(object.key))
+            case .clusterNetworkPolicy:
+                let parsed = object.value.flatMap { try? ClusterNetworkPolicy($0) }
+                ofPolicy.append(parsed.map { .clusterPolicy($0) } ?? .policyRemoved(object.key))
+            case .node:
+                let parsed = object.value.flatMap { try? Node($0) }
+                ofPolicy.append(parsed.map { .node($0) } ?? .nodeRemoved(object.key.name))
+            case .service:
+                let parsed = object.value.flatMap { try? Service($0) }
+                ofServices.append(parsed.map { .service($0) } ?? .serviceRemoved(object.key))
+            case .endpointSlice:
+                let parsed = object.value.flatMap { try? EndpointSlice($0) }
+                ofServices.append(parsed.map { .slice($0) } ?? .sliceRemoved(object.key))
+            case .networkInvariant:
+                let parsed = object.value.flatMap { try? NetworkInvariant($0) }
+                if invariants.set(object.key.name, parsed, &policy) { fresh.insert(object.key.name) }
+            }
+        }
+        if !ofServices.isEmpty {
+            let delta = services.apply(ofServices)
+            services.release(delta.retired)
+            serviceProblems = delta.problems
+        }
+        if ofPolicy.isEmpty, fresh.isEmpty { return [] }
+        let delta = policy.apply(ofPolicy)
+        policy.releaseNow(delta.retired)
+        if invariants.isEmpty { return [] }
+        let pods = objects.filter { $0.kind == .pod }.map(\.key)
+        return invariants.check(
+            policy, touched: policy.classes(touchedBy: delta, pods: pods), fresh: fresh)
+    }
+
+    /// Takes `object` as if it were committed. Where that finds no room or breaks an invariant it is taken back again,
+    /// and the reasons are returned. What did not fit before is not held against it, unless it is the policy or Service
+    /// itself; nor is an invariant that did not hold before.
+    /// - Parameters:
+    ///   - present: what stands there now.
+    ///   - overriding: broken invariants are returned, and the object is taken all the same.
+    package mutating func judge(_ object: AdmittedObject, present: AdmittedObject, overriding: Bool = false)
+        -> AdmissionVerdict
+    {
+        if let unreadable = Self.unreadable(object) { return AdmissionVerdict(refusals: [unreadable], broken: []) }
+        let policyBefore = Set(policy.problems.map(Place.init))
+        let servicesBefore = Set(serviceProblems.map(Place.init))
+        var broken = take([object])
+        if object.value == nil, terminating.contains(object.key.namespace) { broken = [] }
+        var refusals: [CapacityRefusal] = []
+        for problem in policy.problems {
+            let isOwn = object.isPolicy && problem.object == object.key
+            if isOwn || !policyBefore.contains(Place(problem)) { refusals.append(refusal(problem, object)) }
+        }
+        for problem in serviceProblems where problem.code == .noServiceFree || problem.code == .noBackendFree {
+            let isOwn = object.kind == .service && problem.service == object.key
+            if isOwn || !servicesBefore.contains(Place(problem)) { refusals.append(refusal(problem)) }
+        }
+        if object.kind == .pod, surplus.contains(object.key) {
+            refusals.append(
+                CapacityRefusal(
+                    table: "endpoints", message: "needs an endpoint; none of \(endpoints - 1) is free"))
+        }
+        let verdict = AdmissionVerdict(refusals: refusals, broken: broken)
+        if !refusals.isEmpty || (!broken.isEmpty && !overriding) { take([present]) }
+        return verdict
+    }
+
+    // MARK: Parts
+
+    /// What makes two reports one: counts in their texts may change.
+    private struct Place: Hashable {
+        let object: ObjectKey
+        let code: String
+
+        init(_ problem: PolicyError) { (object, code) = (problem.object, problem.code.rawValue) }
+        init(_ problem: ServiceError) { (object, code) = (problem.service, problem.code.rawValue) }
+    }
+
+    private mutating func podChange(_ object: AdmittedObject) -> [PolicyChange] {
+        guard let pod = object.value.flatMap({ try? Pod($0) }), !pod.isHostNetwork, !pod.phase.isTerminal else {
+            surplus.remove(object.key)
+            guard let number = numberOf.removeValue(forKey: object.key) else { return [] }
+            numbers.free(number)
+            return [.podRemoved(object.key)]
+        }
+        guard let number = numberOf[object.key] ?? numbers.allocate() else {
+            surplus.insert(object.key)
+            return []
+        }
+        surplus.remove(object.key)
+        numberOf[object.key] = number
+        return [.pod(PolicyPod(pod, endpoint: number, addresses: pod.addresses))]
+    }
+
+    private static func unreadable(_ object: AdmittedObject) -> CapacityRefusal? {
+        guard let value = object.value else { return nil }
+        do throws(ObjectError) {
+            switch object.kind {
+            case .networkPolicy: _ = try NetworkPolicy(value)
+            case .service: _ = try Service(value)
+            case .clusterNetworkPolicy: _ = try ClusterNetworkPolicy(value)
+            case .pod, .namespace, .node, .endpointSlice, .networkInvariant: break
+            }
+            return nil
+        } catch {
+            return CapacityRefusal(table: "spec", message: "cannot be enforced: \(error)")
+        }
+    }
+
+    private func refusal(_ problem: PolicyError, _ object: AdmittedObject) -> CapacityRefusal {
+        let table: String
+        let unit: String
+        switch problem.code {
+        case .listTooLong: (table, unit) = ("list", "rules")
+        case .noSelectorFree: (table, unit) = ("selectors", "selectors")
+        case .noBlockFree: (table, unit) = ("blocks", "blocks")
+        case .noNetworkFree: (table, unit) = ("networks", "blocks")
+        case .noClassFree: (table, unit) = ("classes", "selectors")
+        case .noRulesFree: (table, unit) = ("rules", "rules")
+        }
+        let most = policy.heaviest(for: problem).filter { $0.policy != object.key || !object.isPolicy }
+            .map { "\($0.policy) (\($0.share) \(unit))" }
+        let about = problem.object == object.key ? "" : "\(problem.object): "
+        return CapacityRefusal(table: table, message: about + problem.message + Self.list(most))
+    }
+
+    private func refusal(_ problem: ServiceError) -> CapacityRefusal {
+        let table = problem.code == .noServiceFree ? "frontends" : "backends"
+        let most = services.heaviest(for: problem.code).map { "\($0.service) (\($0.share) \(table))" }
+        return CapacityRefusal(
+            table: table, message: "Service \(problem.service): \(problem.message)" + Self.list(most))
+    }
+
+    private static func list(_ most: [String]) -> String {
+        most.isEmpty ? "" : "; most is taken by " + most.joined(separator: ", ")
+    }
+}

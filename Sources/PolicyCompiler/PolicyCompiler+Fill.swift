@@ -1,0 +1,60 @@
+package import KubeObjects
+
+/// How full one table of the node is.
+package struct TableFill: Hashable, Sendable {
+    package let table: String
+    package let used: Int
+    package let limit: Int
+
+    package init(_ table: String, used: Int, limit: Int) {
+        self.table = table
+        self.used = used
+        self.limit = limit
+    }
+
+    package var free: Int { limit - used }
+}
+
+/// What is taken and by whom, for admission and `status`.
+extension PolicyCompiler {
+    /// The resourceVersion of a policy that is compiled; nil where there is none. One that does not fit keeps its last
+    /// good version here.
+    package func version(of policy: ObjectKey) -> String? { policies[policy]?.policy.resourceVersion }
+
+    /// Numbers that wait for their grace period count as taken.
+    package var fill: [TableFill] {
+        [
+            TableFill("classes", used: Int(limits.classes) - 2 - classes.freeCount, limit: Int(limits.classes) - 2),
+            TableFill("selectors", used: Int(limits.selectors) - conditions.freeBits, limit: Int(limits.selectors)),
+            TableFill("blocks", used: Int(limits.blocks) - blocks.freeBits, limit: Int(limits.blocks)),
+            TableFill("networks", used: Int(limits.networks) - blocks.freeNetworks, limit: Int(limits.networks)),
+            TableFill("rules", used: Int(limits.rules) - lists.freeRules, limit: Int(limits.rules)),
+        ]
+    }
+
+    /// The policies that take most of what `problem` found no room in, the largest first: name and share.
+    package func heaviest(for problem: PolicyError, countMax: Int = 3) -> [(policy: ObjectKey, share: Int)] {
+        var shares: [(policy: ObjectKey, share: Int)] = []
+        for (key, record) in policies {
+            let share: Int
+            switch problem.code {
+            case .listTooLong:
+                // Policies of the whole cluster are in the lists of every namespace.
+                guard key.namespace.isEmpty || key.namespace == problem.object.namespace else { continue }
+                share = max(record.ingress?.templates.count ?? 0, record.egress?.templates.count ?? 0)
+            case .noRulesFree: share = (record.ingress?.templates.count ?? 0) + (record.egress?.templates.count ?? 0)
+            case .noSelectorFree, .noClassFree: share = Set(record.peers).count + Set(record.conditions).count
+            case .noBlockFree, .noNetworkFree: share = Set(record.blocks).count
+            }
+            if share > 0 { shares.append((key, share)) }
+        }
+        shares.sort { ($1.share, $0.policy) < ($0.share, $1.policy) }
+        return Array(shares.prefix(countMax))
+    }
+
+    /// Gives back at once what a batch retired: for a compiler that feeds no kernel and so has no grace period.
+    package mutating func releaseNow(_ retired: [RetiredNumber]) {
+        var due = retired
+        while !due.isEmpty { due = release(due).retired }
+    }
+}

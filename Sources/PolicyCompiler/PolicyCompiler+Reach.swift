@@ -1,0 +1,232 @@
+package import KubeObjects
+import MapLayout
+import NetTypes
+
+/// Whether any pod of one set reaches any pod of another.
+package struct ReachQuestion: Hashable, Sendable {
+    /// Numbers that `PolicyCompiler.hold` gave.
+    package let from: UInt32
+    package let to: UInt32
+    /// Asks about the pods that `from` does not hold for, in its place.
+    package let isFromInverted: Bool
+    package let ports: [PortSpan]
+
+    package init(from: UInt32, isFromInverted: Bool = false, to: UInt32, ports: [PortSpan] = PortSpan.everything) {
+        self.from = from
+        self.isFromInverted = isFromInverted
+        self.to = to
+        self.ports = ports
+    }
+}
+
+/// A flow that gets through, and the rules that let it; 0 where no policy selects the pod in that direction.
+package struct ReachWitness: Hashable, Sendable {
+    package let from: ObjectKey
+    package let to: ObjectKey
+    /// The lowest port that gets through, of the protocol.
+    package let transport: UInt8
+    package let port: UInt16
+    package let egressRule: UInt32
+    package let ingressRule: UInt32
+}
+
+/// Reachability between sets of pods, read from the compiled lists: by classes, so that the work grows with what
+/// policies tell apart and not with pairs of pods. Only where blocks lie over the pods do single addresses count.
+extension PolicyCompiler {
+    /// Keeps a condition alive that no policy names, so that each class is inside or outside of it; with the next
+    /// `apply`. Returns its number.
+    package mutating func hold(_ condition: PodCondition) -> UInt32 { conditions.acquire(condition) }
+
+    /// Ends a `hold`, with the next `apply`.
+    package mutating func letGo(_ held: UInt32) { conditions.release(held) }
+
+    /// Classes by index whose lists, rows or members a batch changed; with those of `pods`, which the batch named.
+    package func classes(touchedBy delta: PolicyDelta, pods: [ObjectKey]) -> Set<UInt32> {
+        var found = Set(delta.bornClasses.keys).union(delta.classLists.keys).union(delta.classRows.keys)
+        found.formUnion(delta.endpointClasses.values.map { $0 & 0xffff })
+        found.formUnion(delta.bornEndpoints.values.map { $0 & 0xffff })
+        found.formUnion(pods.compactMap { memberOf[$0].flatMap { classes.classOf[$0] } })
+        return found
+    }
+
+    /// The first flow found that the question asks about; nil where nothing gets through. A pod is no peer of itself.
+    /// - Parameter touched: only pairs with one of these classes are looked at; nil: all.
+    package func reach(_ question: ReachQuestion, touched: Set<UInt32>? = nil) -> ReachWitness? {
+        let inside = classes.classes(with: question.from)
+        let sources = question.isFromInverted ? Set(classes.classes.keys).subtracting(inside) : inside
+        let targets = classes.classes(with: question.to)
+        // Pairs with a touched class: touched receivers with everyone, and touched senders with the others.
+        guard let touched else { return reach(from: sources, to: targets, question.ports) }
+        let touchedTargets = targets.intersection(touched)
+        return reach(from: sources, to: touchedTargets, question.ports)
+            ?? reach(from: sources.intersection(touched), to: targets.subtracting(touchedTargets), question.ports)
+    }
+
+    private func reach(from sources: Set<UInt32>, to targets: Set<UInt32>, _ ports: [PortSpan]) -> ReachWitness? {
+        if sources.isEmpty || targets.isEmpty { return nil }
+        let senders = sources.sorted().flatMap { sides($0, \.egress) }
+        let rows = FlatRows(senders.map(\.row))
+        for receiver in targets.sorted().flatMap({ sides($0, \.ingress) }) {
+            let bits = Self.admittedBits(receiver.list)
+            for position in senders.indices {
+                if let bits, !rows.has(anyOf: bits, at: position) { continue }
+                if let witness = flow(from: senders[position], to: receiver, ports) { return witness }
+            }
+        }
+        return nil
+    }
+
+    /// Bits of which a peer needs one to get anything past the list; nil where that does not decide.
+    private static func admittedBits(_ list: ListContent) -> [UInt32]? {
+        if list.flags.contains(.closed) { return [] }
+        guard list.flags.contains(.isolated) else { return nil }
+        var bits: Set<UInt32> = []
+        for rule in list.rules where rule.action == .allow {
+            guard case .selector(let bit) = rule.peer else { return nil }
+            bits.insert(bit)
+        }
+        return Array(bits)
+    }
+
+    /// Rows side by side, for the loop over all pairs.
+    private struct FlatRows {
+        private var words: [UInt64]
+
+        init(_ rows: [[UInt64]]) {
+            words = []
+            words.reserveCapacity(rows.count * RowModel.words)
+            for row in rows { words += row.isEmpty ? [UInt64](repeating: 0, count: RowModel.words) : row }
+        }
+
+        func has(anyOf bits: [UInt32], at position: Int) -> Bool {
+            let start = position * RowModel.words
+            return bits.contains { words[start + Int($0 / 64)] >> UInt64($0 % 64) & 1 == 1 }
+        }
+    }
+
+    // MARK: One side
+
+    /// Pods that no rule tells apart: of one class and, where blocks lie over the pods, in the same blocks.
+    private struct Side {
+        let index: UInt32
+        let row: [UInt64]
+        let blocks: Set<UInt32>
+        /// Nil: of either.
+        let family: IPFamily?
+        let list: ListContent
+        /// One, and another where there is one: a pod is no peer of itself.
+        let members: [ObjectKey]
+    }
+
+    private func sides(_ index: UInt32, _ direction: (ListPair) -> ListContent) -> [Side] {
+        guard let entry = classes.classes[index], !entry.members.isEmpty else { return [] }
+        let contents = lists.content(of: index).map { ListPair(ingress: $0.ingress, egress: $0.egress) }
+        let list = contents.map(direction) ?? .open
+        let row = rows.rows[index] ?? []
+        func side(_ place: Place, _ members: some Sequence<UInt32>) -> Side {
+            Side(
+                index: index, row: row, blocks: place.blocks, family: place.family, list: list,
+                members: members.prefix(2).compactMap { pods[$0]?.key })
+        }
+        guard blocksCoverPods else { return [side(Place(blocks: [], family: nil), entry.members)] }
+        var groups: [Place: [UInt32]] = [:]
+        for member in entry.members.sorted() {
+            let addresses = pods[member]?.addresses ?? []
+            for address in addresses {
+                let place = Place(blocks: blocks.bits(over: address), family: address.family)
+                groups[place, default: []].append(member)
+            }
+            if addresses.isEmpty { groups[Place(blocks: [], family: nil), default: []].append(member) }
+        }
+        return groups.map { side($0.key, $0.value) }
+    }
+
+    private struct Place: Hashable {
+        let blocks: Set<UInt32>
+        let family: IPFamily?
+    }
+
+    private struct ListPair {
+        let ingress: ListContent
+        let egress: ListContent
+    }
+
+    // MARK: One pair
+
+    private func flow(from sender: Side, to receiver: Side, _ ports: [PortSpan]) -> ReachWitness? {
+        if let mine = sender.family, let other = receiver.family, mine != other { return nil }
+        let incoming = passed(receiver.list, peer: sender, ports)
+        if incoming.isEmpty { return nil }
+        let pair = sender.members.lazy.flatMap { from in receiver.members.lazy.map { (from, $0) } }.first { $0 != $1 }
+        guard let (from, to) = pair else { return nil }
+        let outgoing = passed(sender.list, peer: receiver, incoming.map(\.span))
+        var found: ReachWitness?
+        for (span, egressRule) in outgoing {
+            for (allowed, ingressRule) in incoming {
+                guard let common = span.common(with: allowed) else { continue }
+                let witness = ReachWitness(
+                    from: from, to: to, transport: common.transport, port: common.ports.low, egressRule: egressRule,
+                    ingressRule: ingressRule)
+                guard let best = found, (best.transport, best.port) <= (witness.transport, witness.port) else {
+                    found = witness
+                    continue
+                }
+            }
+        }
+        return found
+    }
+
+    /// What of `wanted` a list lets through to or from a peer, and by which rule: the order of the lookup in the kernel
+    /// (`PolicyMaps.judge`), over spans of ports at once.
+    private func passed(_ list: ListContent, peer: Side, _ wanted: [PortSpan]) -> [(span: PortSpan, rule: UInt32)] {
+        if list.flags.contains(.closed) { return [] }
+        var undecided = wanted
+        /// Decided by Pass: taken up again in the next tier.
+        var skipped: [PortSpan] = []
+        var allowed: [(span: PortSpan, rule: UInt32)] = []
+        var tier = RuleTier.admin
+        for rule in list.rules {
+            if rule.tier != tier {
+                undecided += skipped
+                skipped = []
+                tier = rule.tier
+            }
+            if tier > .networkPolicy, list.flags.contains(.isolated) { break }
+            guard !undecided.isEmpty, matches(rule.peer, peer) else { continue }
+            var rest: [PortSpan] = []
+            for span in undecided {
+                guard let common = span.common(with: rule) else {
+                    rest.append(span)
+                    continue
+                }
+                rest += span.without(common)
+                switch rule.action {
+                case .allow: allowed.append((common, rule.ruleID))
+                case .deny: break
+                case .pass: skipped.append(common)
+                }
+            }
+            undecided = rest
+        }
+        if list.flags.contains(.isolated) { return allowed }
+        return allowed + (undecided + skipped).map { ($0, 0) }
+    }
+
+    private func matches(_ peer: RuleEntry.Peer, _ side: Side) -> Bool {
+        switch peer {
+        case .any: return true
+        case .block(let bit): return side.blocks.contains(bit)
+        case .selector(let bit):
+            let word = Int(bit / 64)
+            return side.row.indices.contains(word) && side.row[word] >> UInt64(bit % 64) & 1 == 1
+        }
+    }
+}
+
+extension BlockTable {
+    /// Bits of the blocks that an address is in.
+    func bits(over address: IPAddress) -> Set<UInt32> {
+        let network = CIDR(address)
+        return Set(blocks.lazy.filter { $0.value.contains(network) }.map(\.key))
+    }
+}

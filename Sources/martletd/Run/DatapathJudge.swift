@@ -1,0 +1,114 @@
+import APIMachinery
+import APIServer
+import JSONText
+import PolicyAdmission
+import Synchronization
+
+/// Refuses, in commit order, writes that the tables of the datapath have no room for, and writes that break a
+/// NetworkInvariant. Whoever may `override` that invariant gets through with a reason in the object's annotation.
+final class DatapathJudge: CommitJudge {
+    static let overrideAnnotation = "policy.martlet.io/override"
+    /// Overrides that wait for their Event; beyond it the oldest is dropped.
+    static let overridesMax = 256
+
+    /// A write that broke an invariant and was let through.
+    struct Override: Sendable {
+        let invariant: String
+        let message: String
+    }
+
+    private struct State {
+        var shadow = CapacityShadow()
+        var overrides: [Override] = []
+    }
+
+    let storages = Set(AdmittedObject.Kind.allCases.map(\.storage))
+    private let state = Mutex(State())
+
+    /// Broken invariants by name with their witness; nil: it holds.
+    var invariants: [String: String?] {
+        state.withLock { $0.shadow.invariantStates.mapValues { $0.map(\.description) } }
+    }
+
+    /// Gives each override once.
+    func takeOverrides() -> [Override] {
+        state.withLock { state in
+            defer { state.overrides = [] }
+            return state.overrides
+        }
+    }
+
+    func concerns(_ write: ProposedWrite) -> Bool {
+        guard let kind = AdmittedObject.Kind(storage: write.storage) else { return false }
+        return AdmittedObject(kind, path: write.key, write.new).mayMatter(after: write.old)
+    }
+
+    func reset(_ objects: [CommittedObject]) {
+        var fresh = CapacityShadow()
+        fresh.take(objects.compactMap(Self.admitted))
+        state.withLock { [fresh] in $0.shadow = fresh }
+    }
+
+    func follow(_ objects: [CommittedObject]) {
+        state.withLock { _ = $0.shadow.take(objects.compactMap(Self.admitted)) }
+    }
+
+    func judge(_ write: ProposedWrite, present: CommittedObject) throws {
+        guard let kind = AdmittedObject.Kind(storage: write.storage), let present = Self.admitted(present) else {
+            return
+        }
+        let object = AdmittedObject(kind, path: write.key, write.new)
+        let verdict = state.withLock { $0.shadow.judge(object, present: present) }
+        if verdict.isEmpty { return }
+        guard verdict.refusals.isEmpty else { throw Self.doesNotFit(write, verdict) }
+        try override(write, object, present, verdict)
+    }
+
+    // MARK: Parts
+
+    private func override(
+        _ write: ProposedWrite, _ object: AdmittedObject, _ present: AdmittedObject, _ verdict: AdmissionVerdict
+    ) throws {
+        let holder = write.new ?? write.old
+        guard let reason = holder?[path: "metadata", "annotations", Self.overrideAnnotation]?.string, !reason.isEmpty
+        else { throw Self.breaks(write, verdict) }
+        let isFree = verdict.broken.allSatisfy { write.may("override", "martlet.io", "networkinvariants", $0.name) }
+        guard isFree else { throw Self.breaks(write, verdict) }
+        state.withLock { state in
+            _ = state.shadow.judge(object, present: present, overriding: true)
+            for broken in verdict.broken {
+                state.overrides.append(
+                    Override(
+                        invariant: broken.name,
+                        message: "\(write.user.name) wrote \(write.resource) \(write.key) although it breaks "
+                            + "\(broken); reason: \(reason)"))
+            }
+            state.overrides.removeFirst(max(0, state.overrides.count - Self.overridesMax))
+        }
+    }
+
+    private static func doesNotFit(_ write: ProposedWrite, _ verdict: AdmissionVerdict) -> APIStatus {
+        refusal(
+            write, "it does not fit: " + verdict.refusals.map(\.message).joined(separator: "; "),
+            verdict.refusals.map { .init(reason: "CapacityExceeded", message: $0.message, field: $0.table) })
+    }
+
+    private static func breaks(_ write: ProposedWrite, _ verdict: AdmissionVerdict) -> APIStatus {
+        refusal(
+            write, "it breaks " + verdict.broken.map(\.description).joined(separator: "; "),
+            verdict.broken.map { .init(reason: "InvariantBroken", message: $0.description, field: $0.name) })
+    }
+
+    private static func refusal(_ write: ProposedWrite, _ why: String, _ causes: [APIStatus.Cause]) -> APIStatus {
+        let plain = APIStatus.forbidden(group: write.group, resource: write.resource, name: write.name, why)
+        return APIStatus(
+            code: plain.code, reason: plain.reason, message: plain.message,
+            details: .init(name: write.name, group: write.group, kind: write.resource, causes: causes))
+    }
+
+    private static func admitted(_ object: CommittedObject) -> AdmittedObject? {
+        AdmittedObject.Kind(storage: object.storage).map {
+            AdmittedObject($0, path: object.key, object.object?.tree())
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import JSONText
+import KubeObjects
+import PolicyCompiler
+import Testing
+
+@testable import PolicyAdmission
+
+/// A write that finds no room is refused with what was asked and who has the room; the state is as it was before.
+@Suite struct CapacityShadowTests {
+    private func pod(_ name: String, _ labels: [String: String] = [:]) -> AdmittedObject {
+        AdmittedObject(
+            .pod, path: "n/\(name)",
+            [
+                "metadata": [
+                    "namespace": "n", "name": .string(name), "labels": .object(labels.mapValues { .string($0) }),
+                ],
+                "spec": [:], "status": [:],
+            ])
+    }
+
+    private func policy(_ name: String, ports: Int, selecting app: String? = nil) -> AdmittedObject {
+        let selector: JSONValue = app.map { ["matchLabels": ["app": .string($0)]] } ?? [:]
+        let entries = (0..<ports).map { JSONValue.object(["port": .integer(Int64(1000 + $0)), "protocol": "TCP"]) }
+        return AdmittedObject(
+            .networkPolicy, path: "n/\(name)",
+            [
+                "metadata": ["namespace": "n", "name": .string(name)],
+                "spec": ["podSelector": selector, "ingress": [["ports": .array(entries)]]],
+            ])
+    }
+
+    private func peers(_ name: String, _ apps: [String]) -> AdmittedObject {
+        let from = apps.map { JSONValue.object(["podSelector": ["matchLabels": ["app": .string($0)]]]) }
+        return AdmittedObject(
+            .networkPolicy, path: "n/\(name)",
+            [
+                "metadata": ["namespace": "n", "name": .string(name)],
+                "spec": ["podSelector": [:], "ingress": [["from": .array(from)]]],
+            ])
+    }
+
+    private func namespace(_ labels: [String: String] = [:]) -> AdmittedObject {
+        AdmittedObject(
+            .namespace, path: "n",
+            ["metadata": ["name": "n", "labels": .object(labels.mapValues { .string($0) })]])
+    }
+
+    private func gone(_ object: AdmittedObject) -> AdmittedObject {
+        AdmittedObject(object.kind, path: object.key.description, nil)
+    }
+
+    private func shadow(_ limits: PolicyLimits, endpoints: Int = 64) -> CapacityShadow {
+        var made = CapacityShadow(limits: limits, endpoints: endpoints, services: 3, backends: 4)
+        made.take([namespace()])
+        return made
+    }
+
+    @Test func aPolicyLongerThanAListIsRefusedAndNothingOfItStays() {
+        var shadow = shadow(PolicyLimits(listRules: 4))
+        shadow.take([pod("a")])
+        let before = shadow.fill
+        let long = policy("p", ports: 5)
+        let refusals = shadow.judge(long, present: gone(long)).refusals
+        #expect(refusals.map(\.table) == ["list"])
+        #expect(refusals.first?.message.contains("makes 5 rules") == true)
+        #expect(shadow.fill == before)
+        #expect(shadow.judge(policy("p", ports: 4), present: gone(long)).isEmpty)
+    }
+
+    @Test func anUpdateThatDoesNotFitLeavesTheFormerVersion() {
+        var shadow = shadow(PolicyLimits(listRules: 4))
+        shadow.take([pod("a"), policy("p", ports: 3)])
+        let before = shadow.fill
+        #expect(!shadow.judge(policy("p", ports: 9), present: policy("p", ports: 3)).isEmpty)
+        #expect(shadow.fill == before)
+        #expect(shadow.judge(policy("q", ports: 1), present: gone(policy("q", ports: 1))).isEmpty)
+    }
+
+    @Test func twoPoliciesThatEachFitAreNotBothTaken() {
+        var shadow = shadow(PolicyLimits(listRules: 4))
+        shadow.take([pod("a")])
+        let (first, second) = (policy("p", ports: 3), policy("q", ports: 2))
+        #expect(shadow.judge(first, present: gone(first)).isEmpty)
+        let refusals = shadow.judge(second, present: gone(second)).refusals
+        #expect(refusals.first?.message.contains("most is taken by n/p (3 rules)") == true)
+        shadow.take([gone(first)])
+        #expect(shadow.judge(second, present: gone(second)).isEmpty)
+    }
+
+    @Test func aLabelThatPutsTwoPoliciesOnOnePodIsRefusedNamingThem() {
+        var shadow = shadow(PolicyLimits(listRules: 4))
+        shadow.take([pod("a", ["app": "x"]), policy("p", ports: 3), policy("q", ports: 2, selecting: "y")])
+        let refusals = shadow.judge(pod("a", ["app": "y"]), present: pod("a", ["app": "x"])).refusals
+        #expect(refusals.map(\.table) == ["list"])
+        #expect(refusals.first?.message.contains("n/p, n/q") == true)
+        #expect(!shadow.judge(pod("b", ["app": "y"]), present: gone(pod("b"))).isEmpty)
+        #expect(shadow.judge(pod("b", ["app": "z"]), present: gone(pod("b"))).isEmpty)
+    }
+
+    @Test func selectorsThatAreNotFreeNameWhoHasThem() {
+        var shadow = shadow(PolicyLimits(selectors: 4))
+        let (first, second) = (peers("p", ["a", "b", "c"]), peers("q", ["d", "e"]))
+        #expect(shadow.judge(first, present: gone(first)).isEmpty)
+        let refusals = shadow.judge(second, present: gone(second)).refusals
+        #expect(refusals.map(\.table) == ["selectors"])
+        #expect(refusals.first?.message.contains("needs 2 more peer selectors; 1 of 4 are free") == true)
+        #expect(refusals.first?.message.contains("n/p") == true)
+        // What another policy has already costs nothing.
+        #expect(shadow.judge(peers("q", ["a", "b", "d"]), present: gone(second)).isEmpty)
+    }
+
+    @Test func podsBeyondTheClassesOrEndpointsAreRefused() {
+        // Class 1 is the closed one: pods may be in two others.
+        var classes = shadow(PolicyLimits(classes: 4))
+        let selecting = ["x", "y"].map { (app: String) in policy("p" + app, ports: 1, selecting: app) }
+        classes.take(selecting + [pod("a", ["app": "x"]), pod("b", ["app": "y"])])
+        #expect(classes.judge(pod("c"), present: gone(pod("c"))).refusals.map(\.table) == ["classes"])
+        #expect(classes.judge(pod("c", ["app": "x"]), present: gone(pod("c"))).isEmpty)
+
+        var endpoints = shadow(PolicyLimits(), endpoints: 2)
+        #expect(endpoints.judge(pod("a"), present: gone(pod("a"))).isEmpty)
+        #expect(endpoints.judge(pod("b"), present: gone(pod("b"))).refusals.map(\.table) == ["endpoints"])
+        endpoints.take([gone(pod("a"))])
+        #expect(endpoints.judge(pod("b"), present: gone(pod("b"))).isEmpty)
+    }
+
+    @Test func servicesAndBackendsBeyondTheirTablesAreRefused() {
+        var shadow = shadow(PolicyLimits())
+        func service(_ name: String, ports: Int) -> AdmittedObject {
+            let entries = (0..<ports).map {
+                JSONValue.object(["name": .string("p\($0)"), "port": .integer(80 + Int64($0))])
+            }
+            return AdmittedObject(
+                .service, path: "n/\(name)",
+                [
+                    "metadata": ["namespace": "n", "name": .string(name)],
+                    "spec": [
+                        "clusterIP": .string("10.96.0.\(name.utf8.count)"),
+                        "clusterIPs": [.string("10.96.0.\(name.utf8.count)")], "ports": .array(entries),
+                    ],
+                ])
+        }
+        func slice(_ count: Int) -> AdmittedObject {
+            AdmittedObject(
+                .endpointSlice, path: "n/s",
+                [
+                    "metadata": ["namespace": "n", "name": "s", "labels": ["kubernetes.io/service-name": "a"]],
+                    "addressType": "IPv4", "ports": [["name": "p0", "port": 80, "protocol": "TCP"]],
+                    "endpoints": .array((0..<count).map { ["addresses": [.string("10.1.0.\($0 + 1)")]] }),
+                ])
+        }
+        #expect(shadow.judge(service("a", ports: 1), present: gone(service("a", ports: 1))).isEmpty)
+        let refusals = shadow.judge(service("bb", ports: 2), present: gone(service("bb", ports: 2))).refusals
+        #expect(refusals.map(\.table) == ["frontends"])
+        #expect(refusals.first?.message.contains("n/a (1 frontends)") == true)
+        #expect(shadow.judge(service("bb", ports: 1), present: gone(service("bb", ports: 1))).isEmpty)
+        #expect(shadow.judge(slice(4), present: gone(slice(4))).isEmpty)
+        shadow.take([gone(slice(4))])
+        #expect(shadow.judge(slice(5), present: gone(slice(5))).refusals.map(\.table) == ["backends"])
+    }
+
+    @Test func onlyWhatCanGrowIsAskedAbout() {
+        #expect(policy("p", ports: 1).mayMatter(after: nil))
+        #expect(policy("p", ports: 2).mayMatter(after: policy("p", ports: 1).value))
+        #expect(!policy("p", ports: 1).mayMatter(after: policy("p", ports: 1).value))
+        #expect(gone(policy("p", ports: 1)).mayMatter(after: policy("p", ports: 1).value))
+        #expect(!gone(pod("a")).mayMatter(after: pod("a").value))
+        #expect(pod("a", ["x": "1"]).mayMatter(after: pod("a").value) && !pod("a").mayMatter(after: pod("a").value))
+        #expect(!namespace().mayMatter(after: nil) && namespace(["a": "b"]).mayMatter(after: namespace().value))
+    }
+}

@@ -1,0 +1,145 @@
+import JSONText
+import KubeObjects
+import PolicyCompiler
+import Testing
+
+@testable import PolicyAdmission
+
+/// A write that breaks what must hold is refused with a pod, another pod, a port and the rules; what was broken before
+/// is no one's fault.
+@Suite struct InvariantTests {
+    private func object(
+        _ kind: AdmittedObject.Kind, _ namespace: String, _ name: String, _ labels: [String: String] = [:],
+        spec: JSONValue = [:], status: JSONValue = [:]
+    ) -> AdmittedObject {
+        var metadata: [String: JSONValue] = [
+            "name": .string(name), "labels": .object(labels.mapValues { .string($0) }),
+        ]
+        if !namespace.isEmpty { metadata["namespace"] = .string(namespace) }
+        return AdmittedObject(
+            kind, path: namespace.isEmpty ? name : "\(namespace)/\(name)",
+            ["metadata": .object(metadata), "spec": spec, "status": status])
+    }
+
+    private func pod(_ namespace: String, _ name: String, _ labels: [String: String] = [:]) -> AdmittedObject {
+        object(.pod, namespace, name, labels)
+    }
+
+    private func namespace(_ name: String, _ environment: String) -> AdmittedObject {
+        object(.namespace, "", name, ["env": environment])
+    }
+
+    /// Lets these namespaces in, by label; nil: nobody.
+    private func policy(_ namespace: String, _ name: String, allowing environment: String?) -> AdmittedObject {
+        var spec: [String: JSONValue] = ["podSelector": [:], "policyTypes": ["Ingress"]]
+        if let environment {
+            spec["ingress"] = [
+                [
+                    "from": [["namespaceSelector": ["matchLabels": ["env": .string(environment)]]]],
+                    "ports": [["port": 5432, "protocol": "TCP"]],
+                ]
+            ]
+        }
+        return object(.networkPolicy, namespace, name, spec: .object(spec))
+    }
+
+    private func invariant(_ statement: String, from: JSONValue, to: JSONValue, ports: JSONValue = []) -> AdmittedObject
+    {
+        object(
+            .networkInvariant, "", "i",
+            spec: ["statement": .string(statement), "from": from, "to": to, "ports": ports])
+    }
+
+    private var devToProd: AdmittedObject {
+        invariant(
+            "Never", from: ["namespaceSelector": ["matchLabels": ["env": "dev"]]],
+            to: ["namespaceSelector": ["matchLabels": ["env": "prod"]]])
+    }
+
+    private func gone(_ object: AdmittedObject) -> AdmittedObject {
+        AdmittedObject(object.kind, path: object.key.description, nil)
+    }
+
+    /// Pods `d/web` (env dev) and `p/db` (env prod), which nobody reaches.
+    private func cluster() -> CapacityShadow {
+        var shadow = CapacityShadow()
+        shadow.take([
+            namespace("d", "dev"), namespace("p", "prod"), namespace("x", "none"), pod("d", "web"), pod("p", "db"),
+            policy("p", "shut", allowing: nil), devToProd,
+        ])
+        return shadow
+    }
+
+    private func holds(_ shadow: CapacityShadow) -> Bool { shadow.invariantStates == ["i": nil] }
+
+    @Test func aPolicyThatOpensWhatMustStayShutIsRefusedWithAWitness() {
+        var shadow = cluster()
+        #expect(holds(shadow))
+        let opening = policy("p", "open", allowing: "dev")
+        let verdict = shadow.judge(opening, present: gone(opening))
+        let text = verdict.broken.first?.description ?? ""
+        #expect(verdict.refusals.isEmpty && verdict.broken.map(\.name) == ["i"])
+        #expect(text.contains("d/web reaches p/db on TCP 5432") && text.contains("in by p/open ingress rule 0"))
+        #expect(holds(shadow))
+        #expect(shadow.judge(policy("p", "open", allowing: "prod"), present: gone(opening)).isEmpty)
+    }
+
+    @Test func aDeletedPolicyALabelOfAPodOrNamespaceAndANewPodAreJudged() {
+        var shadow = cluster()
+        let shut = policy("p", "shut", allowing: nil)
+        #expect(shadow.judge(gone(shut), present: shut).broken.count == 1)
+        // A namespace that turns into dev: allowed nowhere, so nothing breaks; one that turns into prod is open.
+        #expect(shadow.judge(namespace("x", "dev"), present: namespace("x", "none")).isEmpty)
+        shadow.take([namespace("x", "none"), pod("x", "open")])
+        #expect(shadow.judge(namespace("x", "prod"), present: namespace("x", "none")).broken.count == 1)
+        shadow.take([namespace("q", "prod")])
+        let fresh = pod("q", "new")
+        let verdict = shadow.judge(fresh, present: gone(fresh))
+        #expect(verdict.broken.first?.description.contains("d/web reaches q/new") == true)
+        #expect(holds(shadow))
+    }
+
+    @Test func twoWritesThatEachKeepItAreNotBothTaken() {
+        var shadow = cluster()
+        shadow.take([namespace("x", "none"), pod("x", "client")])
+        let opening = policy("p", "open", allowing: "none")
+        #expect(shadow.judge(opening, present: gone(opening)).isEmpty)
+        #expect(shadow.judge(namespace("x", "dev"), present: namespace("x", "none")).isEmpty)
+        // Now that x is dev: the same policy for dev would let it in.
+        #expect(shadow.judge(policy("p", "open", allowing: "dev"), present: opening).broken.count == 1)
+    }
+
+    @Test func whatIsBrokenAlreadyIsSaidAndHoldsNobodyUp() {
+        var shadow = cluster()
+        shadow.take([policy("p", "open", allowing: "dev")])
+        #expect(shadow.invariantStates["i"].flatMap { $0 }?.witness.port == 5432)
+        #expect(shadow.judge(pod("d", "other"), present: gone(pod("d", "other"))).isEmpty)
+        shadow.take([gone(policy("p", "open", allowing: nil))])
+        #expect(holds(shadow))
+    }
+
+    @Test func onlyNamedPodsReachAPort() {
+        var shadow = cluster()
+        shadow.take([
+            invariant(
+                "Only", from: ["namespaceSelector": ["matchLabels": ["env": "prod"]]],
+                to: ["namespaceSelector": ["matchLabels": ["env": "prod"]]], ports: [["port": 5432, "protocol": "TCP"]])
+        ])
+        #expect(holds(shadow))
+        let opening = policy("p", "open", allowing: "dev")
+        #expect(shadow.judge(opening, present: gone(opening)).broken.count == 1)
+        #expect(shadow.judge(policy("p", "open", allowing: "prod"), present: gone(opening)).isEmpty)
+    }
+
+    @Test func anOverrideIsTakenAndAnEndingNamespaceMayGo() {
+        var shadow = cluster()
+        let opening = policy("p", "open", allowing: "dev")
+        #expect(shadow.judge(opening, present: gone(opening), overriding: true).broken.count == 1)
+        #expect(!holds(shadow))
+
+        var ending = cluster()
+        ending.take([object(.namespace, "", "p", ["env": "prod"], status: ["phase": "Terminating"])])
+        let shut = policy("p", "shut", allowing: nil)
+        #expect(ending.judge(gone(shut), present: shut).isEmpty)
+    }
+}
