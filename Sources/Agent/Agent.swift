@@ -60,6 +60,7 @@ package struct Agent: Service {
     let configuration: AgentConfiguration
     let datapath: any Datapath
     let informers: ClusterInformers
+    let client: any APIClient
     let engine: Engine
     package let network: PodNetworking
     let observer: FlowObserver
@@ -79,6 +80,7 @@ package struct Agent: Service {
         self.configuration = configuration
         self.datapath = datapath
         self.informers = informers
+        self.client = client
         self.logger = logger
         engine = try Engine(
             datapath: datapath, journalPath: configuration.stateDirectory + "/ids.journal",
@@ -181,8 +183,8 @@ package struct Agent: Service {
 
     private func serveSocket() async throws {
         let requests = LocalRequests(
-            configuration: configuration, datapath: datapath, informers: informers, engine: engine, network: network,
-            observer: observer, connect: connect, started: started, parts: parts)
+            configuration: configuration, datapath: datapath, informers: informers, client: client, engine: engine,
+            network: network, observer: observer, connect: connect, started: started, parts: parts)
         let router = RequestRouter(network: network, others: requests)
         try await SocketServer(path: configuration.socketPath, handler: router, logger: logger).run()
     }

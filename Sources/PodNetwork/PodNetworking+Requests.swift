@@ -21,7 +21,8 @@ extension PodNetworking {
                     try Self.read { () throws(DaemonError) in try CNICollectRequest(json: request.params) })
             case .cniStatus:
                 try await status()
-            case .status, .flows, .explain, .services, .endpoints, .policies, .maps, .fsck, .uninstall:
+            case .status, .flows, .explain, .services, .endpoints, .policies, .maps, .fsck, .uninstall,
+                .wait:
                 return nil
             }
             return [:]

@@ -1,3 +1,4 @@
+import APIClient
 import BPFRuntime
 import DaemonAPI
 import Informers
@@ -14,6 +15,7 @@ struct LocalRequests: RequestHandler {
     let configuration: AgentConfiguration
     let datapath: any Datapath
     let informers: ClusterInformers
+    let client: any APIClient
     let engine: Engine
     let network: PodNetworking
     let observer: FlowObserver
@@ -33,6 +35,7 @@ struct LocalRequests: RequestHandler {
             case .maps: return try await maps(request.params)
             case .fsck: return try await fsck(request.params)
             case .uninstall: return try await uninstall()
+            case .wait: return try await wait(request.params)
             case .cniAdd, .cniDel, .cniCheck, .cniGC, .cniStatus:
                 throw DaemonError(.unknownMethod, "\(request.method.rawValue) is served by the pod network")
             }
