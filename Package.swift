@@ -105,6 +105,7 @@ let package = Package(
         library("MapLayout", ["CMartletABI", "NetTypes"]),
         library("KubeObjects", ["NetTypes", "JSONText"]),
         library("PolicyCompiler", ["KubeObjects", "MapLayout", "CMartletABI", "NetTypes"]),
+        library("PolicyTools", ["PolicyCompiler", "KubeObjects", "NetTypes", "JSONText"]),
         library("ServiceCompiler", ["KubeObjects", "MapLayout", "CMartletABI", "NetTypes", "JSONText"]),
         library("RouteCompiler", ["KubeObjects", "MapLayout", "NetTypes"]),
         library("Reconcile"),
@@ -162,7 +163,8 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "CommandLineUI", "DaemonAPI", "APIClient", "JSONText", "NetTypes", "CLinux", arguments, logging,
+                "CommandLineUI", "PolicyTools", "DaemonAPI", "APIClient", "JSONText", "NetTypes", "CLinux", arguments,
+                logging,
             ],
             swiftSettings: strict, linkerSettings: staticFoundation),
         .executableTarget(
@@ -241,6 +243,7 @@ let package = Package(
                 "CMartletABI", "JSONText", "TestKit",
             ], from: [logging]),
         tests("CommandLineUITests", ["CommandLineUI", "JSONText"]),
+        tests("PolicyToolsTests", ["PolicyTools", "CommandLineUI", "NetTypes"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

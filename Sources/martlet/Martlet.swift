@@ -10,7 +10,7 @@ struct Martlet: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             StatusCommand.self, FlowsCommand.self, ExplainCommand.self, ServicesCommand.self, EndpointsCommand.self,
-            PoliciesCommand.self, MapsCommand.self, FsckCommand.self, ApplyCommand.self, WaitCommand.self,
-            UninstallCommand.self,
+            PoliciesCommand.self, PolicyCommand.self, MapsCommand.self, FsckCommand.self, ApplyCommand.self,
+            WaitCommand.self, UninstallCommand.self,
         ])
 }

@@ -1,0 +1,52 @@
+package import JSONText
+
+/// Findings of `policy lint`: what is wrong, where, what it means, what to do.
+package struct LintView {
+    private let style: Style
+
+    package init(style: Style) { self.style = style }
+
+    package func text(_ value: JSONValue) -> String {
+        var text = ""
+        for finding in value["items"]?.array ?? [] {
+            let word = finding["severity"]?.string ?? ""
+            let source = finding["source"]?.string ?? ""
+            text += "\(painted(word)) \(style.strong(finding["object"]?.string ?? ""))"
+            text += " \(finding["field"]?.string ?? "")" + (source.isEmpty ? "" : "  (\(source))") + "\n"
+            text += "  \(finding["meaning"]?.string ?? "") [\(finding["check"]?.string ?? "")]\n"
+            text += "  -> \(finding["advice"]?.string ?? "")\n"
+        }
+        text += "\(value["policies"]?.integer ?? 0) policies, \(value["items"]?.array?.count ?? 0) findings\n"
+        if value["pods"]?.integer == 0 {
+            text += "no pods are known: what compares with pods was left out (-f with pods, or --cluster)\n"
+        }
+        return text
+    }
+
+    private func painted(_ severity: String) -> String {
+        switch severity {
+        case "error": style.bad(severity)
+        case "warning": style.warn(severity)
+        default: severity
+        }
+    }
+}
+
+/// Results of `policy test`.
+package struct PolicyTestView {
+    private let style: Style
+
+    package init(style: Style) { self.style = style }
+
+    package func text(_ value: JSONValue) -> String {
+        var text = ""
+        let results = value["items"]?.array ?? []
+        for result in results {
+            let holds = result["holds"]?.bool == true
+            text += "\(holds ? style.good("ok  ") : style.bad("FAIL")) \(result["name"]?.string ?? "")\n"
+            for fault in result["faults"]?.array ?? [] { text += "       \(fault.string ?? "")\n" }
+        }
+        let failed = results.filter { $0["holds"]?.bool != true }.count
+        return text + "\(results.count) expectations, \(failed) failed; judged by \(value["engine"]?.string ?? "")\n"
+    }
+}

@@ -1,0 +1,113 @@
+import KubeObjects
+import NetTypes
+
+/// What follows from the text of selectors, blocks and rules alone, whatever pods there are. `covers` is never wrong
+/// where it says yes; it may miss a case.
+extension LabelSelector.Requirement {
+    /// Whatever satisfies `other` satisfies this.
+    func follows(from other: Self) -> Bool {
+        guard key == other.key else { return false }
+        switch (operation, other.operation) {
+        case (.isIn, .isIn): return Set(other.values).isSubset(of: values)
+        case (.isNotIn, .isNotIn): return Set(values).isSubset(of: other.values)
+        case (.isNotIn, .isIn): return Set(values).isDisjoint(with: other.values)
+        case (.isNotIn, .doesNotExist), (.exists, .isIn), (.exists, .exists), (.doesNotExist, .doesNotExist):
+            return true
+        case (.isIn, .isNotIn), (.isIn, .exists), (.isIn, .doesNotExist), (.isNotIn, .exists), (.exists, .isNotIn),
+            (.exists, .doesNotExist), (.doesNotExist, .isIn), (.doesNotExist, .isNotIn), (.doesNotExist, .exists):
+            return false
+        }
+    }
+}
+
+extension LabelSelector {
+    func covers(_ other: LabelSelector) -> Bool {
+        requirements.allSatisfy { mine in other.requirements.contains { mine.follows(from: $0) } }
+    }
+
+    /// The key whose requirements no label can satisfy together; nil where there is none.
+    var contradiction: String? {
+        for (key, wanted) in Dictionary(grouping: requirements, by: \.key).sorted(by: { $0.key < $1.key }) {
+            let isAbsent = wanted.contains { $0.operation == .doesNotExist }
+            let isPresent = wanted.contains { $0.operation == .isIn || $0.operation == .exists }
+            if isAbsent, isPresent { return key }
+            let lists = wanted.filter { $0.operation == .isIn }.map { Set($0.values) }
+            guard let first = lists.first else { continue }
+            let left = lists.dropFirst().reduce(first) { $0.intersection($1) }
+            let excluded = wanted.filter { $0.operation == .isNotIn }.flatMap(\.values)
+            if left.subtracting(excluded).isEmpty { return key }
+        }
+        return nil
+    }
+}
+
+extension AddressBlock {
+    func covers(_ other: AddressBlock) -> Bool {
+        cidr.contains(other.cidr)
+            && except.allSatisfy { hole in
+                !hole.overlaps(other.cidr) || Self.isFull(hole, by: other.except)
+                    || (hole.contains(other.cidr) && Self.isFull(other.cidr, by: other.except))
+            }
+    }
+
+    /// The exceptions leave no address.
+    var isEmpty: Bool { Self.isFull(cidr, by: except) }
+
+    /// `parts` together hold every address of `whole`. Halves what a part lies in: at most its length times the parts.
+    static func isFull(_ whole: CIDR, by parts: [CIDR]) -> Bool {
+        if parts.contains(where: { $0.contains(whole) }) { return true }
+        let inside = parts.filter { whole.contains($0) }
+        guard !inside.isEmpty, let lower = CIDR(whole.address, prefixLength: whole.prefixLength + 1),
+            let upper = CIDR(whole.last, prefixLength: whole.prefixLength + 1)
+        else { return false }
+        return isFull(lower, by: inside) && isFull(upper, by: inside)
+    }
+}
+
+extension PolicyPeer {
+    /// For peers of policies in one namespace.
+    func covers(_ other: PolicyPeer) -> Bool {
+        switch (self, other) {
+        case (.block(let mine), .block(let theirs)): return mine.covers(theirs)
+        case (.pods(let spaces, let pods), .pods(let otherSpaces, let otherPods)):
+            guard pods.covers(otherPods) else { return false }
+            switch (spaces, otherSpaces) {
+            case (nil, nil): return true
+            case (nil, .some): return false
+            case (.some(let selector), nil): return selector.isEverything
+            case (.some(let selector), .some(let theirs)): return selector.covers(theirs)
+            }
+        case (.block, .pods), (.pods, .block): return false
+        }
+    }
+}
+
+extension PolicyPort {
+    func covers(_ other: PolicyPort) -> Bool {
+        guard transport == other.transport else { return false }
+        switch (target, other.target) {
+        case (.all, _): return true
+        case (.range(let mine), .range(let theirs)): return mine.low <= theirs.low && theirs.high <= mine.high
+        case (.named(let mine), .named(let theirs)): return mine == theirs
+        case (.range, .all), (.range, .named), (.named, .all), (.named, .range): return false
+        }
+    }
+}
+
+extension PolicyRule {
+    /// Everything that `other` lets through, this one does. For rules of policies in one namespace.
+    func covers(_ other: PolicyRule) -> Bool {
+        let peersCovered =
+            peers.isEmpty
+            || (!other.peers.isEmpty && other.peers.allSatisfy { peer in peers.contains { $0.covers(peer) } })
+        let portsCovered =
+            ports.isEmpty
+            || (!other.ports.isEmpty && other.ports.allSatisfy { port in ports.contains { $0.covers(port) } })
+        return peersCovered && portsCovered
+    }
+
+    /// Some peer may be asked on this port.
+    func lets(_ transport: TransportProtocol, _ port: UInt16) -> Bool {
+        ports.isEmpty || ports.contains { $0.covers(PolicyPort(transport, .range(PortRange(port)))) }
+    }
+}

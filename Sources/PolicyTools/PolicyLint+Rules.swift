@@ -1,0 +1,157 @@
+import JSONText
+import KubeObjects
+import NetTypes
+
+extension PolicyLint {
+    // MARK: One rule by itself
+
+    func rules(_ direction: Direction, _ report: inout Report) {
+        guard let rules = rules(of: report.policy, direction) else { return }
+        for (index, rule) in rules.enumerated() {
+            let path = "spec.\(direction.field)[\(index)]"
+            let text = report.entry.body[path: "spec", direction.field]?[index]
+            if rule.peers.isEmpty { anyPeer(rule, text?[direction.peers], "\(path).\(direction.peers)", &report) }
+            for (number, peer) in rule.peers.enumerated() {
+                check(peer, text?[direction.peers]?[number], "\(path).\(direction.peers)[\(number)]", &report)
+            }
+            splitPeers(rule, "\(path).\(direction.peers)", &report)
+            overlaps(rule, "\(path).\(direction.peers)", &report)
+        }
+    }
+
+    private func anyPeer(_ rule: PolicyRule, _ text: JSONValue?, _ field: String, _ report: inout Report) {
+        if let text {
+            report.add(
+                .warning, "empty-peers", field,
+                "an empty \(text.isNull ? "field" : "list") means anybody, inside the cluster and outside, not nobody",
+                "to let nobody in remove the whole rule; for anybody leave the field out")
+        } else if rule.ports.isEmpty {
+            report.add(
+                .note, "allows-everything", field, "the rule is empty: it lets through everything from and to anybody",
+                "name peers or ports where that is not meant")
+        }
+    }
+
+    private func check(_ peer: PolicyPeer, _ text: JSONValue?, _ field: String, _ report: inout Report) {
+        switch peer {
+        case .block(let block): check(block, "\(field).ipBlock", &report)
+        case .pods(let namespaces, let pods):
+            for (name, selector) in [("namespaceSelector", namespaces), ("podSelector", pods)] {
+                guard let key = selector?.contradiction else { continue }
+                report.add(
+                    .error, "never-matches", "\(field).\(name)", "no object can satisfy what it asks of label \(key)",
+                    "keep one of the requirements; alternatives are the values of one In")
+                return
+            }
+            if namespaces?.isEverything == true, pods.isEverything {
+                report.add(
+                    .note, "every-pod", field, "means every pod of every namespace, but no address outside",
+                    "name labels where that is not meant")
+            }
+            guard hasPods, self.pods(of: peer, report).isEmpty else { return }
+            report.add(
+                .warning, "peer-selects-nothing", field, "no pod matches \(Self.describe(peer))",
+                "compare with the labels of pods and namespaces")
+        }
+    }
+
+    private func pods(of peer: PolicyPeer, _ report: Report) -> [Pod] {
+        world.pods(of: peer, in: report.policy.metadata.namespace) ?? []
+    }
+
+    static func describe(_ peer: PolicyPeer) -> String {
+        switch peer {
+        case .block(let block): "\(block)"
+        case .pods(nil, let pods): "pods of its own namespace with \(pods)"
+        case .pods(.some(let namespaces), let pods): "pods with \(pods) in namespaces with \(namespaces)"
+        }
+    }
+
+    private func check(_ block: AddressBlock, _ field: String, _ report: inout Report) {
+        if block.isEmpty {
+            report.add(
+                .error, "never-matches", "\(field).except", "the exceptions leave no address of \(block.cidr)",
+                "remove the block, or some of the exceptions")
+        } else if let services = serviceBlocks.first(where: { $0.contains(block.cidr) }) {
+            report.add(
+                .error, "never-matches", "\(field).cidr",
+                "\(block.cidr) holds Service addresses only (\(services)): policy is asked after the Service has become "
+                    + "a pod, so it never matches",
+                "select the pods behind the Service by their labels")
+        }
+    }
+
+    /// The trap of one dash: two peers where one with two selectors was meant.
+    private func splitPeers(_ rule: PolicyRule, _ field: String, _ report: inout Report) {
+        for (first, next) in zip(rule.peers.indices, rule.peers.indices.dropFirst()) {
+            guard case .pods(let spaces, let pods) = rule.peers[first],
+                case .pods(let nextSpaces, let nextPods) = rule.peers[next]
+            else { continue }
+            let namespace: LabelSelector
+            let pod: LabelSelector
+            if let spaces, pods.isEverything, nextSpaces == nil {
+                (namespace, pod) = (spaces, nextPods)
+            } else if let nextSpaces, nextPods.isEverything, spaces == nil {
+                (namespace, pod) = (nextSpaces, pods)
+            } else {
+                continue
+            }
+            report.add(
+                .warning, "split-peers", "\(field)[\(next)]",
+                "two peers: every pod of namespaces with \(namespace), and also pods with \(pod) of namespace "
+                    + report.policy.metadata.namespace,
+                "for pods with \(pod) in those namespaces put both selectors into one list element (one dash)")
+        }
+    }
+
+    private func overlaps(_ rule: PolicyRule, _ field: String, _ report: inout Report) {
+        var blocks: [(Int, AddressBlock)] = []
+        for (index, peer) in rule.peers.enumerated() {
+            if case .block(let block) = peer { blocks.append((index, block)) }
+        }
+        for (index, block) in blocks {
+            let other = blocks.first { number, candidate in
+                number != index && candidate.cidr.contains(block.cidr)
+                    && (candidate.cidr != block.cidr || number < index)
+            }
+            guard let (number, wide) = other else { continue }
+            let hole = wide.except.first { $0.overlaps(block.cidr) }
+            report.add(
+                hole == nil ? .note : .warning, "overlapping-blocks", "\(field)[\(index)].ipBlock",
+                hole.map { "opens what the exception \($0) of \(field)[\(number)] takes out: peers add up" }
+                    ?? "lies within \(wide.cidr) of \(field)[\(number)]",
+                hole == nil ? "remove it" : "remove one of the two")
+        }
+    }
+
+    // MARK: Port names
+
+    /// Names that no pod at the destination has.
+    func names(_ report: inout Report) {
+        guard hasPods else { return }
+        let policy = report.policy
+        let subjects = world.selected(by: policy)
+        for direction in [Direction.ingress, .egress] {
+            for (index, rule) in (rules(of: policy, direction) ?? []).enumerated() {
+                let targets: [Pod]
+                switch direction {
+                case .ingress: targets = subjects
+                case .egress:
+                    targets =
+                        rule.peers.isEmpty ? world.policyPods : rule.peers.flatMap { pods(of: $0, report) }
+                }
+                if targets.isEmpty { continue }
+                for (number, port) in rule.ports.enumerated() {
+                    guard case .named(let name) = port.target,
+                        !targets.contains(where: { $0.port(named: name, port.transport) != nil })
+                    else { continue }
+                    report.add(
+                        .warning, "unknown-port", "spec.\(direction.field)[\(index)].ports[\(number)].port",
+                        "none of the \(targets.count) pods it means has a \(port.transport.kubernetesName) port named "
+                            + "\(name): the entry lets nothing through",
+                        "use the name that the container declares, or the number")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import JSONText
+import KubeObjects
+package import NetTypes
+
+/// Reads policies for what their authors probably did not mean. Checks that need pods are left out where no pod is known,
+/// and `hasPods` says so.
+package struct PolicyLint: Sendable {
+    enum Direction {
+        case ingress
+        case egress
+
+        var field: String {
+            switch self {
+            case .ingress: "ingress"
+            case .egress: "egress"
+            }
+        }
+        var peers: String {
+            switch self {
+            case .ingress: "from"
+            case .egress: "to"
+            }
+        }
+        var word: String {
+            switch self {
+            case .ingress: "Ingress"
+            case .egress: "Egress"
+            }
+        }
+    }
+
+    let world: PolicyWorld
+    /// Where Service addresses come from.
+    let serviceBlocks: [CIDR]
+
+    /// Address ranges of Services are a setting of the cluster (`--service-cidr` of the daemon).
+    package init(_ world: PolicyWorld, serviceBlocks: [CIDR]) {
+        self.world = world
+        self.serviceBlocks = serviceBlocks
+    }
+
+    /// False: nothing is known of pods, and the checks that compare with them are left out.
+    package var hasPods: Bool { !world.pods.isEmpty }
+
+    /// The worst first.
+    package func findings() -> [LintFinding] {
+        var found = world.unreadable.map { entry in
+            LintFinding(
+                severity: .error, check: "unreadable", object: entry.object, source: entry.source,
+                field: entry.error.field, meaning: "the API server refuses it: \(entry.error.message)",
+                advice: "correct the field")
+        }
+        for entry in world.policies {
+            var report = Report(entry: entry)
+            subject(&report)
+            types(&report)
+            for direction in [Direction.ingress, .egress] { rules(direction, &report) }
+            shadows(&report)
+            names(&report)
+            found += report.findings
+        }
+        return found.sorted()
+    }
+
+    /// What is found in one policy.
+    struct Report {
+        let entry: PolicyWorld.Entry
+        var findings: [LintFinding] = []
+        var policy: NetworkPolicy { entry.policy }
+
+        init(entry: PolicyWorld.Entry) { self.entry = entry }
+
+        mutating func add(
+            _ severity: LintFinding.Severity, _ check: String, _ field: String, _ meaning: String, _ advice: String
+        ) {
+            findings.append(
+                LintFinding(
+                    severity: severity, check: check, object: "NetworkPolicy \(policy.key)", source: entry.source,
+                    field: field, meaning: meaning, advice: advice))
+        }
+    }
+
+    // MARK: The whole policy
+
+    private func subject(_ report: inout Report) {
+        let policy = report.policy
+        let field = "spec.podSelector"
+        if policy.podSelector.isEverything {
+            if report.entry.body[path: "spec", "podSelector"] == nil {
+                report.add(
+                    .warning, "no-pod-selector", field,
+                    "left out, it selects every pod of namespace \(policy.metadata.namespace)",
+                    "write podSelector: {} where that is meant, else the labels of the pods")
+            }
+        } else if let key = policy.podSelector.contradiction {
+            report.add(
+                .error, "never-matches", field, "no pod can satisfy what it asks of label \(key)",
+                "keep one of the requirements; alternatives are the values of one In")
+        } else if hasPods, world.selected(by: policy).isEmpty {
+            report.add(
+                .warning, "selects-nothing", field,
+                "no pod in namespace \(policy.metadata.namespace) has \(policy.podSelector)",
+                "compare with the labels of the pods; the policy holds for none until one comes")
+        }
+    }
+
+    private func types(_ report: inout Report) {
+        let spec = report.entry.body["spec"]
+        let types = spec?["policyTypes"]?.array ?? []
+        let hasIngress = spec?["ingress"]?.array?.isEmpty == false
+        let hasEgress = spec?["egress"]?.array?.isEmpty == false
+        if types.isEmpty, hasEgress, !hasIngress {
+            report.add(
+                .warning, "policy-types", "spec.policyTypes",
+                "left out, it includes Ingress: with no ingress rule, nobody may open a connection to the selected pods",
+                "write policyTypes: [Egress] to restrict egress alone, [Ingress, Egress] to close ingress too")
+        }
+        if !types.isEmpty {
+            for (direction, isThere) in [(Direction.ingress, hasIngress), (.egress, hasEgress)]
+            where isThere && !types.contains(.string(direction.word)) {
+                report.add(
+                    .error, "ignored-rules", "spec.\(direction.field)",
+                    "policyTypes does not name \(direction.word): these rules do nothing",
+                    "add \(direction.word) to spec.policyTypes, or remove the rules")
+            }
+        }
+        nameServer(&report)
+    }
+
+    /// Egress without a way to the name server.
+    private func nameServer(_ report: inout Report) {
+        let policy = report.policy
+        guard let egress = policy.egress, !egress.isEmpty else { return }
+        let others = world.policies.map(\.policy).filter {
+            $0.metadata.namespace == policy.metadata.namespace && $0.podSelector.covers(policy.podSelector)
+        }
+        let rules = others.flatMap { $0.egress ?? [] }
+        if rules.contains(where: { $0.lets(.udp, 53) }) { return }
+        let onlyTCP = rules.contains { !$0.ports.isEmpty && $0.lets(.tcp, 53) }
+        report.add(
+            .warning, "egress-without-dns", "spec.egress",
+            onlyTCP
+                ? "port 53 is open for TCP alone (a port without protocol is TCP): names are asked over UDP"
+                : "no rule lets the selected pods ask a name server: names do not resolve",
+            "allow UDP and TCP port 53 to the name server's pods, or address by number")
+    }
+
+    // MARK: Rules against other rules
+
+    private func shadows(_ report: inout Report) {
+        let policy = report.policy
+        for direction in [Direction.ingress, .egress] {
+            for (index, rule) in (self.rules(of: policy, direction) ?? []).enumerated() {
+                guard let by = cover(of: rule, index, policy, direction) else { continue }
+                report.add(
+                    .warning, "shadowed", "spec.\(direction.field)[\(index)]",
+                    "adds nothing: \(by) lets through all that it does",
+                    "remove it, or narrow the other where that is too wide")
+            }
+        }
+    }
+
+    /// The rule that makes this one superfluous. Of two that cover each other the later is.
+    private func cover(of rule: PolicyRule, _ index: Int, _ policy: NetworkPolicy, _ direction: Direction) -> String? {
+        for other in world.policies.map(\.policy)
+        where other.metadata.namespace == policy.metadata.namespace && other.podSelector.covers(policy.podSelector) {
+            let isSame = other.key == policy.key
+            for (number, candidate) in (rules(of: other, direction) ?? []).enumerated() {
+                if isSame, number == index { continue }
+                guard candidate.covers(rule) else { continue }
+                let isMutual = rule.covers(candidate) && policy.podSelector.covers(other.podSelector)
+                let isEarlier = isSame ? number < index : other.key < policy.key
+                if isMutual, !isEarlier { continue }
+                let name = "spec.\(direction.field)[\(number)]"
+                return isSame ? name : "\(name) of \(other.key)"
+            }
+        }
+        return nil
+    }
+
+    func rules(of policy: NetworkPolicy, _ direction: Direction) -> [PolicyRule]? {
+        switch direction {
+        case .ingress: policy.ingress
+        case .egress: policy.egress
+        }
+    }
+}

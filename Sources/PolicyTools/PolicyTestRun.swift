@@ -1,0 +1,137 @@
+package import JSONText
+import KubeObjects
+import NetTypes
+
+/// Asks an engine about every expectation, for each pair of pods that it means.
+package struct PolicyTestRun: Sendable {
+    package struct Result: Sendable {
+        package let name: String
+        /// Pairs of ends that were asked.
+        package let pairs: Int
+        /// Empty: it holds.
+        package let faults: [String]
+
+        package var json: JSONValue {
+            [
+                "name": .string(name), "pairs": .integer(Int64(pairs)), "holds": .bool(faults.isEmpty),
+                "faults": .array(faults.map { .string($0) }),
+            ]
+        }
+    }
+
+    private let pods: [ObjectKey: Pod]
+    /// The node's own pods, as ends without policy.
+    private let hostPods: Set<ObjectKey>
+
+    package init(_ world: PolicyWorld, places: PodPlaces) {
+        pods = Dictionary(places.pods.map { ($0.key, $0) }) { $1 }
+        hostPods = Set(world.pods.values.filter(\.isHostNetwork).map(\.key))
+    }
+
+    package func check(_ expectation: PolicyExpectation, _ engine: some VerdictEngine) -> Result {
+        let sources: [Place]
+        let destinations: [Place]
+        do throws(Missing) {
+            sources = try places(expectation.from)
+            destinations = try places(expectation.to)
+        } catch {
+            return Result(name: expectation.name, pairs: 0, faults: [error.text])
+        }
+        var faults: [String] = []
+        var pairs = 0
+        for source in sources {
+            for destination in destinations {
+                guard let (from, to) = Self.addresses(source, destination) else {
+                    faults.append("\(source.name) and \(destination.name) have no address of one family")
+                    continue
+                }
+                guard let port = number(expectation, destination) else {
+                    faults.append("\(destination.name) has no port named \(expectation.port)")
+                    continue
+                }
+                pairs += 1
+                // A pod always reaches itself, whatever the policies say.
+                let isSelf = source.pod != nil && source.pod?.key == destination.pod?.key
+                let question = VerdictQuestion(
+                    source: from, destination: to, sourcePod: source.pod, destinationPod: destination.pod,
+                    transport: expectation.transport, port: port)
+                let verdicts = isSelf ? Self.always : engine.judge(question)
+                if let fault = Self.fault(expectation, verdicts) {
+                    faults.append("\(source.name) to \(destination.name):\(port): \(fault)")
+                }
+            }
+        }
+        return Result(name: expectation.name, pairs: pairs, faults: faults)
+    }
+
+    private static let always = (
+        egress: EngineVerdict(isAllowed: true, policy: nil, rule: nil),
+        ingress: EngineVerdict(isAllowed: true, policy: nil, rule: nil)
+    )
+
+    private static func fault(
+        _ expectation: PolicyExpectation, _ verdicts: (egress: EngineVerdict, ingress: EngineVerdict)
+    ) -> String? {
+        let allowed = verdicts.egress.isAllowed && verdicts.ingress.isAllowed
+        let said = "egress \(text(verdicts.egress)), ingress \(text(verdicts.ingress))"
+        guard allowed == expectation.allows else { return "is \(allowed ? "allowed" : "denied"): \(said)" }
+        guard let policy = expectation.policy else { return nil }
+        let deciding = [verdicts.egress, verdicts.ingress].filter { $0.isAllowed == allowed }.map(\.policy)
+        return deciding.contains(policy) ? nil : "\(policy) does not decide: \(said)"
+    }
+
+    private static func text(_ verdict: EngineVerdict) -> String {
+        guard let policy = verdict.policy else { return verdict.isAllowed ? "open (no policy selects it)" : "closed" }
+        guard let rule = verdict.rule else { return "denied (isolated by \(policy))" }
+        return "\(verdict.isAllowed ? "allowed" : "denied") by rule \(rule) of \(policy)"
+    }
+
+    // MARK: Ends
+
+    private struct Missing: Error {
+        let text: String
+    }
+
+    private struct Place {
+        let name: String
+        let pod: Pod?
+        let addresses: [IPAddress]
+    }
+
+    private func places(_ end: PolicyExpectation.End) throws(Missing) -> [Place] {
+        switch end {
+        case .address(let address):
+            let owner = pods.values.first { $0.addresses.contains(address) }
+            return [Place(name: "\(address)", pod: owner, addresses: [address])]
+        case .pod(let key):
+            guard let pod = pods[key] else {
+                let isHost = hostPods.contains(key)
+                throw Missing(
+                    text: isHost ? "\(key) is on the host network: policies do not see it" : "there is no pod \(key)")
+            }
+            return [place(pod)]
+        case .labels(let namespace, let selector):
+            let found = pods.values.filter {
+                $0.metadata.namespace == namespace && selector.matches($0.metadata.labels)
+            }
+            if found.isEmpty { throw Missing(text: "no pod in namespace \(namespace) has \(selector)") }
+            return found.sorted { $0.key < $1.key }.map(place)
+        }
+    }
+
+    private func place(_ pod: Pod) -> Place { Place(name: "\(pod.key)", pod: pod, addresses: pod.addresses) }
+
+    private static func addresses(_ source: Place, _ destination: Place) -> (IPAddress, IPAddress)? {
+        for from in source.addresses {
+            if let to = destination.addresses.first(where: { $0.family == from.family }) { return (from, to) }
+        }
+        return nil
+    }
+
+    private func number(_ expectation: PolicyExpectation, _ destination: Place) -> UInt16? {
+        switch expectation.port {
+        case .number(let number): number
+        case .name(let name): destination.pod?.port(named: name, expectation.transport)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+package import KubeObjects
+package import NetTypes
+import PolicyCompiler
+
+/// One question to an engine. Ends without pod are outside, or the node.
+package struct VerdictQuestion: Sendable {
+    package let source: IPAddress
+    package let destination: IPAddress
+    package let sourcePod: Pod?
+    package let destinationPod: Pod?
+    package let transport: TransportProtocol
+    package let port: UInt16
+}
+
+/// What an engine says of one direction.
+package struct EngineVerdict: Hashable, Sendable {
+    package let isAllowed: Bool
+    /// The policy that decided; nil where none selects the pod.
+    package let policy: ObjectKey?
+    /// Number of the rule; nil where isolation decided.
+    package let rule: Int?
+
+    package init(isAllowed: Bool, policy: ObjectKey?, rule: Int?) {
+        self.isAllowed = isAllowed
+        self.policy = policy
+        self.rule = rule
+    }
+}
+
+/// What judges a question: the evaluator, the compiled maps in user space.
+package protocol VerdictEngine {
+    var name: String { get }
+    func judge(_ question: VerdictQuestion) -> (egress: EngineVerdict, ingress: EngineVerdict)
+}
+
+/// The direct reading of the API.
+package struct EvaluatorEngine: VerdictEngine {
+    package let name = "evaluator"
+    private let evaluator: PolicyEvaluator
+
+    package init(_ world: PolicyWorld) {
+        evaluator = PolicyEvaluator(
+            namespaces: world.namespaces, policies: world.policies.map(\.policy),
+            clusterPolicies: world.clusterPolicies, nodes: world.nodes)
+    }
+
+    package func judge(_ question: VerdictQuestion) -> (egress: EngineVerdict, ingress: EngineVerdict) {
+        let answer = evaluator.judge(
+            .init(
+                source: .init(question.source, pod: question.sourcePod),
+                destination: .init(question.destination, pod: question.destinationPod),
+                transport: question.transport.rawValue, port: question.port))
+        return (Self.verdict(answer.egress.decision), Self.verdict(answer.ingress.decision))
+    }
+
+    private static func verdict(_ decision: PolicyEvaluator.Decision) -> EngineVerdict {
+        switch decision {
+        case .itself, .ownNode, .notIsolated: EngineVerdict(isAllowed: true, policy: nil, rule: nil)
+        case .allowed(let policy, let rule): EngineVerdict(isAllowed: true, policy: policy, rule: rule)
+        case .denied(let policy, let rule): EngineVerdict(isAllowed: false, policy: policy, rule: rule)
+        case .unknownPeer(let policy): EngineVerdict(isAllowed: false, policy: policy, rule: nil)
+        case .isolated(let policies): EngineVerdict(isAllowed: false, policy: policies.first, rule: nil)
+        }
+    }
+}
+
+/// The map entries that the compiler makes, looked up as the kernel does, in user space.
+package struct MapsEngine: VerdictEngine {
+    package let name = "maps"
+    private var compiler = PolicyCompiler()
+    private var maps = PolicyMaps()
+    private var endpoints: [ObjectKey: UInt32] = [:]
+    /// What the compiler could not take.
+    package private(set) var problems: [String] = []
+
+    /// `places`: the pods that have an address here.
+    package init(_ world: PolicyWorld, places: PodPlaces) {
+        var changes = world.namespaces.sorted { $0.key < $1.key }
+            .map { PolicyChange.namespace(name: $0.key, labels: $0.value) }
+        for (index, pod) in places.pods.enumerated() {
+            let endpoint = UInt32(index + 1)
+            endpoints[pod.key] = endpoint
+            changes.append(.pod(PolicyPod(pod, endpoint: endpoint, addresses: pod.addresses)))
+        }
+        changes += world.nodes.map { .node($0) }
+        changes += world.clusterPolicies.map { .clusterPolicy($0) }
+        changes += world.policies.map { .policy($0.policy) }
+        let delta = compiler.apply(changes)
+        problems = delta.problems.map(\.description)
+        maps.apply(delta)
+        maps.apply(compiler.release(delta.retired))
+    }
+
+    package func judge(_ question: VerdictQuestion) -> (egress: EngineVerdict, ingress: EngineVerdict) {
+        let from = end(question.source, question.sourcePod)
+        let to = end(question.destination, question.destinationPod)
+        let (transport, port) = (question.transport.rawValue, question.port)
+        return (
+            verdict(maps.judge(.egress, subject: from, peer: to, transport: transport, port: port)),
+            verdict(maps.judge(.ingress, subject: to, peer: from, transport: transport, port: port))
+        )
+    }
+
+    private func end(_ address: IPAddress, _ pod: Pod?) -> PolicyMaps.End {
+        PolicyMaps.End(endpoint: pod.flatMap { endpoints[$0.key] }, address: address)
+    }
+
+    private func verdict(_ verdict: PolicyMaps.Verdict) -> EngineVerdict {
+        let info = compiler.rule(verdict.ruleID)
+        return EngineVerdict(isAllowed: verdict.isAllowed, policy: info?.policy, rule: info?.index)
+    }
+}
+
+/// Pods with addresses: those of the cluster, and for pods from files, which have none, addresses of 198.18.0.0/15 (set
+/// aside for tests, RFC 2544) in the order of their names.
+package struct PodPlaces: Sendable {
+    package let pods: [Pod]
+
+    package init(_ world: PolicyWorld) {
+        var next = IPAddress(v4: 0xC612_0001)
+        let taken = Set(world.policyPods.flatMap(\.addresses))
+        pods = world.policyPods.map { pod in
+            if !pod.addresses.isEmpty { return pod }
+            while taken.contains(next) { next = next.advanced(by: 1) ?? next }
+            var placed = pod
+            placed.addresses = [next]
+            next = next.advanced(by: 1) ?? next
+            return placed
+        }
+    }
+}

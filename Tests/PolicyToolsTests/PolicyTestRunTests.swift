@@ -1,0 +1,68 @@
+import CommandLineUI
+import Testing
+
+@testable import PolicyTools
+
+@Suite struct PolicyTestRunTests {
+    static func expectations(_ yaml: String) throws -> [PolicyExpectation] {
+        try ManifestFiles.parse(yaml, file: "t").flatMap { try PolicyExpectation.read($0.body) }
+    }
+
+    static func faults(_ world: PolicyWorld, _ expectations: [PolicyExpectation]) -> [[String]] {
+        let places = PodPlaces(world)
+        let run = PolicyTestRun(world, places: places)
+        let maps = MapsEngine(world, places: places)
+        let byMaps = expectations.map { run.check($0, maps).faults }
+        let byEvaluator = expectations.map { run.check($0, EvaluatorEngine(world)).faults }
+        #expect(maps.problems.isEmpty)
+        #expect(byMaps == byEvaluator)
+        return byMaps
+    }
+
+    static let head = "apiVersion: martlet.io/v1alpha1\nkind: PolicyTest\nmetadata: {name: t}\nexpect:\n"
+    static let policy = """
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: only-api, namespace: prod}
+        spec:
+          podSelector: {matchLabels: {app: db}}
+          ingress: [{from: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: sql}]}]
+
+        """
+
+    @Test func bothEnginesSayTheSameOfWhatHoldsAndWhatDoesNot() throws {
+        let world = try PolicyLintTests.world(PolicyLintTests.pods + Self.policy)
+        let faults = Self.faults(
+            world,
+            try Self.expectations(
+                Self.head + """
+                      - {from: prod/api, to: prod/app=db, port: sql, allow: true, policy: prod/only-api}
+                      - {from: 192.0.2.1, to: prod/db, port: 5432, allow: false, policy: prod/only-api}
+                      - {from: prod/db, to: prod/db, port: 1, allow: true}
+                      - {from: prod/api, to: prod/db, port: 22, allow: true}
+                      - {from: prod/api, to: prod/db, port: 5432, allow: true, policy: prod/other}
+                      - {from: prod/app=none, to: prod/db, port: 5432, allow: true}
+
+                    """))
+        #expect(faults.map(\.isEmpty) == [true, true, true, false, false, false])
+        #expect(
+            faults[3] == [
+                "prod/api to prod/db:22: is denied: egress open (no policy selects it), "
+                    + "ingress denied (isolated by prod/only-api)"
+            ])
+        #expect(faults[5] == ["no pod in namespace prod has app=none"])
+    }
+
+    @Test func misspelledFieldIsRefusedByItsPath() {
+        #expect(throws: (any Error).self) {
+            try Self.expectations(Self.head + "  - {from: a/b, to: a/c, port: 1, allows: true}\n")
+        }
+    }
+
+    @Test func failureIsWrittenAsXML() {
+        let results = [PolicyTestRun.Result(name: "a<b", pairs: 1, faults: ["x & y"])]
+        #expect(
+            JUnitText.print(results, suite: "s").contains(
+                "name=\"a&lt;b\">\n    <failure message=\"x &amp; y\">x &amp; y</failure>"))
+    }
+}
