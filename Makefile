@@ -10,7 +10,7 @@ help:
 	@echo "make run          start a node of its own (ID=name for a second one); make stop ends it"
 	@echo "make demo         the whole product in three minutes, each step with its evidence"
 	@echo "make test         all tests; needs root"
-	@echo "make conformance  acceptance data under MARTLET_CASES"
+	@echo "make conformance  acceptance data under MARTLET_CASES; REAL=1: by connections between containers; FULL=1: random flows"
 	@echo "make fuzz         bounded fuzzers"
 	@echo "make check        format, lint, build, tests"
 
@@ -32,6 +32,7 @@ demo: build
 test: build
 	Scripts/test
 
+# REAL=1: the connectivity cases with real connections. FULL=1: ten million random flows through every engine.
 conformance: build
 	$(BIN)/martlet-conformance
 

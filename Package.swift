@@ -175,13 +175,15 @@ let package = Package(
             name: "martlet-conformance",
             dependencies: [
                 "PolicyCompiler", "Reconcile", "BPFRuntime", "Controllers", "KubeObjects", "MapLayout", "CMartletABI",
-                "JSONText", "NetTypes", "APIServer", "APIMachinery", "APIClient", "Store", logging, httpClient,
-                nioCore, nioHTTP1, nioSSL,
+                "JSONText", "NetTypes", "APIServer", "APIMachinery", "APIClient", "Store", "CommandLineUI", "DaemonAPI",
+                "Netlink", "CLinux", "TestKit", logging, httpClient, nioCore, nioHTTP1, nioSSL,
             ], swiftSettings: strict, linkerSettings: staticFoundation),
 
         // Tests mirror Sources.
         .target(
-            name: "TestKit", dependencies: ["APIClient", "NetTypes", "JSONText", "CLinux"], path: "Tests/TestKit",
+            name: "TestKit",
+            dependencies: ["APIClient", "PolicyCompiler", "KubeObjects", "NetTypes", "JSONText", "CLinux"],
+            path: "Tests/TestKit",
             swiftSettings: strict),
         tests("NetTypesTests", ["NetTypes"]),
         tests("JSONTextTests", ["JSONText", "TestKit"]),
@@ -244,6 +246,7 @@ let package = Package(
             ], from: [logging]),
         tests("CommandLineUITests", ["CommandLineUI", "JSONText"]),
         tests("PolicyToolsTests", ["PolicyTools", "CommandLineUI", "NetTypes"]),
+        tests("ConformanceTests", ["CLinux"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

@@ -56,7 +56,7 @@ enum ConnectivityRunner {
     }
 
     /// One of the tables of an expectation, its short forms written out.
-    private struct Table {
+    struct Table {
         let name: String
         private let rows: [[Character]]?
 

@@ -19,8 +19,11 @@ final class KernelEngine {
         let message: String
     }
 
+    /// Test runs take place on the loopback device, behind which every pod is.
+    static let interface: UInt32 = 1
+
     private let directory: String
-    private let datapath: any Datapath
+    let datapath: KernelDatapath
     private var planner = Planner()
 
     /// Loads the programs; needs root.
@@ -41,6 +44,8 @@ final class KernelEngine {
             }
         }
         settings.configuration.cluster_pods_count = UInt32(Self.clusterPods.count)
+        settings.configuration.pod_mtu = 1500
+        settings.configuration.uplink_mtu = 1500
         do {
             datapath = try KernelDatapath(settings)
         } catch {
@@ -58,7 +63,10 @@ final class KernelEngine {
 
     /// Empties the maps for another case.
     func reset() throws {
-        for map in [MapCatalog.endpointIDs.identity, MapCatalog.networkIDs.identity] {
+        for map in [
+            MapCatalog.endpointIDs.identity, MapCatalog.networkIDs.identity, MapCatalog.flows.identity,
+            MapCatalog.halfFlows.identity,
+        ] {
             for entry in try datapath.entries(map) { try datapath.remove(map, key: entry.key) }
         }
         for (map, count) in [
@@ -76,8 +84,10 @@ final class KernelEngine {
     func setPod(endpoint: UInt32, addresses: [IPAddress]) throws {
         let base = Int(endpoint) * MemoryLayout<martlet_endpoint>.stride
         let flags = MemoryLayout<martlet_endpoint>.offset(of: \.flags) ?? 20
+        let interface = MemoryLayout<martlet_endpoint>.offset(of: \.ifindex) ?? 24
         let value = MARTLET_ENDPOINT_LIVE.rawValue | MARTLET_ENDPOINT_LOCAL.rawValue
         try datapath.write(MapCatalog.endpoints.identity, at: base + flags, MapBytes.of(UInt32(value)))
+        try datapath.write(MapCatalog.endpoints.identity, at: base + interface, MapBytes.of(Self.interface))
         for address in addresses {
             let key = address.mapped
             try datapath.put(MapCatalog.endpointIDs, key, TaggedNumber(endpoint: endpoint, address: key).word)

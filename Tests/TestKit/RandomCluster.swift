@@ -1,43 +1,42 @@
-import KubeObjects
-import NetTypes
-import PolicyCompiler
-import TestKit
+package import KubeObjects
+package import NetTypes
+package import PolicyCompiler
 
 /// A small cluster that changes at random, with few names and labels so that things meet, and addresses and ports at
 /// the borders of the blocks and ranges that policies name.
-struct RandomCluster {
-    var random: SeededGenerator
-    private(set) var namespaces: [String: [String: String]] = [:]
-    private(set) var pods: [ObjectKey: Pod] = [:]
-    private(set) var policies: [ObjectKey: NetworkPolicy] = [:]
-    private(set) var clusterPolicies: [ObjectKey: ClusterNetworkPolicy] = [:]
-    private(set) var nodes: [String: Node] = [:]
-    private(set) var endpoints: [ObjectKey: UInt32] = [:]
+package struct RandomCluster {
+    package var random: SeededGenerator
+    package private(set) var namespaces: [String: [String: String]] = [:]
+    package private(set) var pods: [ObjectKey: Pod] = [:]
+    package private(set) var policies: [ObjectKey: NetworkPolicy] = [:]
+    package private(set) var clusterPolicies: [ObjectKey: ClusterNetworkPolicy] = [:]
+    package private(set) var nodes: [String: Node] = [:]
+    package private(set) var endpoints: [ObjectKey: UInt32] = [:]
     private var nextEndpoint: UInt32 = 1
     private var freeEndpoints: [UInt32] = []
     /// Whether the number of a pod that went is given to the next.
-    var reusesEndpoints = true
+    package var reusesEndpoints = true
 
     private static let names = ["red", "green", "blue"]
     private static let keys = ["app", "tier", "env"]
     private static let values = ["a", "b", "c"]
     private static let portNames = ["http", "dns", "admin"]
-    static let ports: [UInt16] = [0, 1, 53, 79, 80, 81, 443, 8080, 8081, 65534, 65535]
-    static let podCIDRs = ["10.1.0.0/16", "fd00:1::/48"].compactMap { CIDR($0) }
+    package static let ports: [UInt16] = [0, 1, 53, 79, 80, 81, 443, 8080, 8081, 65534, 65535]
+    package static let podCIDRs = ["10.1.0.0/16", "fd00:1::/48"].compactMap { CIDR($0) }
 
-    init(seed: UInt64) {
+    package init(seed: UInt64) {
         random = SeededGenerator(seed: seed)
     }
 
-    mutating func flip(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+    package mutating func flip(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
 
-    mutating func pick<Element>(_ elements: [Element]) -> Element {
+    package mutating func pick<Element>(_ elements: [Element]) -> Element {
         elements[Int.random(in: 0..<elements.count, using: &random)]
     }
 
     // MARK: Changes
 
-    mutating func start() -> [PolicyChange] {
+    package mutating func start() -> [PolicyChange] {
         var changes: [PolicyChange] = [.podCIDRs(Self.podCIDRs)]
         for name in Self.names { changes += setNamespace(name) }
         for _ in 0..<8 { changes += setPod() }
@@ -47,7 +46,7 @@ struct RandomCluster {
     }
 
     /// One to three changes of any kind.
-    mutating func step() -> [PolicyChange] {
+    package mutating func step() -> [PolicyChange] {
         var changes: [PolicyChange] = []
         for _ in 0..<Int.random(in: 1...3, using: &random) {
             switch Int.random(in: 0..<14, using: &random) {
@@ -96,7 +95,7 @@ struct RandomCluster {
     }
 
     /// A pod's addresses are close together, so that short blocks part them.
-    static func addresses(_ endpoint: UInt32) -> [IPAddress] {
+    package static func addresses(_ endpoint: UInt32) -> [IPAddress] {
         [
             IPAddress(v4: 0x0a01_0000 + endpoint * 0x41),
             IPAddress(high: 0xfd00_0001_0000_0000, low: UInt64(endpoint) * 0x4_0000_0001),
@@ -253,7 +252,7 @@ struct RandomCluster {
     }
 
     /// Both ends of one family; at least one of them is a pod. Nil where there is no pod.
-    mutating func flow() -> PolicyEvaluator.Flow? {
+    package mutating func flow() -> PolicyEvaluator.Flow? {
         guard let key = pods.keys.sorted().randomElement(using: &random), let pod = pods[key] else { return nil }
         let mine = pick(pod.addresses)
         var other = PolicyEvaluator.End(mine, pod: pod)
@@ -268,14 +267,14 @@ struct RandomCluster {
             : .init(source: other, destination: here, transport: transport, port: pick(Self.ports))
     }
 
-    var evaluator: PolicyEvaluator {
+    package var evaluator: PolicyEvaluator {
         PolicyEvaluator(
             namespaces: namespaces, policies: Array(policies.values),
             clusterPolicies: Array(clusterPolicies.values), nodes: Array(nodes.values), podCIDRs: Self.podCIDRs)
     }
 
     /// All objects at once, in a random order.
-    mutating func everything() -> [PolicyChange] {
+    package mutating func everything() -> [PolicyChange] {
         var changes = namespaces.sorted { $0.key < $1.key }.map {
             PolicyChange.namespace(name: $0.key, labels: $0.value)
         }

@@ -1,0 +1,66 @@
+import CLinux
+import Glibc
+import Testing
+
+/// The runner of the acceptance data as a program, for what takes a node or a kernel of its own.
+@Suite(.serialized)
+struct ConformanceTests {
+    private struct Ending {
+        let code: Int32
+        let output: String
+    }
+
+    /// Runs the program that was built beside the tests.
+    private func run(_ words: [String]) throws -> Ending {
+        try #require(geteuid() == 0, "a node of its own and kernel programs need root")
+        var path = [CChar](repeating: 0, count: 4_096)
+        let count = readlink("/proc/self/exe", &path, path.count)
+        let own = String(decoding: path.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let program = own.split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/martlet-conformance"
+        let built = access(program, X_OK) == 0 ? program : ".build/release/martlet-conformance"
+        let output = clinux_memfd("output")
+        defer { close(output) }
+        let strings = ([built] + words).map { strdup($0) }
+        defer { for string in strings { free(string) } }
+        var pointers = strings.map { UnsafePointer($0) } + [nil]
+        let pid = pointers.withUnsafeMutableBufferPointer { arguments in
+            var spawn = clinux_spawn()
+            spawn.argv = UnsafePointer(arguments.baseAddress)
+            spawn.network_namespace_fd = -1
+            spawn.output_fd = output
+            spawn.listen_fd = -1
+            return clinux_spawn(&spawn)
+        }
+        try #require(pid > 0, "\(built) does not start")
+        var status: Int32 = 0
+        try #require(waitpid(pid, &status, 0) == pid)
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        let read = pread(output, &bytes, bytes.count, 0)
+        return Ending(code: status, output: String(decoding: bytes.prefix(max(0, read)), as: UTF8.self))
+    }
+
+    @Test("200,000 random flows get one verdict from evaluator, maps, kernel and packets")
+    func oracle() throws {
+        let ending = try run(["oracle", "200000"])
+        #expect(ending.code == 0, "\(ending.output)")
+        #expect(ending.output.contains("200000 tuples in 2500 policy sets"), "\(ending.output)")
+    }
+
+    /// Absent data is said, and a failure where CI asks for it.
+    private var hasCases: Bool {
+        let cases = getenv("MARTLET_CASES").map { String(cString: $0) } ?? "../shared/cases"
+        return access("\(cases)/netpol/cyclonus.json", R_OK) == 0
+            || getenv("CI").map { String(cString: $0) } == "true"
+    }
+
+    @Test("A sample of the connectivity cases holds for real connections between real containers")
+    func sample() throws {
+        guard hasCases else {
+            print("netpol with real connections: not run (no acceptance data)")
+            return
+        }
+        let ending = try run(["real", "sample"])
+        #expect(ending.code == 0, "\(ending.output)")
+        #expect(ending.output.contains("netpol/cyclonus.json with real connections, sample: "), "\(ending.output)")
+    }
+}
