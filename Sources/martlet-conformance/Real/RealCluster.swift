@@ -139,6 +139,7 @@ struct RealCluster {
 
     private mutating func removeNamespace(_ name: String) async throws {
         for key in pods.keys where key.namespace == name { forget(key) }
+        policies = policies.filter { Target.key($0.key).namespace != name }
         let reference = ObjectReference(.namespaces, name: name)
         _ = try await node.api.delete(reference, options: nil)
         try await waitUntilGone(reference)

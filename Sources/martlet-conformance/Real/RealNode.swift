@@ -109,7 +109,7 @@ struct RealNode {
         let mark = try await api.patch(
             ObjectReference(.namespaces, name: "default"), subresource: "", type: .merge,
             fieldManager: "conformance", force: false,
-            ["metadata": ["annotations": ["martlet.local/mark": .string("\(clinux_monotonic_ns())")]]])
+            ["metadata": ["labels": ["martlet.local/mark": .string("\(clinux_monotonic_ns())")]]])
         let revision = mark[path: "metadata", "resourceVersion"]?.string.flatMap { Int64($0) } ?? .max
         try await wait("revision \(revision) is in force") {
             try (socket.call(Request(.status))[path: "policy", "revision"]?.integer ?? 0) >= revision
