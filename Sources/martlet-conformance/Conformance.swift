@@ -79,30 +79,35 @@ struct Conformance {
         if words.isEmpty && variable("FULL") == "1" { words = ["oracle", "10000000"] }
         do {
             switch words.first {
-            case "real":
-                return try await RealRunner.run(
-                    { path in
-                        guard let bytes = read("\(root)/\(path)") else {
-                            throw KernelEngine.Fault(message: "\(path): not run (no such file under \(root))")
-                        }
-                        return try JSONValue(parsing: bytes)
-                    }, sample: words.last == "sample")
-            case "oracle":
-                let kernel = try KernelEngine()
-                defer { kernel.close() }
-                let seed = words.count > 2 ? UInt64(words[2]) ?? 1 : 1
-                var oracle = RandomOracle(
-                    tuples: words.count > 1 ? Int(words[1]) ?? 200_000 : 200_000, firstSeed: seed, kernel: kernel)
-                let start = ContinuousClock.now
-                try oracle.run()
-                print("oracle, seeds from \(seed): \(oracle.summary); \(ContinuousClock.now - start)")
-                return true
+            case "real": return try await RealRunner.run(try contents(root), sample: words.last == "sample")
+            case "oracle": return try oracle(words)
             default: return nil
             }
         } catch {
             print("failed: \(error)")
             return false
         }
+    }
+
+    private static func contents(_ root: String) throws -> [JSONValue] {
+        try RealRunner.files.map { path in
+            guard let bytes = read("\(root)/\(path)") else {
+                throw KernelEngine.Fault(message: "\(path): not run (no such file under \(root))")
+            }
+            return try JSONValue(parsing: bytes)
+        }
+    }
+
+    private static func oracle(_ words: [String]) throws -> Bool {
+        let kernel = try KernelEngine()
+        defer { kernel.close() }
+        let seed = words.count > 2 ? UInt64(words[2]) ?? 1 : 1
+        var oracle = RandomOracle(
+            tuples: words.count > 1 ? Int(words[1]) ?? 200_000 : 200_000, firstSeed: seed, kernel: kernel)
+        let start = ContinuousClock.now
+        try oracle.run()
+        print("oracle, seeds from \(seed): \(oracle.summary); \(ContinuousClock.now - start)")
+        return true
     }
 
     private static func run(_ runner: Runner, _ file: JSONValue, _ kernel: KernelEngine?, _ root: String)

@@ -67,7 +67,7 @@ final class KernelEngine {
             MapCatalog.endpointIDs.identity, MapCatalog.networkIDs.identity, MapCatalog.flows.identity,
             MapCatalog.halfFlows.identity,
         ] {
-            for entry in try datapath.entries(map) { try datapath.remove(map, key: entry.key) }
+            for entry in try datapath.entries(map) { _ = try datapath.remove(map, key: entry.key) }
         }
         for (map, count) in [
             (MapCatalog.endpoints.identity, 1024 * MemoryLayout<martlet_endpoint>.stride),
@@ -146,7 +146,7 @@ final class KernelEngine {
         case .copy(let map, let from, let to, let count):
             try datapath.write(map, at: to, datapath.read(map, bytes: from..<from + count))
         case .put(let map, let key, let value): try datapath.put(map, key: key, value: value, mode: .any)
-        case .remove(let map, let key): try datapath.remove(map, key: key)
+        case .remove(let map, let key): _ = try datapath.remove(map, key: key)
         }
     }
 

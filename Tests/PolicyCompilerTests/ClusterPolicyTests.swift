@@ -2,6 +2,7 @@ import KubeObjects
 import MapLayout
 import NetTypes
 import PolicyCompiler
+import TestKit
 import Testing
 
 /// What tiers, priorities and actions mean, by the evaluator and by the compiled maps alike.

@@ -1,6 +1,7 @@
 import KubeObjects
 import MapLayout
 import PolicyCompiler
+import TestKit
 
 /// A compiler with the maps that its deltas fill; numbers are released after every batch, or held back.
 struct CompiledCluster {

@@ -1,5 +1,6 @@
 import PolicyCompiler
 import Reconcile
+import TestKit
 import Testing
 
 @Suite struct GenerationTests {

@@ -3,6 +3,7 @@ import KubeObjects
 import MapLayout
 import NetTypes
 import PolicyCompiler
+import TestKit
 
 /// The kernel's maps as bytes, written by operations alone, and the policy stage over them, with the generation loaded
 /// once. A packet's run is in two halves, so that writes can come in between.

@@ -1,6 +1,7 @@
 import KubeObjects
 import NetTypes
 import PolicyCompiler
+import TestKit
 import Testing
 
 /// The smallest change that turns an answer: what is offered, and that it works.

@@ -1,6 +1,7 @@
 import KubeObjects
 import NetTypes
 import PolicyCompiler
+import TestKit
 import Testing
 
 /// Seeded random clusters; a failing seed is in the message.

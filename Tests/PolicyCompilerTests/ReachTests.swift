@@ -1,5 +1,6 @@
 import KubeObjects
 import NetTypes
+import TestKit
 import Testing
 
 @testable import PolicyCompiler

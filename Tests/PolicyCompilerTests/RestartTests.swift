@@ -1,4 +1,5 @@
 import PolicyCompiler
+import TestKit
 import Testing
 
 /// The writer is killed at any step of a switch, objects change while it is away, and a new one goes on from the
