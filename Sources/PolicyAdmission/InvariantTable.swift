@@ -11,7 +11,8 @@ package struct BrokenInvariant: Hashable, Sendable, CustomStringConvertible {
     package let because: String
 
     package var description: String {
-        "NetworkInvariant \(name) (\(statement)): \(witness.from) reaches \(witness.to) on \(witness.portText), \(because)"
+        "NetworkInvariant \(name) (\(statement)): \(witness.from) reaches \(witness.to) on \(witness.portText), "
+            + because
     }
 }
 

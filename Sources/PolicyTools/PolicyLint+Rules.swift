@@ -75,8 +75,8 @@ extension PolicyLint {
         } else if let services = serviceBlocks.first(where: { $0.contains(block.cidr) }) {
             report.add(
                 .error, "never-matches", "\(field).cidr",
-                "\(block.cidr) holds Service addresses only (\(services)): policy is asked after the Service has become "
-                    + "a pod, so it never matches",
+                "\(block.cidr) holds Service addresses only (\(services)): policy is asked after the Service has "
+                    + "become a pod, so it never matches",
                 "select the pods behind the Service by their labels")
         }
     }

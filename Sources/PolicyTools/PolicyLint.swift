@@ -2,8 +2,8 @@ import JSONText
 import KubeObjects
 package import NetTypes
 
-/// Reads policies for what their authors probably did not mean. Checks that need pods are left out where no pod is known,
-/// and `hasPods` says so.
+/// Reads policies for what their authors probably did not mean. Checks that need pods are left out where no pod is
+/// known, and `hasPods` says so.
 package struct PolicyLint: Sendable {
     enum Direction {
         case ingress
@@ -112,7 +112,8 @@ package struct PolicyLint: Sendable {
         if types.isEmpty, hasEgress, !hasIngress {
             report.add(
                 .warning, "policy-types", "spec.policyTypes",
-                "left out, it includes Ingress: with no ingress rule, nobody may open a connection to the selected pods",
+                "left out, it includes Ingress: with no ingress rule, nobody may open a connection to the selected "
+                    + "pods",
                 "write policyTypes: [Egress] to restrict egress alone, [Ingress, Egress] to close ingress too")
         }
         if !types.isEmpty {

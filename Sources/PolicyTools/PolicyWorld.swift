@@ -2,8 +2,8 @@ package import JSONText
 package import KubeObjects
 import NetTypes
 
-/// The objects that the tools look at, from files or from a cluster. Objects that say what pods they will make (anything
-/// with `spec.template`) stand for one pod of theirs.
+/// The objects that the tools look at, from files or from a cluster. Objects that say what pods they will make
+/// (anything with `spec.template`) stand for one pod of theirs.
 package struct PolicyWorld: Sendable {
     /// A policy as it was read, with its text: a field left out and an empty one mean different things to its author.
     package struct Entry: Sendable {

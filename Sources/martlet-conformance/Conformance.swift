@@ -71,8 +71,8 @@ struct Conformance {
         }
     }
 
-    /// `real [sample]` (or `REAL=1`): the connectivity cases with real connections. `oracle TUPLES [SEED]` (or `FULL=1`):
-    /// random flows through every engine. Nil where neither is asked.
+    /// `real [sample]` (or `REAL=1`): the connectivity cases with real connections. `oracle TUPLES [SEED]` (or
+    /// `FULL=1`): random flows through every engine. Nil where neither is asked.
     private static func special(_ root: String) async -> Bool? {
         var words = Array(CommandLine.arguments.dropFirst())
         if words.isEmpty && variable("REAL") == "1" { words = ["real"] }
@@ -99,7 +99,7 @@ struct Conformance {
     }
 
     private static func oracle(_ words: [String]) throws -> Bool {
-        let kernel = try KernelEngine()
+        let kernel = try KernelEngine(clusterPods: RandomOracle.clusterPods)
         defer { kernel.close() }
         let seed = words.count > 2 ? UInt64(words[2]) ?? 1 : 1
         var oracle = RandomOracle(

@@ -27,7 +27,8 @@ final class KernelEngine {
     private var planner = Planner()
 
     /// Loads the programs; needs root.
-    init() throws {
+    /// - Parameter clusterPods: where pods have their addresses.
+    init(clusterPods: [CIDR] = KernelEngine.clusterPods) throws {
         var template = Array("/tmp/martlet-conformance-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Fault(message: "mkdtemp: errno \(errno)") }
         directory = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -39,11 +40,11 @@ final class KernelEngine {
         var settings = DatapathSettings(pinDirectory: directory + "/pins")
         withUnsafeMutableBytes(of: &settings.configuration.cluster_pods) { prefixes in
             let room = prefixes.bindMemory(to: martlet_prefix.self)
-            for (index, block) in Self.clusterPods.enumerated() where index < room.count {
+            for (index, block) in clusterPods.enumerated() where index < room.count {
                 room[index] = martlet_prefix(block)
             }
         }
-        settings.configuration.cluster_pods_count = UInt32(Self.clusterPods.count)
+        settings.configuration.cluster_pods_count = UInt32(clusterPods.count)
         settings.configuration.pod_mtu = 1500
         settings.configuration.uplink_mtu = 1500
         do {

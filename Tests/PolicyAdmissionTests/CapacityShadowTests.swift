@@ -110,11 +110,12 @@ import Testing
     }
 
     @Test func podsBeyondTheClassesOrEndpointsAreRefused() {
-        // Class 1 is the closed one: pods may be in two others.
+        // Class 0 is of pods that nothing tells apart, 1 the closed one: pods may be in two others.
         var classes = shadow(PolicyLimits(classes: 4))
-        let selecting = ["x", "y"].map { (app: String) in policy("p" + app, ports: 1, selecting: app) }
+        let selecting = ["x", "y", "z"].map { (app: String) in policy("p" + app, ports: 1, selecting: app) }
         classes.take(selecting + [pod("a", ["app": "x"]), pod("b", ["app": "y"])])
-        #expect(classes.judge(pod("c"), present: gone(pod("c"))).refusals.map(\.table) == ["classes"])
+        #expect(classes.judge(pod("c", ["app": "z"]), present: gone(pod("c"))).refusals.map(\.table) == ["classes"])
+        #expect(classes.judge(pod("d"), present: gone(pod("d"))).isEmpty)
         #expect(classes.judge(pod("c", ["app": "x"]), present: gone(pod("c"))).isEmpty)
 
         var endpoints = shadow(PolicyLimits(), endpoints: 2)

@@ -22,11 +22,33 @@ extension RandomCluster {
             port: edgePort ?? flow.port)
     }
 
-    private mutating func anyRule() -> PolicyRule? {
-        guard let key = policies.keys.sorted().randomElement(using: &random), let policy = policies[key] else {
+    /// The blocks and ports of one rule of either kind.
+    private mutating func anyRule() -> (blocks: [CIDR], ports: [PolicyPort])? {
+        let rules: [(blocks: [CIDR], ports: [PolicyPort])]
+        if flip(70), let key = policies.keys.sorted().randomElement(using: &random), let policy = policies[key] {
+            rules = ((policy.ingress ?? []) + (policy.egress ?? [])).map { rule in
+                (rule.peers.flatMap(Self.blocks), rule.ports)
+            }
+        } else if let key = clusterPolicies.keys.sorted().randomElement(using: &random),
+            let policy = clusterPolicies[key]
+        {
+            rules = (policy.ingress + policy.egress).map { rule in
+                (
+                    rule.peers.compactMap { peer in
+                        if case .network(let block) = peer { return block }
+                        return nil
+                    }, rule.ports
+                )
+            }
+        } else {
             return nil
         }
-        return ((policy.ingress ?? []) + (policy.egress ?? [])).randomElement(using: &random)
+        return rules.randomElement(using: &random)
+    }
+
+    private static func blocks(_ peer: PolicyPeer) -> [CIDR] {
+        if case .block(let block) = peer { return [block.cidr] + block.except }
+        return []
     }
 
     private mutating func port() -> UInt16? {
@@ -44,8 +66,7 @@ extension RandomCluster {
 
     private mutating func edgeAddress() -> IPAddress? {
         for _ in 0..<4 {
-            guard case .block(let block)? = anyRule()?.peers.randomElement(using: &random) else { continue }
-            let cidr = pick([block.cidr] + block.except)
+            guard let cidr = anyRule()?.blocks.randomElement(using: &random) else { continue }
             let before = cidr.address.low == 0 ? nil : IPAddress(high: cidr.address.high, low: cidr.address.low - 1)
             return pick([before, cidr.address, cidr.last, cidr.last.advanced(by: 1)].compactMap { $0 })
         }

@@ -30,8 +30,8 @@ package struct CommittedObject: Sendable {
 /// Decides on writes in the order in which they are committed, knowing all that was committed before: two writes that
 /// are good alone and bad together do not both pass.
 ///
-/// The gate calls `follow` in the order of revisions, and calls one method at a time. Between a `judge` that lets a write
-/// pass and that write's end no other one is judged.
+/// The gate calls `follow` in the order of revisions, and calls one method at a time. Between a `judge` that lets a
+/// write pass and that write's end no other one is judged.
 package protocol CommitJudge: Sendable {
     /// The kinds that it follows.
     var storages: Set<String> { get }

@@ -131,6 +131,8 @@ struct RealCluster {
                     "apiVersion": "v1", "kind": "Namespace",
                     "metadata": ["name": .string(name), "labels": Self.json(all)],
                 ])
+            // Without it no pod is admitted.
+            try await waitUntilThere(ObjectReference(.serviceAccounts, namespace: name, name: "default"))
         } else {
             try await replaceLabels(reference, all)
         }
@@ -181,12 +183,23 @@ struct RealCluster {
 
     private func waitUntilGone(_ reference: ObjectReference) async throws {
         try await node.wait("\(reference.resource.name) \(reference.name) is gone") {
-            do throws(APIError) {
-                _ = try await node.api.get(reference, subresource: "")
-                return false
-            } catch {
-                return error.isNotFound
-            }
+            try await !isThere(reference)
+        }
+    }
+
+    private func waitUntilThere(_ reference: ObjectReference) async throws {
+        try await node.wait("\(reference.resource.name) \(reference.name) is there") {
+            try await isThere(reference)
+        }
+    }
+
+    private func isThere(_ reference: ObjectReference) async throws -> Bool {
+        do throws(APIError) {
+            _ = try await node.api.get(reference, subresource: "")
+            return true
+        } catch {
+            if error.isNotFound { return false }
+            throw error
         }
     }
 
