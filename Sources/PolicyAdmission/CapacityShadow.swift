@@ -25,8 +25,8 @@ package struct AdmissionVerdict: Hashable, Sendable {
 /// The compilers' state as it would be with everything that is committed: what the node's tables have to hold.
 ///
 /// It is fed with committed objects in the order of their revisions, and asked about one write before that is
-/// committed. A write is judged by compiling it: there is no second account of what an object takes. It numbers pods itself and
-/// counts every pod that has or will have a network of its own, wherever it runs.
+/// committed. A write is judged by compiling it: there is no second account of what an object takes. It numbers pods
+/// itself and counts every pod that has or will have a network of its own, wherever it runs.
 ///
 /// It also knows the invariants, and says which ones a write would break.
 ///

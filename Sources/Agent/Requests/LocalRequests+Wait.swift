@@ -11,7 +11,8 @@ extension LocalRequests {
     private static let lookInterval = Duration.milliseconds(5)
 
     /// `policy`: `NAMESPACE/NAME`; `timeoutSeconds`: at most 50. The version is read from the API first, so that a
-    /// write that was acknowledged before is never taken for the one before it. Answers `policy`, `version` and `generation`.
+    /// write that was acknowledged before is never taken for the one before it. Answers `policy`, `version`
+    /// and `generation`.
     func wait(_ params: JSONValue) async throws -> JSONValue {
         let parts = (params["policy"]?.string ?? "").split(separator: "/").map(String.init)
         guard parts.count == 2 else {
