@@ -9,8 +9,8 @@ import TestKit
 
 /// Random clusters that change step by step, and random flows at the borders of what their policies say. Evaluator,
 /// compiled maps and kernel have to give the same verdict; of maps and kernel the rule has to be the same too. Each
-/// flow that can be a packet is also sent: through `from_pod` where it leaves a pod, through `to_pod` where it comes from
-/// elsewhere. Everything follows from the first seed.
+/// flow that can be a packet is also sent: through `from_pod` where it leaves a pod, through `to_pod` where it comes
+/// from elsewhere. Everything follows from the first seed.
 struct RandomOracle {
     static let roundsPerSeed = 25
     static let setsMin = 2_500
