@@ -30,14 +30,23 @@ enum NodeFiles {
 
     /// The text of a file; nil where it cannot be read.
     static func read(_ path: String) -> String? {
-        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
+        (try? bytes(of: path)).map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// To the end: files of /proc come in pieces, each shorter than what was asked for.
     static func bytes(of path: String) throws(NodeError) -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw NodeError(.system, "\(path) cannot be read")
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .call("open \(path)", -errno) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .call("read \(path)", -errno) }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
         }
-        return Array(data)
     }
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
