@@ -41,7 +41,10 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
                     await self.context.cluster.pods.waitForSync()
                 },
                 keys: { self.keys($0) },
-                allKeys: { Array(Set(self.services.cache.keys + self.slices.cache.items.map(\.serviceKey))) },
+                allKeys: {
+                    self.indexSlices()
+                    return Array(Set(self.services.cache.keys + self.slices.cache.items.map(\.serviceKey)))
+                },
                 work: { try await self.reconcile($0) }),
             feed: feed, clock: context.clock, logger: context.logger)
         try await withThrowingDiscardingTaskGroup { group in
@@ -56,6 +59,7 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
     private func keys(_ notice: ChangeNotice) -> [ObjectKey] {
         if !notice.everything.isEmpty || notice.concerns(.nodes) {
             for key in services.cache.keys { index.withLock { $0.update(key, services.get(key)) } }
+            indexSlices()
             return services.cache.keys
         }
         var keys: Set<ObjectKey> = notice.names[.services] ?? []
@@ -65,24 +69,26 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
             index.withLock { keys.formUnion($0.services(for: key, labels: pod?.metadata.labels)) }
         }
         for key in notice.names[.endpointSlices] ?? [] {
-            let slice = slices.get(key)
-            written.withLock { written in
-                if let service = slice?.serviceKey ?? written.services[key] { keys.insert(service) }
-                written.services[key] = slice?.serviceKey
-            }
+            let service = slices.get(key)?.serviceKey
+            keys.formUnion(written.withLock { $0.see(key, of: service) })
         }
         return Array(keys)
     }
 
+    /// Files every slice in the cache under its Service.
+    private func indexSlices() {
+        let cached = slices.cache.items.map { ($0.key, $0.serviceKey) }
+        written.withLock { written in for (key, service) in cached { _ = written.see(key, of: service) } }
+    }
+
     private func reconcile(_ key: ObjectKey) async throws -> Duration? {
-        let cache = slices.cache
-        let existing = written.withLock { written in
-            written.overlay(cache.items(in: key.namespace), reflecting: cache.resourceVersion)
-                .filter { $0.serviceKey == key }
-        }
         guard let service = services.get(key), service.isManaged else {
             // A Service that is gone takes its slices along by ownership; one that lost its selector keeps them.
             return nil
+        }
+        let version = slices.cache.resourceVersion
+        let existing = written.withLock { written in
+            written.slices(of: key, reflecting: version) { self.slices.get($0) }
         }
         let pods = context.cluster.pods.items(in: key.namespace).filter(service.matches)
         index.withLock { $0.select(pods.map(\.key), by: key) }
@@ -123,17 +129,36 @@ extension PlannedSlice {
     var serviceKey: ObjectKey { ObjectKey(namespace, labels[Self.serviceNameLabel] ?? "") }
 }
 
-/// What was written and may not be in the cache yet: without it a second look would write the same once more.
+/// Which slices a Service has, and what of them was written and may not be in the cache yet: without that a second look
+/// would write the same once more. A Service's slices are found without looking at those of others.
 struct WrittenSlices {
-    /// Which Service a slice belonged to when it was last seen.
-    var services: [ObjectKey: ObjectKey] = [:]
+    /// Which Service a slice belonged to when it was last seen, and the other way round.
+    private var serviceOfSlice: [ObjectKey: ObjectKey] = [:]
+    private var slicesOfService: [ObjectKey: Set<ObjectKey>] = [:]
     private var written: [ObjectKey: PlannedSlice] = [:]
     private var deleted: Set<ObjectKey> = []
+
+    /// A slice is seen with this Service, or is gone from the cache (nil). Answers whom it concerns: who has it now, or
+    /// else who had it.
+    mutating func see(_ slice: ObjectKey, of service: ObjectKey?) -> [ObjectKey] {
+        let former = serviceOfSlice[slice]
+        if former != service { file(slice, under: service) }
+        return (service ?? former).map { [$0] } ?? []
+    }
+
+    private mutating func file(_ slice: ObjectKey, under service: ObjectKey?) {
+        if let former = serviceOfSlice[slice] {
+            slicesOfService[former]?.remove(slice)
+            if slicesOfService[former]?.isEmpty == true { slicesOfService[former] = nil }
+        }
+        serviceOfSlice[slice] = service
+        if let service { slicesOfService[service, default: []].insert(slice) }
+    }
 
     mutating func record(_ slice: PlannedSlice) {
         written[slice.key] = slice
         // It may be deleted before the cache ever shows it: whose it was has to be known then.
-        services[slice.key] = slice.serviceKey
+        file(slice.key, under: slice.serviceKey)
     }
 
     mutating func recordDeletion(_ key: ObjectKey) {
@@ -141,18 +166,26 @@ struct WrittenSlices {
         deleted.insert(key)
     }
 
-    /// The cached slices with what was written since. `version` is how far the cache has come.
-    mutating func overlay(_ cached: [PlannedSlice], reflecting version: String) -> [PlannedSlice] {
+    /// A Service's slices in order of their names: the cached ones with what was written since. `version` is how far
+    /// the cache has come, at the least.
+    mutating func slices(
+        of service: ObjectKey, reflecting version: String, cached: (ObjectKey) -> PlannedSlice?
+    ) -> [PlannedSlice] {
         if let reached = Int64(version) {
             written = written.filter { Int64($0.value.resourceVersion) ?? 0 > reached }
         }
-        deleted.formIntersection(cached.map(\.key))
         var result: [PlannedSlice] = []
-        var fresh = written
-        for slice in cached where !deleted.contains(slice.key) {
-            result.append(fresh.removeValue(forKey: slice.key) ?? slice)
+        for key in slicesOfService[service] ?? [] {
+            guard let slice = cached(key) else {
+                deleted.remove(key)
+                if let fresh = written[key] { result.append(fresh) }
+                continue
+            }
+            if deleted.contains(key) { continue }
+            let shown = written[key] ?? slice
+            if shown.serviceKey == service { result.append(shown) }
         }
-        return (result + fresh.values).sorted { $0.name < $1.name }
+        return result.sorted { $0.name < $1.name }
     }
 }
 
