@@ -103,6 +103,10 @@ package struct APIError: Error, Sendable {
 package protocol APIClient: Sendable {
     func get(_ object: ObjectReference, subresource: String) async throws(APIError) -> JSONValue
     func list(_ resource: APIResource, _ options: ListOptions) async throws(APIError) -> ObjectList
+    /// The same, an object at a time: of a list of many, not all are there as trees at once. Answers the list's
+    /// revision.
+    func list(_ resource: APIResource, _ options: ListOptions, each body: (JSONValue) -> Void) async throws(APIError)
+        -> String
     /// Events after `resourceVersion`, until the stream is dropped. It ends by an `APIError`; `isExpired` says that the
     /// caller has to list again. Bookmarks are always asked for.
     func watch(_ resource: APIResource, _ options: ListOptions, from resourceVersion: String) async throws(APIError)
@@ -116,4 +120,14 @@ package protocol APIClient: Sendable {
     ) async throws(APIError) -> JSONValue
     /// `options` is a DeleteOptions object, or nil.
     func delete(_ object: ObjectReference, options: JSONValue?) async throws(APIError) -> JSONValue
+}
+
+extension APIClient {
+    package func list(_ resource: APIResource, _ options: ListOptions, each body: (JSONValue) -> Void)
+        async throws(APIError) -> String
+    {
+        let list = try await list(resource, options)
+        for item in list.items { body(item) }
+        return list.resourceVersion
+    }
 }

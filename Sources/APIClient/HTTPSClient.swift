@@ -66,26 +66,29 @@ package final class HTTPSClient: APIClient {
         try await send(.GET, RequestPath(RequestPath.object(object, subresource: subresource)))
     }
 
-    /// In pages, so that no answer is too large; all of them as of the first page's revision.
     package func list(_ resource: APIResource, _ options: ListOptions) async throws(APIError) -> ObjectList {
         var items: [JSONValue] = []
+        let revision = try await list(resource, options) { items.append($0) }
+        return ObjectList(items: items, resourceVersion: revision)
+    }
+
+    /// In pages, so that no answer is too large; all of them as of the first page's revision.
+    package func list(_ resource: APIResource, _ options: ListOptions, each body: (JSONValue) -> Void)
+        async throws(APIError) -> String
+    {
         var next = ""
-        repeat {
+        while true {
             let path = RequestPath(
                 RequestPath.collection(resource, namespace: options.namespace),
                 query: Self.selectors(options) + [("limit", "\(Self.pageLimit)"), ("continue", next)])
             let page = try await send(.GET, path)
             for var item in page["items"]?.array ?? [] {
                 Self.complete(&item, resource)
-                items.append(item)
+                body(item)
             }
             next = page[path: "metadata", "continue"]?.string ?? ""
-            if next.isEmpty {
-                return ObjectList(
-                    items: items, resourceVersion: page[path: "metadata", "resourceVersion"]?.string ?? "")
-            }
-        } while !next.isEmpty
-        return ObjectList(items: items, resourceVersion: "")
+            if next.isEmpty { return page[path: "metadata", "resourceVersion"]?.string ?? "" }
+        }
     }
 
     package func create(_ object: ObjectReference, subresource: String, _ body: JSONValue) async throws(APIError)

@@ -20,14 +20,23 @@ package struct LocalClient: APIClient {
     }
 
     package func list(_ resource: APIResource, _ options: ListOptions) async throws(APIError) -> ObjectList {
-        let answer = try await send("GET", path(resource, options.namespace), query: Self.query(options))
-        let items = (answer["items"]?.array ?? []).map { item in
-            var item = item
-            item["kind"] = .string(resource.kind)
-            item["apiVersion"] = .string(resource.apiVersion)
-            return item
+        var items: [JSONValue] = []
+        let revision = try await list(resource, options) { items.append($0) }
+        return ObjectList(items: items, resourceVersion: revision)
+    }
+
+    /// From tree to tree, without a text of all of them between: that has no size that would be enough.
+    package func list(_ resource: APIResource, _ options: ListOptions, each body: (JSONValue) -> Void)
+        async throws(APIError) -> String
+    {
+        let request = APIRequest(
+            method: "GET", path: path(resource, options.namespace), query: Self.query(options), headers: headers,
+            user: user)
+        do throws(APIStatus) {
+            return String(try core.localList(request, body))
+        } catch {
+            throw Self.error(error)
         }
-        return ObjectList(items: items, resourceVersion: answer.resourceVersion)
     }
 
     package func watch(_ resource: APIResource, _ options: ListOptions, from resourceVersion: String)
@@ -168,17 +177,34 @@ final class LocalWatch: Sendable {
 extension APICore {
     /// Opens a watch for a caller in this process; the same checks as any request.
     func localWatch(_ request: APIRequest) throws(APIStatus) -> LocalWatch {
+        let context = try localContext(request)
+        let query = try ListRequest(request, context.kind, isWatch: true)
+        let queue = try openWatch(
+            context.kind, namespace: context.info.namespace, query: query,
+            timeout: query.timeoutSeconds ?? Limits.watchSecondsMin)
+        return LocalWatch(
+            queue: queue, cache: cache, kind: context.kind,
+            filter: WatchFilter(selector: query.selector, rules: context.kind.rules))
+    }
+
+    /// Lists for a caller in this process; the same checks as any request. Answers the list's revision.
+    func localList(_ request: APIRequest, _ body: (JSONValue) -> Void) throws(APIStatus) -> Int64 {
+        let context = try localContext(request)
+        let page = try select(try ListRequest(request, context.kind, isWatch: false), context)
+        for object in page.objects { body(context.kind.fromStorage(object.tree())) }
+        return page.revision
+    }
+
+    private func localContext(_ request: APIRequest) throws(APIStatus) -> RequestContext {
         let info = RequestInfo(request)
         guard let user = request.user else { throw .unauthorized }
         try authorizer.require(attributes(info, request, user))
         guard let kind = registry.resource(group: info.group, version: info.version, plural: info.resource) else {
             throw .noSuchPath
         }
-        let query = try ListRequest(request, kind, isWatch: true)
-        let queue = try openWatch(
-            kind, namespace: info.namespace, query: query, timeout: query.timeoutSeconds ?? Limits.watchSecondsMin)
-        return LocalWatch(
-            queue: queue, cache: cache, kind: kind,
-            filter: WatchFilter(selector: query.selector, rules: kind.rules))
+        let offer = Negotiation.Offer(hasForms: false, isWatch: false, isCollection: true)
+        return RequestContext(
+            request: request, info: info, user: user, kind: kind,
+            negotiation: try Negotiation(accept: nil, offer: offer))
     }
 }

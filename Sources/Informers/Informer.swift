@@ -104,10 +104,12 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
                 if try await watch() { backoff.reset() }
             } catch {
                 if Task.isCancelled { return }
+                // Without a list nothing that depends on this kind goes on.
+                let level: Logger.Level = isFresh ? .info : .warning
                 // From its revision unless that is compacted; then from a list.
                 if (error as? APIError)?.isExpired == true { isFresh = false }
-                logger.info(
-                    "following \(resource.name) was interrupted",
+                logger.log(
+                    level: level, "following \(resource.name) was interrupted",
                     metadata: ["resource": "\(resource.name)", "error": "\(error)"])
             }
             if Task.isCancelled { return }
@@ -116,10 +118,8 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
     }
 
     private func list() async throws {
-        let list = try await client.list(resource, options)
         var projected: [(key: ObjectKey, resourceVersion: String, result: Result<Item?, any Error>)] = []
-        projected.reserveCapacity(list.items.count)
-        for object in list.items {
+        let revision = try await client.list(resource, options) { object in
             projected.append((Self.key(of: object), Self.version(of: object), Result { try projection(object) }))
         }
         let (changed, feeds, waiting) = state.withLock { state in
@@ -133,7 +133,7 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
             }
             for key in gone { state.cache.remove(key) }
             changed.formUnion(gone)
-            state.cache.resourceVersion = list.resourceVersion
+            state.cache.resourceVersion = revision
             state.isSynced = true
             defer { state.waiting = [:] }
             return (changed, state.feeds, Array(state.waiting.values))

@@ -130,4 +130,28 @@ import Testing
         }
         await #expect(throws: APIError.self) { try await client.get(reference, subresource: "") }
     }
+
+    /// A daemon has to come back however much there is: its informers list through this client.
+    @Test func theLocalClientListsMoreThanOneAnswerMayHold() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        let client = LocalClient(core: server.core, user: .master("system:controller:x"))
+        let large = String(repeating: "x", count: 900_000)
+        let count = JSONLimits.standard.bytesMax / large.count + 2
+        for index in 0..<count {
+            let body: JSONValue = [
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": .string("m-\(index)"), "namespace": "a"],
+                "data": ["text": .string(large)],
+            ]
+            _ = try await client.create(
+                ObjectReference(.configMaps, namespace: "a", name: "m-\(index)"), subresource: "", body)
+        }
+        let list = try await client.list(.configMaps, ListOptions(namespace: "a"))
+        #expect(list.items.count { $0.name.hasPrefix("m-") } == count)
+        #expect(list.items.allSatisfy { $0["kind"] == "ConfigMap" && $0["apiVersion"] == "v1" })
+        #expect(list.resourceVersion == String(server.core.cache.table("core/configmaps").revision))
+        await #expect(throws: APIError.self) {
+            try await client.list(.configMaps, ListOptions(labelSelector: "not a selector"))
+        }
+    }
 }
