@@ -114,6 +114,7 @@ let package = Package(
         library(
             "PolicyAdmission",
             ["PolicyCompiler", "ServiceCompiler", "KubeObjects", "MapLayout", "NetTypes", "JSONText"]),
+        library("BenchReport", ["JSONText"]),
 
         // Shells.
         library("Store", from: [grdb, sqlite, logging, lifecycle]),
@@ -177,6 +178,13 @@ let package = Package(
                 "PolicyCompiler", "Reconcile", "BPFRuntime", "Controllers", "KubeObjects", "MapLayout", "CMartletABI",
                 "JSONText", "NetTypes", "APIServer", "APIMachinery", "APIClient", "Store", "CommandLineUI", "DaemonAPI",
                 "Netlink", "CLinux", "TestKit", logging, httpClient, nioCore, nioHTTP1, nioSSL,
+            ], swiftSettings: strict, linkerSettings: staticFoundation),
+
+        .executableTarget(
+            name: "martlet-bench",
+            dependencies: [
+                "BenchReport", "APIClient", "CommandLineUI", "DaemonAPI", "JSONText", "CLibbpf", "CMartletABI",
+                arguments, logging,
             ], swiftSettings: strict, linkerSettings: staticFoundation),
 
         // Tests mirror Sources.
@@ -247,6 +255,7 @@ let package = Package(
         tests("CommandLineUITests", ["CommandLineUI", "JSONText"]),
         tests("PolicyToolsTests", ["PolicyTools", "CommandLineUI", "NetTypes"]),
         tests("ConformanceTests", ["CLinux"]),
+        tests("BenchReportTests", ["BenchReport", "JSONText"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

@@ -3,7 +3,7 @@ import Testing
 @Suite struct HabitTests {
     private static let pureTargets = [
         "NetTypes", "JSONText", "MapLayout", "KubeObjects", "PolicyCompiler", "ServiceCompiler", "RouteCompiler",
-        "Reconcile", "APIMachinery", "DaemonAPI", "PolicyTools",
+        "Reconcile", "APIMachinery", "DaemonAPI", "PolicyTools", "BenchReport",
     ]
 
     @Test func pureTargetsImportNoSystemAndDoNotWait() {

@@ -1,0 +1,34 @@
+import BenchReport
+import Glibc
+
+/// Makes changes at a steady pace, and times each until the kernel has it.
+struct ChangeTimer {
+    static let secondsMax = 2.0
+    let changes: Int
+    let perSecond: Double
+
+    /// Milliseconds from the sending of each change until `value` is another one. Throws where it stays the same for
+    /// `secondsMax`.
+    func times(of value: () -> UInt64, change: @escaping @Sendable (Int) async throws -> Void) async throws -> [Double]
+    {
+        var times: [Double] = []
+        for index in 0..<changes {
+            let before = value()
+            let start = Shell.now
+            async let answer: Void = change(index)
+            while value() == before {
+                guard Shell.now - start < Self.secondsMax * 1e6 else {
+                    try await answer
+                    throw BenchError(
+                        "change \(index) was answered, and is not in the kernel after \(Self.secondsMax) s")
+                }
+                try await Task.sleep(for: .microseconds(50))
+            }
+            times.append((Shell.now - start) / 1e3)
+            try await answer
+            let rest = 1e6 / perSecond - (Shell.now - start)
+            if rest > 0 { try await Task.sleep(for: .microseconds(Int(rest))) }
+        }
+        return times
+    }
+}

@@ -1,0 +1,107 @@
+import CLibbpf
+import CMartletABI
+import Glibc
+
+/// What is in force, read from the kernel's own maps.
+struct KernelView {
+    private let control: UnsafeRawPointer
+    private let services: UnsafeRawPointer
+    private let maps: String
+
+    init(_ node: Node) throws {
+        maps = "\(node.directory)/bpf/maps"
+        control = try Self.map("\(maps)/control_v\(MARTLET_LAYOUT_CONTROL.rawValue)", bytes: 4_096)
+        services = try Self.map(
+            "\(maps)/services_v\(MARTLET_LAYOUT_SERVICES.rawValue)",
+            bytes: Int(MARTLET_SERVICES_MAX.rawValue) * MemoryLayout<martlet_service>.stride)
+    }
+
+    private static func map(_ path: String, bytes: Int) throws -> UnsafeRawPointer {
+        let descriptor = bpf_obj_get(path)
+        guard descriptor >= 0 else { throw BenchError("cannot open the map at \(path)") }
+        defer { close(descriptor) }
+        guard let pages = mmap(nil, bytes, PROT_READ, MAP_SHARED, descriptor, 0), pages != MAP_FAILED else {
+            throw BenchError("cannot map \(path)")
+        }
+        return UnsafeRawPointer(pages)
+    }
+
+    /// Grows with each policy set.
+    var generation: UInt64 { UInt64(control.load(as: martlet_control.self).generation) }
+
+    /// Where the backends of a frontend lie; another value after each change of them.
+    func extent(ofService number: UInt32) -> UInt64 {
+        services.load(
+            fromByteOffset: Int(number) * MemoryLayout<martlet_service>.stride, as: martlet_service.self
+        ).extent
+    }
+
+    /// The number of the frontend at an IPv4 address and TCP port.
+    func serviceNumber(_ address: String, _ port: UInt16) throws -> UInt32 {
+        let path = "\(maps)/frontends_v\(MARTLET_LAYOUT_FRONTENDS.rawValue)"
+        let descriptor = bpf_obj_get(path)
+        guard descriptor >= 0 else { throw BenchError("cannot open the map at \(path)") }
+        defer { close(descriptor) }
+        var parsed = in_addr()
+        guard inet_pton(AF_INET, address, &parsed) == 1 else { throw BenchError("\(address) is no address") }
+        var key = martlet_frontend_key()
+        withUnsafeMutableBytes(of: &key.address) { bytes in
+            bytes[10] = 0xff
+            bytes[11] = 0xff
+            withUnsafeBytes(of: parsed) { bytes[12...].copyBytes(from: $0) }
+        }
+        key.port = port.bigEndian
+        key.`protocol` = UInt8(IPPROTO_TCP)
+        var value: UInt64 = 0
+        guard bpf_map_lookup_elem(descriptor, &key, &value) == 0 else {
+            throw BenchError("no frontend \(address):\(port) in the kernel")
+        }
+        return UInt32(truncatingIfNeeded: value)
+    }
+}
+
+/// What the runs of a kernel program cost, as the kernel counts it while this value lives.
+final class KernelProgramTime {
+    struct Reading {
+        var runs: UInt64 = 0
+        var nanoseconds: UInt64 = 0
+    }
+
+    private let program: Int32
+    private let statistics: Int32
+
+    init(path: String) throws {
+        program = bpf_obj_get(path)
+        guard program >= 0 else { throw BenchError("cannot open the program at \(path)") }
+        statistics = bpf_enable_stats(BPF_STATS_RUN_TIME)
+        guard statistics >= 0 else { throw BenchError("the kernel counts no run times: \(-statistics)") }
+    }
+
+    deinit {
+        close(statistics)
+        close(program)
+    }
+
+    var reading: Reading {
+        var info = bpf_prog_info()
+        var length = UInt32(MemoryLayout<bpf_prog_info>.size)
+        guard bpf_obj_get_info_by_fd(program, &info, &length) == 0 else { return Reading() }
+        return Reading(runs: info.run_cnt, nanoseconds: info.run_time_ns)
+    }
+}
+
+extension KernelView {
+    /// As the kernel accounts for them.
+    static func bytes(ofMap name: String, _ node: Node) throws -> Double {
+        let path = Shell.line("ls \(node.directory)/bpf/maps/\(name)_v*")
+        let descriptor = bpf_obj_get(path)
+        guard descriptor >= 0 else { throw BenchError("cannot open map \(name)") }
+        defer { close(descriptor) }
+        let text = Shell.read("/proc/self/fdinfo/\(descriptor)") ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("memlock:") }
+        guard let bytes = line?.split(whereSeparator: \.isWhitespace).last.flatMap({ Double($0) }) else {
+            throw BenchError("the kernel does not say how large map \(name) is")
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,167 @@
+import APIClient
+import JSONText
+
+/// The objects that the benchmark applies.
+enum Manifests {
+    /// The port of every measured server.
+    static let port: UInt16 = 9_000
+    /// Where packets go that are not answered.
+    static let drainPort: UInt16 = 9_001
+
+    static func pod(_ name: String) -> JSONValue {
+        [
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": ["name": .string(name), "namespace": "bench", "labels": ["app": .string(name), "stage": "a"]],
+            "spec": [
+                "terminationGracePeriodSeconds": 1,
+                "containers": [
+                    ["name": "main", "image": "martlet.local/shop:1", "imagePullPolicy": "IfNotPresent"]
+                ],
+            ],
+        ]
+    }
+
+    /// A Pod that is bound to the node, and that the node agent leaves alone because it asks what is not supported: its
+    /// ADD is the benchmark's.
+    static func boundPod(_ name: String, node: String) -> JSONValue {
+        [
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": ["name": .string(name), "namespace": "bench-cni", "labels": ["app": "added"]],
+            "spec": [
+                "nodeName": .string(node), "hostUsers": false,
+                "containers": [["name": "main", "image": "martlet.local/shop:1"]],
+            ],
+        ]
+    }
+
+    /// Closes both Pods but for what is measured; `extraPort` is what a change changes.
+    static func policy(extraPort: Int64) -> JSONValue {
+        let ports: JSONValue = [["port": .integer(Int64(port))], ["port": .integer(extraPort)]]
+        return [
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": ["name": "measured", "namespace": "bench"],
+            "spec": [
+                "podSelector": [:], "policyTypes": ["Ingress", "Egress"],
+                "ingress": [["from": [["podSelector": ["matchLabels": ["app": "client"]]]], "ports": ports]],
+                "egress": [["to": [["podSelector": ["matchLabels": ["app": "server"]]]], "ports": ports]],
+            ],
+        ]
+    }
+
+    /// Allows Pods with `label` in `namespace` to be reached from those of `app`, by `port`.
+    static func ingressPolicy(
+        _ name: String, namespace: String, selecting label: (String, String), from app: String, port: Int64
+    ) -> JSONValue {
+        [
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": ["name": .string(name), "namespace": .string(namespace)],
+            "spec": [
+                "podSelector": ["matchLabels": [label.0: .string(label.1)]], "policyTypes": ["Ingress"],
+                "ingress": [
+                    [
+                        "from": [["podSelector": ["matchLabels": ["app": .string(app)]]]],
+                        "ports": [["port": .integer(port)]],
+                    ]
+                ],
+            ],
+        ]
+    }
+
+    /// Lets the client send to the server's drain by the last of `rules` rules; the others are of other ports.
+    static func rules(_ rules: Int) -> JSONValue {
+        let others = (0..<(rules - 1)).map { JSONValue.integer(Int64(20_001 + 2 * $0)) }
+        let ports = (others + [.integer(Int64(drainPort))]).map { JSONValue.object(["port": $0, "protocol": "UDP"]) }
+        return [
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": ["name": "rules", "namespace": "bench"],
+            "spec": [
+                "podSelector": ["matchLabels": ["app": "client"]], "policyTypes": ["Egress"],
+                "egress": [
+                    ["to": [["podSelector": ["matchLabels": ["app": "server"]]]], "ports": .array(ports)]
+                ],
+            ],
+        ]
+    }
+
+    static func service(_ name: String) -> JSONValue {
+        [
+            "apiVersion": "v1", "kind": "Service", "metadata": ["name": .string(name), "namespace": "bench"],
+            "spec": [
+                "selector": ["app": "server"],
+                "ports": [["port": .integer(Int64(port)), "targetPort": .integer(Int64(port))]],
+            ],
+        ]
+    }
+
+    /// A Service whose endpoints the benchmark writes.
+    static func ownService(_ name: String) -> JSONValue {
+        [
+            "apiVersion": "v1", "kind": "Service", "metadata": ["name": .string(name), "namespace": "bench"],
+            "spec": ["ports": [["port": .integer(Int64(port)), "targetPort": .integer(Int64(port))]]],
+        ]
+    }
+
+    static func slice(of service: String, addresses: [String]) -> JSONValue {
+        [
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": [
+                "name": .string(service + "-own"), "namespace": "bench",
+                "labels": ["kubernetes.io/service-name": .string(service)],
+            ],
+            "addressType": "IPv4",
+            "ports": [["name": "", "protocol": "TCP", "port": .integer(Int64(port))]],
+            "endpoints": .array(
+                addresses.map { ["addresses": [.string($0)], "conditions": ["ready": true]] }),
+        ]
+    }
+
+    static func configMap(_ name: String, _ namespace: String) -> JSONValue {
+        [
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": ["name": .string(name), "namespace": .string(namespace)],
+            "data": ["text": .string(String(repeating: "x", count: 1_024))],
+        ]
+    }
+}
+
+/// Objects of namespace `bench` where no other is named.
+struct BenchObjects: Sendable {
+    let client: HTTPSClient
+
+    func namespace(_ name: String) async throws {
+        do {
+            _ = try await client.create(
+                ObjectReference(.namespaces, name: name), subresource: "",
+                ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]])
+        } catch  where error.code == 409 {
+            // Another part made it.
+        }
+    }
+
+    func create(_ resource: APIResource, _ name: String, namespace: String = "bench", _ body: JSONValue) async throws {
+        _ = try await client.create(
+            ObjectReference(resource, namespace: namespace, name: name), subresource: "", body)
+    }
+
+    func patch(_ resource: APIResource, _ name: String, namespace: String = "bench", _ body: JSONValue) async throws {
+        _ = try await client.patch(
+            ObjectReference(resource, namespace: namespace, name: name), subresource: "", type: .merge,
+            fieldManager: "bench", force: false, body)
+    }
+
+    func delete(_ resource: APIResource, _ name: String, namespace: String = "bench") async throws {
+        _ = try await client.delete(ObjectReference(resource, namespace: namespace, name: name), options: nil)
+    }
+
+    /// Calls `body` for each of `0..<count`, by sixteen at a time.
+    func each(_ count: Int, _ body: @escaping @Sendable (Int) async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for worker in 0..<16 {
+                group.addTask {
+                    for index in stride(from: worker, to: count, by: 16) { try await body(index) }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}

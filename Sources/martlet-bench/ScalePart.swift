@@ -1,0 +1,148 @@
+import APIClient
+import BenchReport
+import Glibc
+import JSONText
+
+/// 10,000 pods of other nodes, 500 namespaces and 2,000 policies, in a daemon of its own.
+struct ScalePart {
+    static let pods = 10_000
+    static let namespaces = 500
+    static let policies = 2_000
+    let session: Session
+    private var node: Node { session.scaleNode }
+
+    func run() async throws {
+        _ = try await node.start()
+        let client = try node.client()
+        let objects = BenchObjects(client: client)
+        let kernel = try KernelView(node)
+        try await fill(objects, client)
+        try await settle(kernel)
+        try await changes(objects, kernel)
+        let memory = try node.memory()
+        session.note(Measure(part: "scale", "daemon resident, beside maps", memory.own, "MiB", .atMost(150)))
+        session.note(Measure(part: "scale", "daemon resident: mapped maps", memory.maps, "MiB"))
+        session.note(
+            Measure(
+                part: "scale", "policy maps, as the kernel counts their memory", try policyMaps(), "MiB", .atMost(64)))
+        await client.shutDown()
+        session.note(
+            Measure(part: "scale", "restart: daemon's start to all in force", try restart(), "ms", .atMost(1_000)))
+    }
+
+    /// Pods are of another node: the daemon compiles them, and nobody runs them.
+    private func fill(_ objects: BenchObjects, _ client: HTTPSClient) async throws {
+        let (pods, namespaces, policies) = (
+            session.count(Self.pods), session.count(Self.namespaces), session.count(Self.policies)
+        )
+        let start = Shell.now
+        _ = try await client.create(
+            ObjectReference(.nodes, name: "far"), subresource: "",
+            ["apiVersion": "v1", "kind": "Node", "metadata": ["name": "far"]])
+        try await objects.each(namespaces) { try await objects.namespace("ns-\($0)") }
+        try await objects.each(policies) { index in
+            let namespace = "ns-\(index % namespaces)"
+            let app = index / namespaces
+            try await objects.create(
+                .networkPolicies, "policy-\(app)", namespace: namespace,
+                Manifests.ingressPolicy(
+                    "policy-\(app)", namespace: namespace, selecting: ("app", "app-\(app)"), from: "app-\(app + 1)",
+                    port: Int64(1_000 + index)))
+        }
+        try await objects.each(pods) { index in
+            let namespace = "ns-\(index % namespaces)"
+            let name = "pod-\(index)"
+            try await objects.create(.pods, name, namespace: namespace, Self.pod(index, namespace))
+            _ = try await client.patch(
+                ObjectReference(.pods, namespace: namespace, name: name), subresource: "status", type: .merge,
+                fieldManager: "bench", force: false, Self.status(index))
+        }
+        session.note(
+            Measure(
+                part: "scale", "\(pods) pods, \(namespaces) namespaces, \(policies) policies created",
+                (Shell.now - start) / 1e3, "ms"))
+    }
+
+    private static func pod(_ index: Int, _ namespace: String) -> JSONValue {
+        [
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": [
+                "name": .string("pod-\(index)"), "namespace": .string(namespace),
+                "labels": ["app": .string("app-\(index / 500 % 5)"), "stage": "a"],
+            ],
+            "spec": ["nodeName": "far", "containers": [["name": "main", "image": "example.org/none:1"]]],
+        ]
+    }
+
+    private static func status(_ index: Int) -> JSONValue {
+        let address = "10.244.\(1 + index / 250).\(1 + index % 250)"
+        return ["status": ["phase": "Running", "podIP": .string(address), "podIPs": [["ip": .string(address)]]]]
+    }
+
+    /// All endpoints are in the kernel, and no generation comes any more.
+    private func settle(_ kernel: KernelView) async throws {
+        let pods = session.count(Self.pods)
+        let there = Shell.poll(seconds: 60) {
+            try node.status()[path: "endpoints", "total"]?.integer.flatMap { $0 >= Int64(pods) ? $0 : nil }
+        }
+        if there == nil { throw BenchError("the pods did not reach the kernel") }
+        var last = kernel.generation
+        for _ in 0..<50 {
+            try await Task.sleep(for: .milliseconds(200))
+            if kernel.generation == last { return }
+            last = kernel.generation
+        }
+    }
+
+    private func changes(_ objects: BenchObjects, _ kernel: KernelView) async throws {
+        let timer = ChangeTimer(changes: session.count(300, least: 30), perSecond: 100)
+        let namespaces = session.count(Self.namespaces)
+        note(
+            "policy",
+            try await timer.times(of: { kernel.generation }) { index in
+                try await objects.patch(
+                    .networkPolicies, "policy-0", namespace: "ns-\(index % namespaces)",
+                    Manifests.ingressPolicy(
+                        "policy-0", namespace: "ns-\(index % namespaces)", selecting: ("app", "app-0"), from: "app-1",
+                        port: Int64(10_000 + index)))
+            })
+        note(
+            "label",
+            try await timer.times(of: { kernel.generation }) { index in
+                let app = index / namespaces % 2 == 0 ? "app-4" : "app-3"
+                try await objects.patch(
+                    .pods, "pod-\(index % namespaces)", namespace: "ns-\(index % namespaces)",
+                    ["metadata": ["labels": ["app": .string(app)]]])
+            })
+    }
+
+    private func note(_ what: String, _ times: [Double]) {
+        session.note(Measure(part: "scale", "one \(what) change, sent until in force, p50", Figure.median(times), "ms"))
+        session.note(
+            Measure(
+                part: "scale", "one \(what) change, sent until in force, p99", Figure.quantile(times, 0.99), "ms",
+                .atMost(5)))
+    }
+
+    /// MiB of the maps that hold policy.
+    private func policyMaps() throws -> Double {
+        let names = [
+            "rules", "class_lists", "class_rows", "block_rows", "networks", "network_ids", "endpoints", "endpoint_ids",
+        ]
+        return try names.reduce(0) { try $0 + KernelView.bytes(ofMap: $1, node) } / 1_048_576
+    }
+
+    private func restart() throws -> Double {
+        let log = "\(node.directory)/martletd.log"
+        let query = "grep -c 'msg=\"in force\"' \(log)"
+        let before = Shell.line(query)
+        guard kill(pid_t(try node.daemon()), SIGKILL) == 0 else { throw BenchError("cannot end the daemon") }
+        guard Shell.poll(seconds: 30, { Shell.line(query) == before ? nil : true }) != nil else {
+            throw BenchError("the daemon did not come back")
+        }
+        let after = Shell.line(
+            "sed -n 's/.*msg=\"in force\" after=\"\\([0-9.e-]*\\) seconds.*/\\1/p' \(log) | tail -n 1")
+        guard let seconds = Double(after) else { throw BenchError("no time in the log: \(after)") }
+        return seconds * 1e3
+    }
+}
