@@ -19,6 +19,8 @@ extension APIResource {
     package static let networkInvariants = APIResource(
         group: "martlet.io", version: "v1alpha1", name: "networkinvariants", kind: "NetworkInvariant",
         isNamespaced: false)
+    package static let transactions = APIResource(
+        group: "martlet.io", version: "v1alpha1", name: "transactions", kind: "Transaction", isNamespaced: false)
     package static let leases = APIResource(
         group: "coordination.k8s.io", version: "v1", name: "leases", kind: "Lease", isNamespaced: true)
 

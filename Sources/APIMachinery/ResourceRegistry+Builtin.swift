@@ -80,7 +80,10 @@ extension ResourceRegistry {
             "networkinvariants", NetworkInvariantRules.self, namespaced: false, short: ["netinv"],
             subresources: [
                 Subresource("status", GroupVersionKind("martlet.io", "v1alpha1", "NetworkInvariant"), status)
-            ])
+            ]),
+        entry(
+            GroupVersionKind("martlet.io", "v1alpha1", "Transaction"), "martlet.v1alpha1.Transaction", "transactions",
+            ReviewRules.self, namespaced: false, verbs: [.create]),
     ]
 
     private static let networking: [ResourceDefinition] = [

@@ -25,4 +25,17 @@ let martletSchemaTableText: StaticString = #"""
     to martlet.v1alpha1.NetworkInvariantPods r *
     @martlet.v1alpha1.NetworkInvariantStatus
     conditions []meta.v1.Condition L=m:type P=merge K=type
+    @martlet.v1alpha1.Transaction G=martlet.io/v1alpha1/Transaction
+    apiVersion string
+    items []martlet.v1alpha1.TransactionItem r
+    kind string
+    metadata meta.v1.ObjectMeta !
+    options martlet.v1alpha1.TransactionOptions
+    status martlet.v1alpha1.TransactionStatus
+    @martlet.v1alpha1.TransactionItem I=object
+    @martlet.v1alpha1.TransactionOptions
+    fieldManager string
+    force boolean
+    @martlet.v1alpha1.TransactionStatus
+    revision string
     """#

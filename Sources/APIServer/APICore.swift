@@ -160,6 +160,7 @@ package final class APICore: Sendable {
         let context = RequestContext(
             request: request, info: info, user: user, kind: kind, negotiation: negotiation)
         if !info.subresource.isEmpty { return try await subresource(context) }
+        if kind.plural == "transactions" { return try await transact(context) }
         if kind.isVirtual { return try await review(context) }
         switch info.verb {
         case "get": return try get(context)

@@ -121,36 +121,42 @@ package struct CapacityShadow: Sendable {
             policy, touched: policy.classes(touchedBy: delta, pods: pods), fresh: fresh)
     }
 
-    /// Takes `object` as if it were committed. Where that finds no room or breaks an invariant it is taken back again,
-    /// and the reasons are returned. What did not fit before is not held against it, unless it is the policy or Service
-    /// itself; nor is an invariant that did not hold before.
-    /// - Parameters:
-    ///   - present: what stands there now.
-    ///   - overriding: broken invariants are returned, and the object is taken all the same.
+    /// As `judge` of a set, for one object.
     package mutating func judge(_ object: AdmittedObject, present: AdmittedObject, overriding: Bool = false)
         -> AdmissionVerdict
+    { judge([object], present: [present], overriding: overriding) }
+
+    /// Takes `objects` as if they were committed together. Where that finds no room or breaks an invariant they are
+    /// taken back again, and the reasons are returned. What did not fit before is not held against them, unless it is
+    /// one of the policies or Services themselves; nor is an invariant that did not hold before.
+    /// - Parameters:
+    ///   - present: what stands there now.
+    ///   - overriding: broken invariants are returned, and the objects are taken all the same.
+    package mutating func judge(_ objects: [AdmittedObject], present: [AdmittedObject], overriding: Bool = false)
+        -> AdmissionVerdict
     {
-        if let unreadable = Self.unreadable(object) { return AdmissionVerdict(refusals: [unreadable], broken: []) }
+        let unreadable = objects.compactMap(Self.unreadable)
+        if !unreadable.isEmpty { return AdmissionVerdict(refusals: unreadable, broken: []) }
         let policyBefore = Set(policy.problems.map(Place.init))
         let servicesBefore = Set(serviceProblems.map(Place.init))
-        var broken = take([object])
-        if object.value == nil, terminating.contains(object.key.namespace) { broken = [] }
+        var broken = take(objects)
+        if objects.allSatisfy({ $0.value == nil && terminating.contains($0.key.namespace) }) { broken = [] }
         var refusals: [CapacityRefusal] = []
         for problem in policy.problems {
-            let isOwn = object.isPolicy && problem.object == object.key
-            if isOwn || !policyBefore.contains(Place(problem)) { refusals.append(refusal(problem, object)) }
+            let isOwn = objects.contains { $0.isPolicy && problem.object == $0.key }
+            if isOwn || !policyBefore.contains(Place(problem)) { refusals.append(refusal(problem, objects)) }
         }
         for problem in serviceProblems where problem.code == .noServiceFree || problem.code == .noBackendFree {
-            let isOwn = object.kind == .service && problem.service == object.key
+            let isOwn = objects.contains { $0.kind == .service && problem.service == $0.key }
             if isOwn || !servicesBefore.contains(Place(problem)) { refusals.append(refusal(problem)) }
         }
-        if object.kind == .pod, surplus.contains(object.key) {
+        if objects.contains(where: { $0.kind == .pod && surplus.contains($0.key) }) {
             refusals.append(
                 CapacityRefusal(
                     table: "endpoints", message: "needs an endpoint; none of \(endpoints - 1) is free"))
         }
         let verdict = AdmissionVerdict(refusals: refusals, broken: broken)
-        if !refusals.isEmpty || (!broken.isEmpty && !overriding) { take([present]) }
+        if !refusals.isEmpty || (!broken.isEmpty && !overriding) { take(present) }
         return verdict
     }
 
@@ -196,7 +202,7 @@ package struct CapacityShadow: Sendable {
         }
     }
 
-    private func refusal(_ problem: PolicyError, _ object: AdmittedObject) -> CapacityRefusal {
+    private func refusal(_ problem: PolicyError, _ objects: [AdmittedObject]) -> CapacityRefusal {
         let table: String
         let unit: String
         switch problem.code {
@@ -207,9 +213,10 @@ package struct CapacityShadow: Sendable {
         case .noClassFree: (table, unit) = ("classes", "selectors")
         case .noRulesFree: (table, unit) = ("rules", "rules")
         }
-        let most = policy.heaviest(for: problem).filter { $0.policy != object.key || !object.isPolicy }
+        let own = objects.filter(\.isPolicy).map(\.key)
+        let most = policy.heaviest(for: problem).filter { !own.contains($0.policy) }
             .map { "\($0.policy) (\($0.share) \(unit))" }
-        let about = problem.object == object.key ? "" : "\(problem.object): "
+        let about = objects.map(\.key) == [problem.object] ? "" : "\(problem.object): "
         return CapacityRefusal(table: table, message: about + problem.message + Self.list(most))
     }
 

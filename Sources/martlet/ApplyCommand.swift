@@ -2,6 +2,7 @@ import APIClient
 import ArgumentParser
 import CommandLineUI
 import Glibc
+import JSONText
 import Logging
 
 struct ApplyCommand: AsyncParsableCommand {
@@ -20,6 +21,13 @@ struct ApplyCommand: AsyncParsableCommand {
     @Flag(help: "Delete the objects, last ones first.")
     var delete = false
 
+    @Flag(help: "All objects in one write, under one revision, or none of them.")
+    var atomic = false
+
+    func validate() throws {
+        if atomic, delete { throw ValidationError("--atomic applies; it does not delete") }
+    }
+
     func run() async throws {
         let path =
             kubeconfig ?? id.map { "/run/martlet/\($0)/admin.kubeconfig" }
@@ -34,7 +42,15 @@ struct ApplyCommand: AsyncParsableCommand {
             throw ExitCode(1)
         }
         var failures = 0
-        for document in delete ? documents.reversed() : documents {
+        if atomic {
+            do throws(APIError) {
+                try await applyAll(documents, client)
+            } catch {
+                failures = documents.count
+                Terminal.error("nothing was applied: \(error.message)")
+            }
+        }
+        for document in atomic ? [] : delete ? documents.reversed() : documents {
             do throws(APIError) {
                 try await carryOut(document, client)
             } catch {
@@ -44,6 +60,19 @@ struct ApplyCommand: AsyncParsableCommand {
         }
         await client.shutDown()
         if failures > 0 { throw ExitCode(1) }
+    }
+
+    private func applyAll(_ documents: [ManifestDocument], _ client: HTTPSClient) async throws(APIError) {
+        let transaction: JSONValue = [
+            "apiVersion": .string(APIResource.transactions.apiVersion), "kind": .string(APIResource.transactions.kind),
+            "options": ["fieldManager": "martlet", "force": true], "items": .array(documents.map(\.body)),
+        ]
+        let made = try await client.create(
+            ObjectReference(.transactions, name: ""), subresource: "", transaction)
+        for document in documents {
+            print("\(document.reference.resource.name)/\(document.reference.name) applied")
+        }
+        print("\(documents.count) objects at revision \(made[path: "status", "revision"]?.string ?? "?")")
     }
 
     private func carryOut(_ document: ManifestDocument, _ client: HTTPSClient) async throws(APIError) {

@@ -36,12 +36,12 @@ import Testing
             }
         }
 
-        func judge(_ write: ProposedWrite, present: CommittedObject) throws {
+        func judge(_ writes: [ProposedWrite], present: [CommittedObject]) throws {
             let isRefused = state.withLock { state in
-                let old = state.held[write.key]
-                state.held[write.key] = write.new.map(Self.amount)
+                let old = state.held
+                for write in writes { state.held[write.key] = write.new.map(Self.amount) }
                 guard state.held.values.reduce(0, +) > 10 else { return false }
-                state.held[write.key] = old
+                state.held = old
                 return true
             }
             if isRefused { throw Full() }

@@ -54,7 +54,6 @@ extension APICore {
         old: JSONValue?, new: JSONValue?, _ context: RequestContext, isDryRun: Bool = false,
         _ perform: () async throws(APIStatus) -> Result
     ) async throws(APIStatus) -> Result {
-        guard let gate else { return try await perform() }
         let name = (new ?? old)?.name ?? context.info.name
         let write = ProposedWrite(
             storage: context.storage, group: context.kind.group, resource: context.kind.plural,
@@ -64,7 +63,12 @@ extension APICore {
                     user: user, verb: verb, group: group, resource: resource, name: name)
                 return authorizer.allows(attributes) != nil
             })
-        return try await gate.pass(write, isDryRun: isDryRun, perform)
+        if let transaction = context.transaction {
+            transaction.add(write)
+            return try await perform()
+        }
+        guard let gate else { return try await perform() }
+        return try await gate.pass([write], isDryRun: isDryRun, perform)
     }
 
     /// What a cluster adds to every new pod.
@@ -74,7 +78,7 @@ extension APICore {
         PodAdmission.addTolerations(&pod)
         let name = PodAdmission.serviceAccountName(pod)
         let key = "\(context.info.namespace)/\(name)"
-        guard let account = cache.get(StorageName.serviceAccounts, key)?.tree() else {
+        guard let account = present(StorageName.serviceAccounts, key, context) else {
             if pod[path: "metadata", "annotations", "kubernetes.io/config.mirror"] != nil { return }
             throw .forbidden(
                 group: "", resource: "pods", name: pod.name,

@@ -83,6 +83,10 @@ extension APICore {
                 expected: .absent)
         ]
         if let namespaceKey { operations.append(.check(key: namespaceKey, expected: .present)) }
+        if let transaction = context.transaction {
+            try transaction.stage(object, operations, context)
+            return object
+        }
         let revision: Int64
         do {
             revision = try await cache.commit(operations).revision
@@ -105,6 +109,7 @@ extension APICore {
     func checkNamespaceAccepts(_ context: RequestContext) throws(APIStatus) -> String? {
         guard context.kind.isNamespaced else { return nil }
         let name = context.info.namespace
+        if context.transaction?.staged(StorageName.namespaces, name) != nil { return nil }
         guard let namespace = cache.get(StorageName.namespaces, name) else {
             throw .notFound(group: "", resource: "namespaces", name: name)
         }

@@ -10,7 +10,11 @@ extension APICore {
             throw .unsupportedMediaType(PatchKind.allCases.map(\.rawValue).sorted())
         }
         var writer = ObjectWriter(writeRequest(context, options))
-        if kind == .apply { return try await apply(context, options, &writer) }
+        if kind == .apply {
+            let applied = try await apply(context, options, &writer)
+            return try render(
+                applied.object, context, status: applied.isNew ? 201 : 200, warnings: writer.warnings)
+        }
         if context.request.parameter("force") != nil {
             throw .invalidOptions("PatchOptions", .forbidden("force", "may not be specified for non-apply patch"))
         }
@@ -23,8 +27,9 @@ extension APICore {
         return try render(stored, context, warnings: writer.warnings)
     }
 
-    private func apply(_ context: RequestContext, _ options: WriteOptions, _ writer: inout ObjectWriter)
-        async throws(APIStatus) -> APIResponse
+    /// Server-side apply of the request's body.
+    func apply(_ context: RequestContext, _ options: WriteOptions, _ writer: inout ObjectWriter)
+        async throws(APIStatus) -> (object: JSONValue, isNew: Bool)
     {
         guard context.request.parameter("fieldManager")?.isEmpty == false else {
             throw .invalidOptions("PatchOptions", .required("fieldManager", "is required for apply patch"))
@@ -36,13 +41,12 @@ extension APICore {
             guard context.info.subresource.isEmpty else { throw context.notFound(name) }
             try requireCreate(context)
             let object = try writer.applied(body.value, to: nil, duplicates: body.duplicates)
-            let made = try await store(object, &writer, context, options)
-            return try render(made, context, status: 201, warnings: writer.warnings)
+            return (try await store(object, &writer, context, options), true)
         }
         let stored = try await replace(context, options, version: version, &writer) {
             (writer, old) throws(APIStatus) in
             try writer.applied(body.value, to: old, duplicates: body.duplicates)
         }
-        return try render(stored, context, warnings: writer.warnings)
+        return (stored, false)
     }
 }

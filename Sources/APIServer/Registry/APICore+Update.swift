@@ -106,6 +106,10 @@ extension APICore {
             ? .delete(key: key, expected: .revision(present.revision))
             : .put(
                 key: key, value: form.bytes, stampAt: form.stampAt, expected: .revision(present.revision))
+        if let transaction = context.transaction {
+            try transaction.stage(new, [operation], context, replacing: old)
+            return new
+        }
         do {
             let revision = try await cache.commit([operation]).revision
             releaseLeft(old: old, new: isFinished ? nil : new, context)

@@ -22,24 +22,26 @@ final class CommitGate: Sendable {
         self.cache = cache
     }
 
-    /// Judges `write`, then performs it. For a dry run `perform` writes nothing, and the judge forgets it again.
+    /// Judges writes as one, then performs them. For a dry run `perform` writes nothing, and the judge forgets them
+    /// again.
     func pass<Result>(
-        _ write: ProposedWrite, isDryRun: Bool = false, _ perform: () async throws(APIStatus) -> Result
+        _ writes: [ProposedWrite], isDryRun: Bool = false, _ perform: () async throws(APIStatus) -> Result
     ) async throws(APIStatus) -> Result {
-        guard judge.storages.contains(write.storage), judge.concerns(write) else { return try await perform() }
+        let judged = writes.filter { judge.storages.contains($0.storage) && judge.concerns($0) }
+        guard let first = judged.first else { return try await perform() }
         await enter()
         defer { leave() }
         catchUp()
-        do { try judge.judge(write, present: present(write)) } catch {
+        do { try judge.judge(judged, present: judged.map(present)) } catch {
             throw error as? APIStatus
-                ?? .forbidden(group: write.group, resource: write.resource, name: write.name, "\(error)")
+                ?? .forbidden(group: first.group, resource: first.resource, name: first.name, "\(error)")
         }
         do {
             let result = try await perform()
-            if isDryRun { judge.follow([present(write)]) }
+            if isDryRun { judge.follow(judged.map(present)) }
             return result
         } catch {
-            judge.follow([present(write)])
+            judge.follow(judged.map(present))
             throw error
         }
     }

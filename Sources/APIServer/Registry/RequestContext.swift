@@ -3,12 +3,14 @@ import JSONText
 
 /// One request to one resource: everything that its handler needs to know.
 struct RequestContext: Sendable {
-    let request: APIRequest
+    var request: APIRequest
     let info: RequestInfo
     let user: UserInfo
     let kind: ResourceDefinition
     /// What `Accept` asks for.
     let negotiation: Negotiation
+    /// Where writes are staged instead of committed.
+    var transaction: TransactionScope?
 
     /// Where the kind's objects lie in the cache and the store.
     var storage: String { kind.storageName }

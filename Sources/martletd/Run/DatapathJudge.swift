@@ -53,29 +53,37 @@ final class DatapathJudge: CommitJudge {
         state.withLock { _ = $0.shadow.take(objects.compactMap(Self.admitted)) }
     }
 
-    func judge(_ write: ProposedWrite, present: CommittedObject) throws {
-        guard let kind = AdmittedObject.Kind(storage: write.storage), let present = Self.admitted(present) else {
-            return
+    func judge(_ writes: [ProposedWrite], present: [CommittedObject]) throws {
+        let objects = writes.compactMap { write in
+            AdmittedObject.Kind(storage: write.storage).map { AdmittedObject($0, path: write.key, write.new) }
         }
-        let object = AdmittedObject(kind, path: write.key, write.new)
-        let verdict = state.withLock { $0.shadow.judge(object, present: present) }
+        guard let first = writes.first, !objects.isEmpty else { return }
+        let before = present.compactMap(Self.admitted)
+        let verdict = state.withLock { $0.shadow.judge(objects, present: before) }
         if verdict.isEmpty { return }
-        guard verdict.refusals.isEmpty else { throw Self.doesNotFit(write, verdict) }
-        try override(write, object, present, verdict)
+        guard verdict.refusals.isEmpty else { throw Self.doesNotFit(first, verdict) }
+        guard let holder = writes.first(where: { Self.reason($0) != nil }), let reason = Self.reason(holder) else {
+            throw Self.breaks(first, verdict)
+        }
+        try override(holder, objects, before, verdict, reason: reason)
     }
 
     // MARK: Parts
 
+    /// Why an invariant may be broken, as the written object says.
+    private static func reason(_ write: ProposedWrite) -> String? {
+        let text = (write.new ?? write.old)?[path: "metadata", "annotations", overrideAnnotation]?.string
+        return text?.isEmpty == false ? text : nil
+    }
+
     private func override(
-        _ write: ProposedWrite, _ object: AdmittedObject, _ present: AdmittedObject, _ verdict: AdmissionVerdict
+        _ write: ProposedWrite, _ objects: [AdmittedObject], _ present: [AdmittedObject], _ verdict: AdmissionVerdict,
+        reason: String
     ) throws {
-        let holder = write.new ?? write.old
-        guard let reason = holder?[path: "metadata", "annotations", Self.overrideAnnotation]?.string, !reason.isEmpty
-        else { throw Self.breaks(write, verdict) }
         let isFree = verdict.broken.allSatisfy { write.may("override", "martlet.io", "networkinvariants", $0.name) }
         guard isFree else { throw Self.breaks(write, verdict) }
         state.withLock { state in
-            _ = state.shadow.judge(object, present: present, overriding: true)
+            _ = state.shadow.judge(objects, present: present, overriding: true)
             for broken in verdict.broken {
                 state.overrides.append(
                     Override(
