@@ -190,9 +190,10 @@ let package = Package(
         // Tests mirror Sources.
         .target(
             name: "TestKit",
-            dependencies: ["APIClient", "PolicyCompiler", "KubeObjects", "NetTypes", "JSONText", "CLinux"],
-            path: "Tests/TestKit",
-            swiftSettings: strict),
+            dependencies: [
+                "APIClient", "PolicyCompiler", "BPFRuntime", "MapLayout", "CMartletABI", "KubeObjects", "NetTypes",
+                "JSONText", "CLinux",
+            ], path: "Tests/TestKit", swiftSettings: strict),
         tests("NetTypesTests", ["NetTypes"]),
         tests("JSONTextTests", ["JSONText", "TestKit"]),
         tests("MapLayoutTests", ["MapLayout", "CMartletABI", "NetTypes"]),
@@ -231,10 +232,9 @@ let package = Package(
         tests(
             "PacketTests",
             [
-                "BPFRuntime", "MapLayout", "BPFObjects", "CMartletABI", "NetTypes", "PolicyCompiler", "Reconcile",
-                "TestKit",
-                "CLinux",
-            ]),
+                "Agent", "APIClient", "Informers", "KubeObjects", "RouteCompiler", "Netlink", "BPFRuntime", "MapLayout",
+                "BPFObjects", "CMartletABI", "NetTypes", "PolicyCompiler", "Reconcile", "TestKit", "CLinux",
+            ], from: [logging]),
         tests(
             "PodNetworkTests",
             [
@@ -248,9 +248,8 @@ let package = Package(
         tests(
             "AgentTests",
             [
-                "Agent", "APIClient", "Informers", "Reconcile", "RouteCompiler", "BPFRuntime", "Netlink", "MapLayout",
-                "KubeObjects", "NetTypes",
-                "CMartletABI", "JSONText", "TestKit",
+                "Agent", "APIClient", "Informers", "PolicyCompiler", "Reconcile", "RouteCompiler", "BPFRuntime", "Netlink",
+                "MapLayout", "KubeObjects", "NetTypes", "CMartletABI", "JSONText", "TestKit",
             ], from: [logging]),
         tests("CommandLineUITests", ["CommandLineUI", "JSONText"]),
         tests("PolicyToolsTests", ["PolicyTools", "CommandLineUI", "NetTypes"]),

@@ -47,15 +47,22 @@ extension Engine {
             changes.append(.podRemoved(key))
             pods[key] = nil
         }
-        for key in removed where pods.removeValue(forKey: key) != nil { changes.append(.podRemoved(key)) }
+        for key in removed where pods.removeValue(forKey: key) != nil {
+            changes.append(
+                routes.record(of: key).map { .orphaned(key, endpoint: $0.number) } ?? .podRemoved(key))
+        }
         for (key, pod) in changed {
             guard let record = routes.record(of: key) else { continue }
             pods[key] = pod
             changes.append(.pod(PolicyPod(pod, endpoint: record.number, addresses: record.addresses)))
         }
-        for record in delta.born where record.owner.pod == nil {
-            // Through the planner, which then forgets what older change sets say of the number.
-            changes.append(.unmanaged(endpoint: record.number))
+        // Through the planner, which then forgets what older change sets say of the number.
+        for record in delta.born {
+            guard let key = record.owner.pod else {
+                changes.append(.unmanaged(endpoint: record.number))
+                continue
+            }
+            if pods[key] == nil { changes.append(.orphaned(key, endpoint: record.number)) }
         }
         let gone = delta.gone.map { RetiredKernelNumber.endpoint($0.number) }
         var compiled = policy.apply(changes)

@@ -29,6 +29,7 @@ extension Engine {
             changed[pod.key] = pod
             delta.append(try routes.update(pod))
         }
+        try removeStrangeAddresses()
         let changes =
             namespaceChanges(snapshot.namespaces.keys, snapshot)
             + policyChanges(snapshot.networkPolicies.keys, snapshot)
@@ -54,7 +55,7 @@ extension Engine {
             guard let address = attachment.addresses.first, let record = routes.record(of: address) else { continue }
             try bindNamespace(cookie: cookie, endpoint: record.number)
         }
-        try removeStrangers()
+        try removeStrangeNamespaces()
         try perform(
             planner.submit(KernelPlanner.Change(retired: unclaimed.unclaimed.map { RetiredKernelNumber.endpoint($0) })))
     }
@@ -172,13 +173,17 @@ extension Engine {
         }
     }
 
-    /// Addresses in the kernel that belong to no endpoint of ours.
-    private func removeStrangers() throws {
+    /// Addresses in the kernel that belong to no endpoint of ours, or to another than before. They go first, like those
+    /// of any endpoint that dies: the next generation does not know its number.
+    private func removeStrangeAddresses() throws {
         for entry in try datapath.entries(MapCatalog.endpointIDs) {
             let address = IPAddress(entry.key)
             guard routes.record(of: address)?.number != TaggedNumber(entry.value).number else { continue }
             try datapath.remove(MapCatalog.endpointIDs, entry.key)
         }
+    }
+
+    private func removeStrangeNamespaces() throws {
         for entry in try datapath.entries(MapCatalog.podNamespaces)
         where entry.value != 0 && namespaces[entry.key] == nil {
             try datapath.remove(MapCatalog.podNamespaces, entry.key)

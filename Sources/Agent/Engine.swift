@@ -47,7 +47,7 @@ package actor Engine {
     var knownSlices: Set<ObjectKey> = []
     /// Attachments of an earlier daemon that the first compile takes.
     var adopted: [(attachment: LocalAttachment, cookie: UInt64)] = []
-    /// Networks and classes that are written, for copying slots after a restart.
+    /// Networks and classes that are written.
     var liveNetworks: Set<UInt32> = []
     var liveClasses: Set<UInt32> = []
 
@@ -132,10 +132,6 @@ package actor Engine {
                 note(generation)
             case .awaitGrace(let ticket): tickets.yield(ticket)
             case .release(let numbers): try release(numbers)
-            case .copySlot(let from, let to):
-                try writer.copySlot(
-                    from: from, to: to, endpoints: routes.records.map(\.number), networks: Array(liveNetworks),
-                    classes: Array(liveClasses))
             }
         }
     }
@@ -184,13 +180,11 @@ package actor Engine {
 
     // MARK: Start
 
-    /// Empty maps may be written at once; maps of a former daemon are refilled after a grace period.
+    /// Empty maps may be written at once. Those of a former daemon may after a grace period: then no program run is
+    /// older than the generation in force, and what that one does not use is free.
     package func start() throws {
-        if planner.generation == 0 {
-            planner.start()
-        } else {
-            try perform(planner.adopt())
-        }
+        if planner.generation != 0 { try datapath.gracePeriod() }
+        planner.start()
     }
 
     /// Ends the streams that this feeds.

@@ -58,7 +58,7 @@ struct BlockTable: Sendable {
             var found: [CIDR]
             switch condition {
             case .block(let block): found = [block.cidr] + block.except
-            case .named, .nodes: found = hosts.map { CIDR($0) }
+            case .named, .nodes: found = hosts.sorted().map { CIDR($0) }
             }
             // The trie counts over 128 bits: a short IPv6 prefix would swallow IPv4, which it does not mean.
             if found.contains(where: \.coversMappedV4) { found.append(BlockTable.allV4) }

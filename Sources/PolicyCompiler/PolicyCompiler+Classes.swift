@@ -84,7 +84,9 @@ extension PolicyCompiler {
     private mutating func placeMembers(_ change: Partition.Change, _ batch: inout Batch) {
         for (member, id) in change.moved { batch.delta.endpointClasses[member] = id }
         for (member, id) in change.born {
-            if overflow.remove(member) != nil {
+            let key = pods[member]?.key
+            let wasOrphan = key.flatMap { orphans.removeValue(forKey: $0) } == member
+            if overflow.remove(member) != nil || wasOrphan {
                 batch.delta.endpointClasses[member] = id
             } else {
                 batch.delta.bornEndpoints[member] = id

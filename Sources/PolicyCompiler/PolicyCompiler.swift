@@ -32,6 +32,8 @@ package struct PolicyCompiler: Sendable {
     var lists: ListTable
     var rules = RuleNames()
     var overflow: Set<UInt32> = []
+    /// Endpoints that outlive their Pods.
+    var orphans: [ObjectKey: UInt32] = [:]
     /// What does not fit: policies by name, pods without a class by number, and lists by class.
     var policyProblems: [ObjectKey: PolicyError] = [:]
     var podProblems: [UInt32: PolicyError] = [:]
@@ -138,7 +140,18 @@ package struct PolicyCompiler: Sendable {
     private mutating func take(_ change: PolicyChange, _ batch: inout Batch) {
         switch change {
         case .pod(let pod): takePod(pod, &batch)
-        case .podRemoved(let key): dropPod(key, &batch)
+        case .podRemoved(let key):
+            orphans[key] = nil
+            dropPod(key, &batch)
+        case .orphaned(let key, let endpoint):
+            orphans[key] = endpoint
+            let isKnown = memberOf[key] == endpoint
+            dropPod(key, &batch)
+            if isKnown {
+                batch.delta.endpointClasses[endpoint] = Self.closedClass
+            } else {
+                batch.delta.bornEndpoints[endpoint] = Self.closedClass
+            }
         case .unmanaged(let endpoint):
             if let stranger = pods[endpoint] { dropPod(stranger.key, &batch) }
             batch.delta.bornEndpoints[endpoint] = 0

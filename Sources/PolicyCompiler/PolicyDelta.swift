@@ -132,6 +132,9 @@ package enum PolicyChange: Sendable {
     case podRemoved(ObjectKey)
     /// An endpoint without a Pod: no policy selects it, and as a peer only blocks match it. It is born without a class.
     case unmanaged(endpoint: UInt32)
+    /// The Pod is gone and its endpoint is still there: nothing passes until that goes too (`podRemoved`) or a Pod of
+    /// this name has it.
+    case orphaned(ObjectKey, endpoint: UInt32)
     case namespace(name: String, labels: [String: String])
     case namespaceRemoved(String)
     case policy(NetworkPolicy)

@@ -17,7 +17,6 @@
 ///   .publish(generation)        release-store the generation
 ///   .awaitGrace(ticket)         wait for a grace period elsewhere, then: planner.graceElapsed(ticket)
 ///   .release(retired)           give the numbers back to the compiler; submit the delta it answers with
-///   .copySlot(from, to)         copy every value of a slot over another (after a restart only)
 /// ```
 package struct GenerationPlanner<
     Key: Hashable & Sendable, Value: Sendable & Equatable, Operation: Sendable, Retired: Sendable
@@ -51,7 +50,6 @@ package struct GenerationPlanner<
         case publish(UInt32)
         case awaitGrace(Ticket)
         case release([Retired])
-        case copySlot(from: Int, to: Int)
     }
 
     /// Names a grace period that is being waited for.
@@ -66,20 +64,12 @@ package struct GenerationPlanner<
         let retired: [Retired]
     }
 
-    private enum State: Sendable {
-        /// Can transition to: refilling, ready.
-        case new
-        /// Slots of a former daemon may still be read; can transition to: ready.
-        case refilling(UInt64)
-        case ready
-    }
-
     package static var slots: Int { 4 }
     package static var flipsInFlightMax: Int { 3 }
 
     /// The generation in force.
     package private(set) var generation: UInt32
-    private var state = State.new
+    private var isStarted = false
     /// Change sets of the last three generations, oldest first.
     private var log: [[Key: Value]] = []
     private var queuedValues: [Key: Value] = [:]
@@ -99,20 +89,10 @@ package struct GenerationPlanner<
     /// Whether a change waits for a free slot.
     package var isHeldBack: Bool { !queuedValues.isEmpty }
 
-    /// Empty maps: everything may be written.
-    package mutating func start() {
-        if case .new = state { state = .ready }
-    }
-
-    /// Maps of a former daemon, whose last change sets are not known: after a grace period the other slots are refilled
-    /// from the one in force. Changes submitted before wait for that, births do not.
-    package mutating func adopt() -> [Action] {
-        guard case .new = state else { return [] }
-        state = .refilling(nextTicket)
-        waiting.append(Waiting(ticket: nextTicket, isFlip: false, retired: []))
-        nextTicket += 1
-        return startGrace()
-    }
+    /// The three slots that are not in force may be written: the maps are empty, or a grace period has passed since the
+    /// daemon that wrote them ended. What that one wrote last is not known, so the first change has to name every value
+    /// that its generation uses. Nothing is published before.
+    package mutating func start() { isStarted = true }
 
     package mutating func submit(_ change: Change) -> [Action] {
         var actions: [Action] = []
@@ -134,11 +114,6 @@ package struct GenerationPlanner<
         guard running == ticket.number else { return [] }
         running = nil
         var actions: [Action] = []
-        if case .refilling(let wanted) = state, wanted <= ticket.number {
-            state = .ready
-            let current = Int(generation & 3)
-            actions += (1..<Self.slots).map { .copySlot(from: current, to: (current + $0) % Self.slots) }
-        }
         let done = waiting.filter { $0.ticket <= ticket.number }
         waiting.removeAll { $0.ticket <= ticket.number }
         let retired = done.flatMap(\.retired)
@@ -159,7 +134,7 @@ package struct GenerationPlanner<
 
     private mutating func advance() -> [Action] {
         var actions: [Action] = []
-        if case .ready = state, !queuedValues.isEmpty, flipsInFlight < Self.flipsInFlightMax { actions += flip() }
+        if isStarted, !queuedValues.isEmpty, flipsInFlight < Self.flipsInFlightMax { actions += flip() }
         return actions + startGrace()
     }
 

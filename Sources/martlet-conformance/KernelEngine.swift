@@ -124,7 +124,6 @@ final class KernelEngine {
             let delta = compiler.release(retired)
             following(delta)
             return planner.submit(Self.change(delta))
-        case .copySlot: throw Fault(message: "nothing was adopted")
         }
         return []
     }

@@ -8,8 +8,10 @@ import Logging
 import MapLayout
 import NetTypes
 import Netlink
+import PolicyCompiler
 import Reconcile
 import RouteCompiler
+import Synchronization
 import TestKit
 import Testing
 
@@ -69,9 +71,11 @@ import Testing
     }
 
     /// A daemon that has made its first compile; its grace periods are the test's to end.
-    private func daemon() async throws -> Engine {
+    private func daemon(watching watcher: WatchedDatapath.Watcher? = nil) async throws -> Engine {
+        let watched = WatchedDatapath(datapath)
+        if let watcher { watched.watch(watcher) }
         let engine = try Engine(
-            datapath: datapath, journalPath: folder.appending(path: "ids").path(), nodeName: "here", bootID: "boot",
+            datapath: watched, journalPath: folder.appending(path: "ids").path(), nodeName: "here", bootID: "boot",
             thread: SerialThread(), logger: Logger(label: "test"))
         let informers = ClusterInformers(client: cluster, logger: Logger(label: "test"))
         try await engine.start()
@@ -118,13 +122,18 @@ import Testing
         #expect(generation == 1)
 
         setPolicy(port: 81, block: "198.51.100.0/24")
-        let new = try await daemon()
-        #expect(try datapath.generation() == generation)
-        let meanwhile = try inForce().filter { !$0.hasPrefix("198.51.100.0/24") }
-        #expect(meanwhile == before, "the old set stands until the flip")
-        #expect(await new.enforcedRevision == nil)
+        let waits = datapath.gracePeriods
+        let steps = Mutex<[(waits: Int, isOld: Bool)]>([])
+        let new = try await daemon { _ in
+            let stands = try? inForce().filter { !$0.hasPrefix("198.51.100.0/24") }
+            guard (try? datapath.generation()) == generation else { return }
+            steps.withLock { $0.append((datapath.gracePeriods - waits, stands == before)) }
+        }
+        let taken = steps.withLock { $0 }
+        #expect(taken.count > 10)
+        #expect(taken.allSatisfy { $0.waits == 1 }, "packets of before the flip that came last are gone")
+        #expect(taken.allSatisfy { $0.isOld }, "the old set stands until the flip")
 
-        try await settle(new)
         #expect(try datapath.generation() == generation + 1)
         #expect(try inForce() != before)
         #expect(await new.enforcedRevision != nil)
@@ -138,6 +147,21 @@ import Testing
         let new = try await daemon()
         try await settle(new)
         #expect(try inForce() == before)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func anEndpointThatOutlivesItsPodIsClosed() async throws {
+        _ = try await daemon()
+        cluster.remove(.pods, namespace: "shop", name: "db")
+        let engine = try await daemon()
+        let image = try datapath.image()
+        var found: [UInt32?] = []
+        for name in Self.names {
+            let record = try #require(await engine.routes.record(of: ObjectKey("shop", name)))
+            found.append(image.endpoints[record.number]?.classID)
+        }
+        #expect(found == [0, PolicyCompiler.closedClass])
+        let differences = try await engine.differences(hooks: Self.hooks, repair: false)
+        #expect(differences.filter { $0.map != "hooks" } == [])
     }
 
     @Test(.timeLimit(.minutes(1))) func fsckFindsAndRepairsWhatWasTakenAway() async throws {

@@ -1,7 +1,5 @@
 import CMartletABI
-import Glibc
 import MapLayout
-import NetTypes
 import PolicyCompiler
 import Reconcile
 import Synchronization
@@ -70,7 +68,7 @@ private struct AlternatingSets {
                     }
                 case .publish(let generation): try node.datapath.publish(generation: generation)
                 case .awaitGrace(let ticket): tickets.append(ticket)
-                case .write, .fill, .release, .copySlot: break
+                case .write, .fill, .release: break
                 }
             }
         }
@@ -86,76 +84,16 @@ private struct AlternatingSets {
     }
 }
 
-/// A thread that runs packets through the hooks until it is told to stop.
-private final class PacketLoad: Sendable {
-    struct Hook {
-        let program: String
-        let source: String
-    }
-
-    static let hooks = [
-        Hook(program: "from_pod", source: "10.244.1.10"), Hook(program: "to_pod", source: "10.244.2.20"),
-        Hook(program: "from_network", source: "10.244.2.20"),
-    ]
-    /// Packets of one call.
-    static let batch = 5_000
-
-    /// By hook.
-    let runs = Mutex([Int](repeating: 0, count: PacketLoad.hooks.count))
-    let failure = Mutex<String?>(nil)
-    let isOver = Atomic(false)
-    private let node: KernelDatapath
-
-    init(_ node: KernelDatapath) { self.node = node }
-
-    private func input(_ hook: Hook) -> TestRunInput {
-        // A packet that is dropped leaves no flow: each run is a fresh one.
-        var input = TestRunInput(data: PacketBytes.tcp(hook.source, 40_000, "10.244.1.11", 80).bytes)
-        input.repeats = Self.batch
-        if hook.program == "to_pod" {
-            input.context = [UInt8](repeating: 0, count: 192)
-            input.context[36] = 5
-            input.context[40] = 1
-        }
-        return input
-    }
-
-    private func work() {
-        let inputs = Self.hooks.map { input($0) }
-        do {
-            while !isOver.load(ordering: .relaxed) {
-                for (index, hook) in Self.hooks.enumerated() {
-                    _ = try node.testRun(hook.program, inputs[index])
-                    runs.withLock { $0[index] += Self.batch }
-                }
-            }
-        } catch { failure.withLock { $0 = "\(error)" } }
-    }
-
-    /// Runs `body` while packets run on another thread.
-    func during(_ body: () throws -> Void) throws {
-        var thread = pthread_t()
-        let work = Unmanaged.passRetained(self)
-        let code = pthread_create(
-            &thread, nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<PacketLoad>.fromOpaque(context).takeRetainedValue().work()
-                return nil
-            }, work.toOpaque())
-        try #require(code == 0)
-        defer {
-            isOver.store(true, ordering: .relaxed)
-            pthread_join(thread, nil)
-        }
-        try body()
-    }
-}
-
 extension PacketSuite {
     /// One packet is judged by one policy set, whole.
     @Suite
     struct OneInstantTests {
+        private static let hooks = [
+            PacketLoad.Hook(program: "from_pod", source: "10.244.1.10"),
+            PacketLoad.Hook(program: "to_pod", source: "10.244.2.20"),
+            PacketLoad.Hook(program: "from_network", source: "10.244.2.20"),
+        ]
+
         struct Seen {
             var flips: UInt32 = 0
             /// By hook.
@@ -178,7 +116,7 @@ extension PacketSuite {
                 }
             }
             var seen = Seen()
-            let load = PacketLoad(node.datapath)
+            let load = PacketLoad(node.datapath, Self.hooks)
             let opened = Int(MARTLET_COUNTER_FLOWS_OPENED.rawValue)
             let before = try node.datapath.counters()[opened]
             seen.drops = try node.newDrops {
@@ -225,7 +163,7 @@ extension PacketSuite {
                 }
                 try write(sets.values(true).filter { $0.key == .controlFlags })
                 let isWhole = mix == 0 || mix == 15
-                for (index, hook) in PacketLoad.hooks.enumerated() {
+                for (index, hook) in Self.hooks.enumerated() {
                     let port = UInt16(1_000 + mix * 10 + index)
                     let packet = PacketBytes.tcp(hook.source, port, "10.244.1.11", 80)
                     let outcome = try node.run(hook.program, packet, forwarded: hook.program == "to_pod")

@@ -39,7 +39,10 @@ final class PacketNode {
     /// - Parameters:
     ///   - uplink: the interface that packets to the outside are put on; 0 leaves them to the stack.
     ///   - elf: other programs than the product's.
-    init(uplink: UInt32 = 0, elf: [UInt8]? = nil, change: (inout martlet_config) -> Void = { _ in }) throws {
+    ///   - hasPods: false leaves the maps empty.
+    init(
+        uplink: UInt32 = 0, elf: [UInt8]? = nil, hasPods: Bool = true, change: (inout martlet_config) -> Void = { _ in }
+    ) throws {
         try #require(geteuid() == 0, "packet tests need root")
         var template = Array("/tmp/mt-packets-XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)
@@ -55,7 +58,7 @@ final class PacketNode {
             } else {
                 try KernelDatapath(settings)
             }
-        try addPods()
+        if hasPods { try addPods() }
     }
 
     deinit {

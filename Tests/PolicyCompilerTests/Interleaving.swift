@@ -101,7 +101,6 @@ struct Interleaving {
             case .awaitGrace(let ticket): waits.append((ticket, now))
             case .release(let retired):
                 submit(compiler.release(retired))
-            case .copySlot(let from, let to): kernel.copySlot(from: from, to: to)
             }
         }
         maximumInFlight = max(maximumInFlight, planner.flipsInFlight)
@@ -109,7 +108,8 @@ struct Interleaving {
     }
 
     mutating func store(_ values: [PolicySlot: PolicySlotValue], _ slot: Int) {
-        for (place, value) in values where !isDead {
+        // In one order, so that a seed is one run.
+        for (place, value) in values.sorted(by: { "\($0.key)" < "\($1.key)" }) where !isDead {
             for operation in place.operations(slot: slot, value) { kernel.perform(operation) }
             tick()
         }
@@ -190,15 +190,29 @@ struct Interleaving {
     /// The writer is killed `moments` from now, whatever it is doing then.
     mutating func kill(in moments: Int) { killedAt = now + moments }
 
-    /// A new writer, with the journal of the one before and the objects as they are now.
-    /// - Parameter adopting: false is a writer that takes the kernel's maps for empty ones.
-    mutating func restart(adopting: Bool = true) {
-        (killedAt, isDead, waits) = (nil, false, [])
+    /// How a new writer begins.
+    enum Care {
+        /// Waits until the packets of its predecessor's time are gone, and reads what is in force.
+        case whole
+        /// A fault: takes the kernel's maps for empty ones.
+        case noImage
+        /// A fault: writes while packets still read the generation before the one in force.
+        case noWait
+    }
+
+    /// A new writer, with the journal of the one before and the objects as they are now. It may be killed by `kill`
+    /// like any other.
+    mutating func restart(_ care: Care = .whole) {
+        (isDead, waits) = (false, [])
+        let since = now
+        while care != .noWait && !isDead && packets.contains(where: { $0.started <= since }) { tick() }
+        guard !isDead else { return }
         compiler = PolicyCompiler(journal: journal)
         planner = PolicyPlanner(generation: kernel.generation)
         let image = kernel.image(found)
+        let adopting = care != .noImage
         if adopting { compiler.reserve(inForce: image) }
-        run(planner.adopt())
+        planner.start()
         let changes = cluster.everything()
         var delta = compiler.apply(changes)
         if adopting { delta = delta.adopting(image) }

@@ -37,20 +37,6 @@ struct KernelModel {
         }
     }
 
-    mutating func copySlot(from: Int, to: Int) {
-        for map in [MapCatalog.endpoints.identity, MapCatalog.networks.identity] {
-            let stride = map == MapCatalog.endpoints.identity ? MemoryLayout<martlet_endpoint>.stride : 16
-            for base in Swift.stride(from: 0, to: flat[map]?.count ?? 0, by: stride) {
-                perform(.copy(map, from: base + from * 4, to: base + to * 4, count: 4))
-            }
-        }
-        let lists = MapCatalog.classLists.identity
-        for base in Swift.stride(from: 0, to: flat[lists]?.count ?? 0, by: 64) {
-            perform(.copy(lists, from: base + from * 16, to: base + to * 16, count: 16))
-        }
-        perform(.copy(MapCatalog.control.identity, from: 4 + from * 4, to: 4 + to * 4, count: 4))
-    }
-
     /// What a new daemon finds at the generation in force.
     /// - Parameter addresses: by endpoint number.
     func image(_ addresses: [UInt32: [IPAddress]]) -> MapImage {

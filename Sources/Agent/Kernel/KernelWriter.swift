@@ -25,27 +25,6 @@ struct KernelWriter: Sendable {
         }
     }
 
-    /// Copies every live value of a slot over another. After a restart only.
-    func copySlot(from: Int, to: Int, endpoints: [UInt32], networks: [UInt32], classes: [UInt32])
-        throws(DatapathError)
-    {
-        for number in endpoints {
-            let entry = try datapath.read(MapCatalog.endpoints, at: Int(number))
-            try write(.endpointClass(number), .word(entry[class: from]), slot: to)
-        }
-        for number in networks {
-            let entry = try datapath.read(MapCatalog.networks, at: Int(number))
-            try write(.networkClass(number), .word(entry[cidrClass: from]), slot: to)
-        }
-        for index in classes {
-            let entry = try datapath.read(MapCatalog.classLists, at: Int(index))
-            let lists = ClassLists(ingress: ListEntry(entry[ingress: from]), egress: ListEntry(entry[egress: from]))
-            try write(.lists(index), .lists(lists), slot: to)
-        }
-        let control = try datapath.read(MapCatalog.control, at: 0)
-        try write(.controlFlags, .word(control[flags: from]), slot: to)
-    }
-
     /// Plain writes, in order.
     func perform(_ operations: [MapOperation]) throws(DatapathError) {
         for operation in operations {
