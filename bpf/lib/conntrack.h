@@ -69,8 +69,9 @@ STAGE __u8 renew(struct packet *packet, struct martlet_flow *flow, bool reply)
     query->endpoint[SOURCE] = flow->endpoint[0];
     query->endpoint[DESTINATION] = flow->endpoint[1];
     query->from_node = flow->endpoint[0] == 0 && flow->rule_id[INGRESS] == MARTLET_RULE_NODE;
-    if (identify(query))
-        return MARTLET_DROP_INTERNAL;
+    __u8 fault = identify(query);
+    if (fault != MARTLET_DROP_NONE)
+        return fault;
     if (same_deciders(flow, query)) {
         WRITE_ONCE(flow->generation, query->generation);
         return MARTLET_DROP_NONE;
@@ -175,12 +176,13 @@ STAGE __u8 judge_new(struct packet *packet, struct query *query, bool reply)
     query->endpoint[SOURCE] = reply ? packet->destination_endpoint : packet->source_endpoint;
     query->endpoint[DESTINATION] = reply ? packet->source_endpoint : packet->destination_endpoint;
     query->from_node = packet->from_node && !reply;
-    if (identify(query))
-        return MARTLET_DROP_INTERNAL;
+    __u8 reason = identify(query);
+    if (reason != MARTLET_DROP_NONE)
+        return reason;
     bool allowed = judge(query);
     if (reply)
         return allowed ? MARTLET_DROP_NONE : MARTLET_DROP_STALE_FLOW;
-    __u8 reason = note_verdict(packet, query);
+    reason = note_verdict(packet, query);
     return allowed ? MARTLET_DROP_NONE : reason;
 }
 
@@ -206,7 +208,9 @@ STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
     if (!packet)
         return TC_ACT_SHOT;
     bool reply = false;
-    packet->destination_endpoint = peer_number(packet->tuple.destination);
+    /* Where the hook knows the pod already, it is judged for that one. */
+    if (packet->destination_endpoint == 0)
+        packet->destination_endpoint = peer_number(packet->tuple.destination);
     if (packet->icmp_error)
         return packet->from_node ? GO_ON : drop(skb, packet, MARTLET_DROP_ICMP_UNRELATED);
     if (packet->frontend_port == 0)

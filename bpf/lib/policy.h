@@ -13,8 +13,9 @@ static __always_inline struct martlet_list *list_of(__u32 class_id, __u32 slot, 
     return way == EGRESS ? &lists->egress[slot & 3] : &lists->ingress[slot & 3];
 }
 
-/* Fills one side: class, CIDR class, whether the pod is this node's. */
-static __always_inline void identify_side(struct query *query, int side, __u32 slot, bool blocks_cover_pods)
+/* Fills one side: class, CIDR class, whether the pod is this node's. False where the pod went while the packet was under
+ * way: nobody judges for it any more. */
+static __always_inline bool identify_side(struct query *query, int side, __u32 slot, bool blocks_cover_pods)
 {
     struct martlet_address address = side == SOURCE ? query->source : query->destination;
     struct martlet_endpoint *endpoint = live_endpoint(query->endpoint[side]);
@@ -25,33 +26,36 @@ static __always_inline void identify_side(struct query *query, int side, __u32 s
         query->judged[side] = flags & MARTLET_ENDPOINT_LOCAL;
         query->unknown[side] = flags & MARTLET_ENDPOINT_UNMANAGED;
         by_block = blocks_cover_pods || query->unknown[side];
+    } else if (query->endpoint[side]) {
+        return false;
     } else {
         query->unknown[side] = in_cluster_pods(address);
     }
     if (by_block)
         query->cidr_class[side] = cidr_class(address, slot);
+    return true;
 }
 
-/* Everything that a verdict depends on, short of scanning the lists. */
-STAGE int identify(struct query *query)
+/* Everything that a verdict depends on, short of scanning the lists. Answers the drop reason. */
+STAGE __u8 identify(struct query *query)
 {
     if (!query)
-        return -1;
+        return MARTLET_DROP_INTERNAL;
     __u32 zero = 0;
     __u32 slot = query->generation & 3;
     struct martlet_control *settings = bpf_map_lookup_elem(&control, &zero);
     if (!settings)
-        return -1;
+        return MARTLET_DROP_INTERNAL;
     bool cover = READ_ONCE(settings->flags[slot]) & MARTLET_CONTROL_BLOCKS_COVER_PODS;
-    identify_side(query, SOURCE, slot, cover);
-    identify_side(query, DESTINATION, slot, cover);
+    if (!identify_side(query, SOURCE, slot, cover) || !identify_side(query, DESTINATION, slot, cover))
+        return MARTLET_DROP_NO_ROUTE;
     struct martlet_list *egress = list_of(query->class_id[SOURCE], slot, EGRESS);
     if (egress && query->judged[EGRESS])
         query->list_version[EGRESS] = READ_ONCE(egress->version);
     struct martlet_list *ingress = list_of(query->class_id[DESTINATION], slot, INGRESS);
     if (ingress && query->judged[INGRESS])
         query->list_version[INGRESS] = READ_ONCE(ingress->version);
-    return 0;
+    return MARTLET_DROP_NONE;
 }
 
 /* One scan of one list. */
