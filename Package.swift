@@ -242,6 +242,7 @@ let package = Package(
                 "CLinux", "TestKit",
             ], from: [logging]),
         tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "JSONText", "NetTypes", "CMartletABI", "TestKit"]),
+        tests("martletdTests", ["APIClient", "Netlink", "NetTypes", "JSONText", "TestKit"], from: [logging]),
         tests(
             "NodeAgentTests", ["NodeAgent", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "TestKit"],
             from: [logging]),
@@ -251,7 +252,7 @@ let package = Package(
                 "Agent", "APIClient", "Informers", "PolicyCompiler", "Reconcile", "RouteCompiler", "BPFRuntime", "Netlink",
                 "MapLayout", "KubeObjects", "NetTypes", "CMartletABI", "JSONText", "TestKit",
             ], from: [logging]),
-        tests("CommandLineUITests", ["CommandLineUI", "JSONText"]),
+        tests("CommandLineUITests", ["CommandLineUI", "APIClient", "JSONText"]),
         tests("PolicyToolsTests", ["PolicyTools", "CommandLineUI", "NetTypes"]),
         tests("ConformanceTests", ["CLinux"]),
         tests("BenchReportTests", ["BenchReport", "JSONText"]),

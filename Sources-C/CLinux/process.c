@@ -3,6 +3,7 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,9 +44,11 @@ static int place_descriptors(const struct clinux_spawn *options) {
     int output = options->output_fd >= 0 ? options->output_fd : null_fd;
     if (dup2(output, 1) < 0 || dup2(output, 2) < 0) return -1;
     if (null_fd > 2) close(null_fd);
-    if (options->listen_fd == 3) return fcntl(3, F_SETFD, 0);
-    if (options->listen_fd >= 0) return dup2(options->listen_fd, 3) < 0 ? -1 : 0;
-    return 0;
+    if (options->listen_fd == 3 && fcntl(3, F_SETFD, 0) != 0) return -1;
+    if (options->listen_fd >= 0 && options->listen_fd != 3 && dup2(options->listen_fd, 3) < 0) return -1;
+    // What the caller inherited itself (pipes of a shell, say) is not for a child that outlives it.
+    unsigned int first = options->listen_fd >= 0 ? 4 : 3;
+    return close_range(first, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 static int enter(const struct clinux_spawn *options) {

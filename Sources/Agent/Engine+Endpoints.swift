@@ -8,13 +8,26 @@ import RouteCompiler
 
 /// Births and deaths of endpoints.
 extension Engine {
-    /// Makes the endpoint of a pod's link. Its class and rules are written before its addresses: nobody finds it before
-    /// it is judged. Returns its number when all is in force.
+    /// Makes the endpoint of a pod's link. Its class and rules are written before its addresses, and it is closed in
+    /// both directions until they are in force: nobody reaches it before it is judged. Returns its number then.
     func attach(_ attachment: LocalAttachment, pod: Pod?) async throws -> UInt32 {
         let delta = try routes.attach(attachment)
+        unborn.formUnion(delta.born.map(\.number))
         try take(delta, pods: pod.map { [$0.key: $0] } ?? [:], removed: [], extra: [], revision: nil)
         await waitUntilInForce()
+        for born in delta.born {
+            // Its DEL may have come meanwhile, and the number be another's.
+            guard let record = routes.record(number: born.number), record.incarnation == born.incarnation else {
+                continue
+            }
+            unborn.remove(record.number)
+            try write(record)
+        }
         return routes.record(of: attachment.addresses[0])?.number ?? 0
+    }
+
+    func write(_ record: EndpointRecord) throws(DatapathError) {
+        try writer.writeEndpoint(record, closed: unborn.contains(record.number))
     }
 
     func detach(id: String) throws {
@@ -33,6 +46,7 @@ extension Engine {
     ) throws {
         try journal.append(delta.journal)
         for record in delta.gone {
+            unborn.remove(record.number)
             try writer.removeEndpoint(record)
             for (cookie, number) in namespaces where number == record.number {
                 namespaces[cookie] = nil
@@ -68,7 +82,7 @@ extension Engine {
         var compiled = policy.apply(changes)
         completing(&compiled)
         try submit(compiled, retiring: gone, revision: revision)
-        for record in delta.born { try writer.writeEndpoint(record) }
+        for record in delta.born { try write(record) }
     }
 }
 

@@ -14,6 +14,14 @@ struct Difference: Sendable, Equatable {
     let wanted: String
     let found: String
     var isRepaired = false
+
+    /// In words, for `status`.
+    var sentence: String {
+        if found == Self.absent { return "\(key) is missing" }
+        return wanted == Self.absent ? "\(key) should not be there" : "\(key) is \(found), not \(wanted)"
+    }
+
+    static let absent = "absent"
 }
 
 /// The desired state against the kernel's.
@@ -28,9 +36,7 @@ extension Engine {
         found += try comparePolicy(image, repair)
         found += try compareNetworks(image, repair)
         found += try compareServices(image, repair)
-        found += try compareNamespaces(image, repair)
-        found += try compareHooks(hooks, repair)
-        return found
+        return try found + hookDifferences(hooks, repair: repair)
     }
 
     func difference<Value: Equatable>(
@@ -41,8 +47,8 @@ extension Engine {
         guard wanted != found else { return nil }
         if repair { try write() }
         return Difference(
-            map: map, key: key.description, wanted: wanted.map { "\($0)" } ?? "absent",
-            found: found.map { "\($0)" } ?? "absent", isRepaired: repair)
+            map: map, key: key.description, wanted: wanted.map { "\($0)" } ?? Difference.absent,
+            found: found.map { "\($0)" } ?? Difference.absent, isRepaired: repair)
     }
 
     // MARK: Endpoints
@@ -57,7 +63,7 @@ extension Engine {
                     repair: repair
                 ) { () throws(DatapathError) in
                     if let record {
-                        try writer.writeEndpoint(record)
+                        try write(record)
                     } else {
                         try datapath.remove(MapCatalog.endpointIDs, address.mapped)
                     }
@@ -66,7 +72,8 @@ extension Engine {
         for record in routes.records {
             let classID = desired.endpoints[record.number] ?? 0
             let wanted = MapImage.Endpoint(
-                classID: classID, incarnation: record.incarnation, flags: record.entry(class: 0, closed: false).flags,
+                classID: classID, incarnation: record.incarnation,
+                flags: record.entry(class: 0, closed: unborn.contains(record.number)).flags,
                 interface: record.link?.interface ?? 0,
                 mac: record.link?.podMAC ?? MACAddress(bytes: [0, 0, 0, 0, 0, 0]))
             result.append(
@@ -75,7 +82,7 @@ extension Engine {
                     found: image.endpoints[record.number], repair: repair
                 ) { () throws(DatapathError) in
                     try writer.fill([.endpointClass(record.number): .word(classID)])
-                    try writer.writeEndpoint(record)
+                    try write(record)
                 })
         }
         return result.compactMap { $0 }

@@ -30,23 +30,15 @@ extension Engine {
             delta.append(try routes.update(pod))
         }
         try removeStrangeAddresses()
-        let changes =
-            namespaceChanges(snapshot.namespaces.keys, snapshot)
-            + policyChanges(snapshot.networkPolicies.keys, snapshot)
-            + clusterPolicyChanges(snapshot.clusterNetworkPolicies.keys, snapshot)
-            + nodeChanges(snapshot.nodes.keys, snapshot)
         try take(
-            delta, pods: changed, removed: [], extra: [.podCIDRs(podCIDRs)] + changes,
+            delta, pods: changed, removed: [], extra: [.podCIDRs(podCIDRs)] + policyChanges(.all, snapshot),
             revision: snapshot.revision ?? 0
         ) { first in
             if let inherited { first = first.adopting(inherited) }
             first.append(policy.finishAdoption())
         }
 
-        try submit(
-            services.apply(
-                serviceChanges(snapshot.services.keys, snapshot) + sliceChanges(snapshot.endpointSlices.keys, snapshot))
-        )
+        try submit(services.apply(serviceChanges(.all, snapshot)))
         try submit(services.finishAdoption())
 
         let unclaimed = routes.finishAdoption()
@@ -74,20 +66,10 @@ extension Engine {
                 delta.append(routes.removePod(key))
             }
         }
-        let namespaces = notice.keys(of: .namespaces, knownNamespaces, snapshot.namespaces.keys)
-        let policies = notice.keys(of: .networkPolicies, knownPolicies, snapshot.networkPolicies.keys)
-        let clusterPolicies = notice.keys(
-            of: .clusterNetworkPolicies, knownClusterPolicies, snapshot.clusterNetworkPolicies.keys)
-        let nodes = notice.keys(of: .nodes, knownNodes, snapshot.nodes.keys)
-        let changes =
-            namespaceChanges(namespaces, snapshot) + policyChanges(policies, snapshot)
-            + clusterPolicyChanges(clusterPolicies, snapshot) + nodeChanges(nodes, snapshot)
-        try take(delta, pods: changed, removed: removed, extra: changes, revision: snapshot.revision)
-
-        let services = notice.keys(of: .services, knownServices, snapshot.services.keys)
-        let slices = notice.keys(of: .endpointSlices, knownSlices, snapshot.endpointSlices.keys)
-        let ofServices = serviceChanges(services, snapshot) + sliceChanges(slices, snapshot)
-        if !ofServices.isEmpty { try submit(self.services.apply(ofServices)) }
+        try take(
+            delta, pods: changed, removed: removed, extra: policyChanges(notice, snapshot), revision: snapshot.revision)
+        let ofServices = serviceChanges(notice, snapshot)
+        if !ofServices.isEmpty { try submit(services.apply(ofServices)) }
     }
 
     /// As `compile`; an error is kept for `status`, and everything of the notice's kinds is compiled again with the
@@ -107,69 +89,45 @@ extension Engine {
 
     // MARK: Changes by kind
 
-    private func namespaceChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [PolicyChange] {
-        keys.map { key in
-            guard let namespace = snapshot.namespaces[key] else {
-                knownNamespaces.remove(key)
-                return .namespaceRemoved(key.name)
-            }
-            knownNamespaces.insert(key)
-            return .namespace(name: namespace.name, labels: namespace.metadata.labels)
+    private func policyChanges(_ notice: ChangeNotice, _ snapshot: ClusterSnapshot) -> [PolicyChange] {
+        var all: [PolicyChange] = []
+        all += Self.changes(of: .namespaces, notice, snapshot.namespaces, &knownNamespaces) { key, namespace in
+            namespace.map { .namespace(name: $0.name, labels: $0.metadata.labels) } ?? .namespaceRemoved(key.name)
         }
+        all += Self.changes(of: .networkPolicies, notice, snapshot.networkPolicies, &knownPolicies) { key, policy in
+            policy.map { .policy($0) } ?? .policyRemoved(key)
+        }
+        let ordered = snapshot.clusterNetworkPolicies
+        all += Self.changes(of: .clusterNetworkPolicies, notice, ordered, &knownClusterPolicies) { key, policy in
+            policy.map { .clusterPolicy($0) } ?? .policyRemoved(key)
+        }
+        all += Self.changes(of: .nodes, notice, snapshot.nodes, &knownNodes) { key, node in
+            node.map { .node($0) } ?? .nodeRemoved(key.name)
+        }
+        return all
     }
 
-    private func policyChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [PolicyChange] {
-        keys.map { key in
-            guard let policy = snapshot.networkPolicies[key] else {
-                knownPolicies.remove(key)
-                return .policyRemoved(key)
-            }
-            knownPolicies.insert(key)
-            return .policy(policy)
+    private func serviceChanges(_ notice: ChangeNotice, _ snapshot: ClusterSnapshot) -> [ServiceChange] {
+        var all: [ServiceChange] = []
+        all += Self.changes(of: .services, notice, snapshot.services, &knownServices) { key, service in
+            service.map { .service($0) } ?? .serviceRemoved(key)
         }
+        all += Self.changes(of: .endpointSlices, notice, snapshot.endpointSlices, &knownSlices) { key, slice in
+            slice.map { .slice($0) } ?? .sliceRemoved(key)
+        }
+        return all
     }
 
-    private func clusterPolicyChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [PolicyChange] {
-        keys.map { key in
-            guard let policy = snapshot.clusterNetworkPolicies[key] else {
-                knownClusterPolicies.remove(key)
-                return .policyRemoved(key)
-            }
-            knownClusterPolicies.insert(key)
-            return .clusterPolicy(policy)
-        }
-    }
-
-    private func nodeChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [PolicyChange] {
-        keys.map { key in
-            guard let node = snapshot.nodes[key] else {
-                knownNodes.remove(key)
-                return .nodeRemoved(key.name)
-            }
-            knownNodes.insert(key)
-            return .node(node)
-        }
-    }
-
-    private func serviceChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [ServiceChange] {
-        keys.map { key in
-            guard let service = snapshot.services[key] else {
-                knownServices.remove(key)
-                return .serviceRemoved(key)
-            }
-            knownServices.insert(key)
-            return .service(service)
-        }
-    }
-
-    private func sliceChanges(_ keys: some Sequence<ObjectKey>, _ snapshot: ClusterSnapshot) -> [ServiceChange] {
-        keys.map { key in
-            guard let slice = snapshot.endpointSlices[key] else {
-                knownSlices.remove(key)
-                return .sliceRemoved(key)
-            }
-            knownSlices.insert(key)
-            return .slice(slice)
+    /// What became of each object of a kind that the notice names; nil to `change` where it is gone. Afterwards `known`
+    /// holds those that are there.
+    private static func changes<Item, Change>(
+        of resource: APIResource, _ notice: ChangeNotice, _ cache: InformerCache<Item>, _ known: inout Set<ObjectKey>,
+        _ change: (ObjectKey, Item?) -> Change
+    ) -> [Change] {
+        notice.keys(of: resource, known, cache.keys).map { key in
+            let item = cache[key]
+            if item == nil { known.remove(key) } else { known.insert(key) }
+            return change(key, item)
         }
     }
 
@@ -192,6 +150,15 @@ extension Engine {
 }
 
 extension ChangeNotice {
+    /// Every object of the kinds that the compilers read, but pods: those are placed one by one.
+    fileprivate static let all: ChangeNotice = {
+        var notice = ChangeNotice()
+        notice.everything = [
+            .namespaces, .networkPolicies, .clusterNetworkPolicies, .nodes, .services, .endpointSlices,
+        ]
+        return notice
+    }()
+
     /// Keys to look at: the named ones, or all that are known or cached.
     func keys(
         of resource: APIResource, _ known: @autoclosure () -> Set<ObjectKey>, _ cached: @autoclosure () -> [ObjectKey]

@@ -33,6 +33,8 @@ package actor Engine {
     var pods: [ObjectKey: Pod] = [:]
     /// Who holds a number, or held it last: late events still have a name.
     var holders: [UInt32: (incarnation: UInt32, key: ObjectKey)] = [:]
+    /// Endpoints of this node whose own generation is not in force yet.
+    var unborn: Set<UInt32> = []
     /// Cookies of the network namespaces of pods of this node, with their endpoints, as `connect` knows them.
     var namespaces: [UInt64: UInt32] = [:]
     var problems: [PolicyError] = []

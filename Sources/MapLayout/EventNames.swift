@@ -14,7 +14,6 @@ package enum DropReason: UInt8, Sendable, CaseIterable {
     case unknownPeer
     case noRoute
     case tooBig
-    case mapFull
     case natExhausted
     case staleFlow
     case icmpUnrelated
@@ -39,7 +38,6 @@ package enum DropReason: UInt8, Sendable, CaseIterable {
         case .unknownPeer: "unknown-peer"
         case .noRoute: "no-route"
         case .tooBig: "too-big"
-        case .mapFull: "map-full"
         case .natExhausted: "nat-exhausted"
         case .staleFlow: "stale-flow"
         case .icmpUnrelated: "icmp-unrelated"
@@ -67,7 +65,6 @@ package enum DropReason: UInt8, Sendable, CaseIterable {
         case .unknownPeer: "an address of the pod network that belongs to no known pod"
         case .noRoute: "no way to the destination"
         case .tooBig: "larger than the path allows; the sender was told"
-        case .mapFull: "a table of the datapath is full"
         case .natExhausted: "no free source port for translation"
         case .staleFlow: "TCP in the middle of a flow that is not known"
         case .icmpUnrelated: "an ICMP error about a flow that is not known"

@@ -1,5 +1,6 @@
 import APIClient
 import BPFRuntime
+import CMartletABI
 import Foundation
 import Informers
 import JSONText
@@ -162,6 +163,32 @@ import Testing
         #expect(found == [0, PolicyCompiler.closedClass])
         let differences = try await engine.differences(hooks: Self.hooks, repair: false)
         #expect(differences.filter { $0.map != "hooks" } == [])
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aPodIsBornClosedAndOpensWithItsOwnGeneration() async throws {
+        setPolicy(port: 80, block: "192.0.2.0/24")
+        _ = try await daemon()
+        // A daemon whose first generation waits for a grace period: so does what is born meanwhile.
+        let engine = try await daemon()
+        let address = IPAddress(v4: 0x0a01_0009)
+        let mac = try #require(MACAddress(bytes: [2, 0, 0, 0, 0, 9]))
+        let attachment = LocalAttachment(
+            id: "late", owner: .unmanaged, addresses: [address], link: LocalLink(interface: 12, podMAC: mac))
+        func closed() throws -> [IPAddress: Bool] {
+            let image = try datapath.image()
+            return image.endpointOfAddress.mapValues { number in
+                (image.endpoints[number]?.flags ?? 0) & MARTLET_ENDPOINT_CLOSED.rawValue != 0
+            }
+        }
+        async let number = engine.attach(attachment, pod: nil)
+        let deadline = ContinuousClock.now + .seconds(10)
+        while try closed()[address] == nil, ContinuousClock.now < deadline { await Task.yield() }
+        let adopted = try attachments().map(\.attachment.addresses[0])
+        #expect(try closed() == [adopted[0]: false, adopted[1]: false, address: true])
+        #expect(try await engine.differences(hooks: Self.hooks, repair: false).allSatisfy { $0.map != "endpoints" })
+        try await settle(engine)
+        #expect(try await number == datapath.image().endpointOfAddress[address])
+        #expect(try closed()[address] == false)
     }
 
     @Test(.timeLimit(.minutes(1))) func fsckFindsAndRepairsWhatWasTakenAway() async throws {

@@ -14,7 +14,7 @@ struct EventNamesTests {
             (.unsupportedProtocol, MARTLET_DROP_UNSUPPORTED_PROTOCOL),
             (.fragmentUnknown, MARTLET_DROP_FRAGMENT_UNKNOWN), (.noService, MARTLET_DROP_NO_SERVICE),
             (.noBackend, MARTLET_DROP_NO_BACKEND), (.unknownPeer, MARTLET_DROP_UNKNOWN_PEER),
-            (.noRoute, MARTLET_DROP_NO_ROUTE), (.tooBig, MARTLET_DROP_TOO_BIG), (.mapFull, MARTLET_DROP_MAP_FULL),
+            (.noRoute, MARTLET_DROP_NO_ROUTE), (.tooBig, MARTLET_DROP_TOO_BIG),
             (.natExhausted, MARTLET_DROP_NAT_EXHAUSTED), (.staleFlow, MARTLET_DROP_STALE_FLOW),
             (.icmpUnrelated, MARTLET_DROP_ICMP_UNRELATED), (.nodeSpoofed, MARTLET_DROP_NODE_SPOOFED),
             (.ttlExceeded, MARTLET_DROP_TTL_EXCEEDED), (.multicast, MARTLET_DROP_MULTICAST),

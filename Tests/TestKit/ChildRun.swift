@@ -8,10 +8,11 @@ package struct Finished: Sendable {
     package var json: JSONValue? { try? JSONValue(parsing: Array(output.utf8)) }
 }
 
-/// Runs a program to its end, off the cooperative pool. `joinsErrors`: `output` has standard error too.
+/// Runs a program to its end, off the cooperative pool. `joinsErrors`: `output` has standard error too. One that runs
+/// longer than `secondsMax` is killed, and its status is then the signal's number.
 package func launch(
     _ path: String, _ arguments: [String] = [], environment: [String: String] = [:], input: String = "",
-    joinsErrors: Bool = false
+    joinsErrors: Bool = false, secondsMax: Int = 60
 ) async throws -> Finished {
     try await withCheckedThrowingContinuation { continuation in
         DispatchQueue.global().async {
@@ -25,6 +26,9 @@ package func launch(
             if joinsErrors { process.standardError = standardOutput }
             do {
                 try process.run()
+                let killer = DispatchWorkItem { kill(process.processIdentifier, SIGKILL) }
+                DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(secondsMax), execute: killer)
+                defer { killer.cancel() }
                 standardInput.fileHandleForWriting.write(Data(input.utf8))
                 try standardInput.fileHandleForWriting.close()
                 let output = standardOutput.fileHandleForReading.readDataToEndOfFile()

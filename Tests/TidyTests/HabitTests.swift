@@ -75,6 +75,15 @@ import Testing
         expectNone(offences, "settings are const volatile")
     }
 
+    @Test func everyDropReasonIsReachedByAPacketInATest() throws {
+        let layout = try #require(Tree.text(of: "Sources-C/CMartletABI/include/martlet/abi.h"))
+        let reasons = layout.matches(of: /MARTLET_DROP_[A-Z_]+/).map { String($0.output) }
+            .filter { !["MARTLET_DROP_NONE", "MARTLET_DROP_REASONS"].contains($0) }
+        #expect(reasons.count > 15)
+        let tests = Tree.swift.filter { $0.path.hasPrefix("Tests/PacketTests/") }.flatMap(\.lines)
+        expectNone(reasons.filter { reason in !tests.contains { $0.contains(reason) } }, "no packet test has it")
+    }
+
     @Test func theTreeNamesNoMachine() {
         let paths = ["/wo" + "rk/", "/ro" + "ot/"]
         let docs = Tree.files(in: ["docs", "Examples", "Benchmarks", ".ci"], endings: [".md", ".sh", ".yaml", "run"])

@@ -233,7 +233,7 @@ STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
     if (packet->tcp_flags & TCP_RST)
         return GO_ON; /* ends something; begins nothing */
     if (enter_flow(packet, query, reply))
-        return drop(skb, packet, MARTLET_DROP_MAP_FULL);
+        return drop(skb, packet, MARTLET_DROP_INTERNAL);
     tell_packet(skb, packet, MARTLET_EVENT_FLOW, MARTLET_DROP_NONE);
     return GO_ON;
 }

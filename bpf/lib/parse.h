@@ -114,7 +114,7 @@ STAGE __u8 parse_fragment(struct packet *packet, __u32 id)
         record.source_port = packet->wire.source_port;
         record.destination_port = packet->wire.destination_port;
         record.tag = tag;
-        return bpf_map_update_elem(&fragments, &key, &record, BPF_ANY) ? MARTLET_DROP_MAP_FULL : MARTLET_DROP_NONE;
+        return bpf_map_update_elem(&fragments, &key, &record, BPF_ANY) ? MARTLET_DROP_INTERNAL : MARTLET_DROP_NONE;
     }
     struct martlet_fragment *record = bpf_map_lookup_elem(&fragments, &key);
     if (!record)

@@ -231,7 +231,7 @@ STAGE int translate(struct __sk_buff *skb, struct packet *packet)
     if (reason != MARTLET_DROP_NONE)
         return drop(skb, packet, reason);
     if (store_translation(packet, extent))
-        return drop(skb, packet, MARTLET_DROP_MAP_FULL);
+        return drop(skb, packet, MARTLET_DROP_INTERNAL);
     return GO_ON;
 }
 

@@ -41,8 +41,8 @@ struct KernelWriter: Sendable {
     // MARK: Endpoints
 
     /// Everything of the entry but its classes, which the planner owns; then the addresses, which make it reachable.
-    func writeEndpoint(_ record: EndpointRecord) throws(DatapathError) {
-        let entry = MapBytes.of(record.entry(class: 0, closed: false))
+    func writeEndpoint(_ record: EndpointRecord, closed: Bool) throws(DatapathError) {
+        let entry = MapBytes.of(record.entry(class: 0, closed: closed))
         let offset = Int(record.number) * Self.endpointBytes + Self.endpointRest
         try datapath.write(MapCatalog.endpoints.identity, at: offset, Array(entry[Self.endpointRest...]))
         for address in record.addresses {

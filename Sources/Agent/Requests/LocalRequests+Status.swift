@@ -118,10 +118,7 @@ extension LocalRequests {
         -> [JSONValue]
     {
         var problems = Problems()
-        for fault in await linkFaults() {
-            problems.add(
-                "error", "link of \(fault.attachment.owner): \(fault.missing)", next: "martlet fsck --repair")
-        }
+        await hookProblems(&problems)
         await policyProblems(&problems)
         for part in parts where !part.fault.isEmpty {
             problems.add("error", "\(part.name): \(part.fault)", next: part.next)
@@ -147,6 +144,18 @@ extension LocalRequests {
                 next: "intended? else take allowUnmanaged out of the network configuration")
         }
         return problems.found
+    }
+
+    private func hookProblems(_ problems: inout Problems) async {
+        // Which pods are here is known from the first compile on.
+        guard await engine.enforcedRevision != nil else { return }
+        do {
+            for difference in try await engine.hookDifferences(wantedHooks, repair: false) {
+                problems.add("error", difference.sentence, next: "martlet fsck --repair")
+            }
+        } catch {
+            problems.add("error", "the hooks cannot be looked at: \(error)", next: "see the daemon's log")
+        }
     }
 
     private func policyProblems(_ problems: inout Problems) async {

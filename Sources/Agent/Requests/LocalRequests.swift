@@ -122,9 +122,11 @@ struct LocalRequests: RequestHandler {
 
     private func fsck(_ params: JSONValue) async throws -> JSONValue {
         let repair = params["repair"]?.bool ?? false
-        let differences = try await engine.differences(
-            hooks: WantedHooks(uplinks: configuration.uplinks, connectCgroup: configuration.connectCgroup),
-            repair: repair)
+        // Before the first compile nothing is wanted yet, and a repair would take everything away.
+        guard await engine.enforcedRevision != nil else {
+            throw DaemonError(.tryAgainLater, "no policy is in the kernel yet")
+        }
+        let differences = try await engine.differences(hooks: wantedHooks, repair: repair)
         if differences.contains(where: { $0.map == "hooks" && $0.isRepaired }) { await connect.forget() }
         let rows = differences.map { difference -> JSONValue in
             [
@@ -135,16 +137,8 @@ struct LocalRequests: RequestHandler {
         return ["items": .array(rows), "checked": .integer(Int64(await engine.checkedValues))]
     }
 
-    /// Pods' links that lack a program, their closed filter or their namespace's entry.
-    func linkFaults() async -> [(attachment: PodAttachment, missing: String)] {
-        guard let hooks = try? datapath.attachments() else { return [] }
-        return await network.attachments.compactMap { attachment in
-            do {
-                return try PodLinkHooks.missing(attachment, datapath, hooks).map { (attachment, $0) }
-            } catch {
-                return (attachment, "\(attachment.hostInterface) cannot be looked at: \(error)")
-            }
-        }
+    var wantedHooks: WantedHooks {
+        WantedHooks(uplinks: configuration.uplinks, connectCgroup: configuration.connectCgroup)
     }
 
     /// Takes every program, filter, pin and link of ours off. Pods lose their network: closed filters go too.

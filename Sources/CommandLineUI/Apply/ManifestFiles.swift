@@ -46,7 +46,11 @@ package enum ManifestFiles {
 
     package static func parse(_ text: String, file: String) throws -> [ManifestDocument] {
         var documents: [ManifestDocument] = []
-        for node in try Array(Yams.compose_all(yaml: text)) {
+        let stream = try Yams.compose_all(yaml: text)
+        let nodes = Array(stream)
+        // The sequence ends at what it cannot read, and says so only here.
+        if let error = stream.error { throw error }
+        for node in nodes {
             let body = json(node)
             if body.isNull { continue }
             let source = "\(file), document \(documents.count + 1)"

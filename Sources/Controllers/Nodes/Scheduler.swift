@@ -56,14 +56,16 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
     }
 
     private func schedule(_ key: ObjectKey) async throws -> Duration? {
-        guard let pod = pods.get(key), pod.waits, pod.schedulerName == Self.schedulerName else { return nil }
-        let all = pods.cache.items
-        assumed.withLock { assumed in
-            assumed = assumed.filter { pods.get($0.key)?.waits ?? false }
+        // One cache for all that follows: an assumption is dropped only where the same cache shows the pod bound, or its
+        // room would be given twice.
+        let cache = pods.cache
+        guard let pod = cache[key], pod.waits, pod.schedulerName == Self.schedulerName else { return nil }
+        let pending = assumed.withLock { assumed in
+            assumed = assumed.filter { cache[$0.key]?.waits ?? false }
+            return assumed
         }
-        let pending = assumed.withLock { $0 }
         guard pending[key] == nil else { return nil }
-        let bound = all.map { pod in pending[pod.key].map { SchedulingPod(pod, boundTo: $0) } ?? pod }
+        let bound = cache.items.map { pod in pending[pod.key].map { SchedulingPod(pod, boundTo: $0) } ?? pod }
         switch Scheduling(nodes: Array(nodes.cache.items), bound: bound).decide(pod) {
         case .bind(let node): try await bind(key, to: node)
         case .unschedulable(let message): try await refuse(pod, message)

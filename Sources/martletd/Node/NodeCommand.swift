@@ -31,10 +31,8 @@ struct NodeStart: ParsableCommand {
     func run() throws {
         let layout = try NodeLayout(id: identity.id)
         try NodeFiles.makeDirectory(layout.directory)
-        if let lock = try RunLock(layout.lock) {
-            // Held for a moment only: the supervisor takes it next.
-            withExtendedLifetime(lock) {}
-        } else {
+        // Not made here: a run with a lock that nobody holds is dead to every other one that starts now.
+        if NodeFiles.exists(layout.lock), try RunLock(layout.lock, create: false) == nil {
             print("\(layout.name) runs already; kubeconfig: \(layout.kubeconfig)")
             return
         }

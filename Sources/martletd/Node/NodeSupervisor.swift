@@ -8,6 +8,7 @@ final class NodeSupervisor {
     private static let shortLifeNanoseconds: Int64 = 5_000_000_000
     private static let pauseMillisecondsMax: Int32 = 5_000
     private static let stopSecondsMax = 10
+    private static let lockTriesMax = 40
 
     private let layout: NodeLayout
     /// Further arguments of `martletd run`.
@@ -24,10 +25,7 @@ final class NodeSupervisor {
     /// Returns when the node was told to stop and is gone. Throws where it could not be made; what was made is gone
     /// too.
     func run() throws(NodeError) {
-        try NodeFiles.makeDirectory(layout.directory)
-        guard let lock = try RunLock(layout.lock) else {
-            throw NodeError(.busy, "run \(layout.id) is alive: \(layout.lock) is held")
-        }
+        let lock = try takeLock()
         defer { withExtendedLifetime(lock) {} }
         signals = clinux_catch_signals()
         guard signals >= 0 else { throw .call("catch signals", signals) }
@@ -41,6 +39,16 @@ final class NodeSupervisor {
             throw error
         }
         try end()
+    }
+
+    /// Another run that starts may hold the lock for a moment, and take away what a dead run of this id left.
+    private func takeLock() throws(NodeError) -> RunLock {
+        for _ in 0..<Self.lockTriesMax {
+            try NodeFiles.makeDirectory(layout.directory)
+            if let lock = try RunLock(layout.lock) { return lock }
+            usleep(50_000)
+        }
+        throw NodeError(.busy, "run \(layout.id) is alive: \(layout.lock) is held")
     }
 
     /// What a dead run of the same id left; the directory itself stays, its lock is ours.

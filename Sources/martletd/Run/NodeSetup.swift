@@ -49,7 +49,10 @@ struct NodeSetup {
             return link
         }
         ownAddresses = try Self.ownAddresses(netlink, first: nodeAddresses, podCIDRs)
-        bootID = try Sysctl.read("kernel/random/boot_id")
+        guard let boot = NodeFiles.read(options.bootIDFile)?.split(whereSeparator: \.isWhitespace).first else {
+            throw ValidationError("--boot-id-file \(options.bootIDFile) cannot be read")
+        }
+        bootID = String(boot)
         netnsCookie = try NetworkNamespace.current().cookie()
     }
 

@@ -64,6 +64,11 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "Where the administrator's kubeconfig is written.")
     var kubeconfig = "/etc/martlet/admin.kubeconfig"
 
+    @Option(
+        name: .customLong("boot-id-file"),
+        help: ArgumentHelp("Says which boot this is; another one frees all attachments.", visibility: .hidden))
+    var bootIDFile = "/proc/sys/kernel/random/boot_id"
+
     @Flag(inversion: .prefixedNo, help: "Translate Service addresses in connect(2) where the kernel allows.")
     var connect = true
 }

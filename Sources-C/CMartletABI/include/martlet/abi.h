@@ -80,9 +80,9 @@ enum martlet_layout {
     MARTLET_LAYOUT_FRAGMENTS = 1,
     MARTLET_LAYOUT_SOCKET_FRONTENDS = 1,
     MARTLET_LAYOUT_POD_NETNS = 1,
-    MARTLET_LAYOUT_EVENTS = 1,
+    MARTLET_LAYOUT_EVENTS = 2,
     MARTLET_LAYOUT_EVENT_BUDGET = 1,
-    MARTLET_LAYOUT_COUNTERS = 1,
+    MARTLET_LAYOUT_COUNTERS = 2,
 };
 
 /* ---- node settings -------------------------------------------------------------------------------------------- */
@@ -143,7 +143,7 @@ enum martlet_tagged_layout {
 enum martlet_endpoint_flag {
     MARTLET_ENDPOINT_LIVE = 1,
     MARTLET_ENDPOINT_LOCAL = 2,     /* `ifindex` and `mac` are valid: the pod is on this node */
-    MARTLET_ENDPOINT_CLOSED = 4,    /* both directions closed: the first generation is not there yet */
+    MARTLET_ENDPOINT_CLOSED = 4,    /* both directions closed: its own generation is not in force yet */
     MARTLET_ENDPOINT_UNMANAGED = 8, /* no Pod object: matched by ipBlock and networks alone */
 };
 
@@ -336,15 +336,14 @@ enum martlet_drop_reason {
     MARTLET_DROP_UNKNOWN_PEER = 11,     /* pod CIDR, no endpoint, and a pod-based Deny or Pass */
     MARTLET_DROP_NO_ROUTE = 12,
     MARTLET_DROP_TOO_BIG = 13,          /* MTU; "too big" was answered */
-    MARTLET_DROP_MAP_FULL = 14,
-    MARTLET_DROP_NAT_EXHAUSTED = 15,    /* no free masquerade or source port */
-    MARTLET_DROP_STALE_FLOW = 16,       /* TCP without entry, not SYN, not to be picked up */
-    MARTLET_DROP_ICMP_UNRELATED = 17,   /* an ICMP error about no known flow */
-    MARTLET_DROP_NODE_SPOOFED = 18,     /* from the network, with an address of ours */
-    MARTLET_DROP_TTL_EXCEEDED = 19,
-    MARTLET_DROP_MULTICAST = 20,        /* counted, no event */
-    MARTLET_DROP_INTERNAL = 21,
-    MARTLET_DROP_REASONS = 22,
+    MARTLET_DROP_NAT_EXHAUSTED = 14,    /* no free masquerade or source port */
+    MARTLET_DROP_STALE_FLOW = 15,       /* TCP without entry, not SYN, not to be picked up */
+    MARTLET_DROP_ICMP_UNRELATED = 16,   /* an ICMP error about no known flow */
+    MARTLET_DROP_NODE_SPOOFED = 17,     /* from the network, with an address of ours */
+    MARTLET_DROP_TTL_EXCEEDED = 18,
+    MARTLET_DROP_MULTICAST = 19,        /* counted, no event */
+    MARTLET_DROP_INTERNAL = 20,         /* the maps contradict themselves, or the kernel refused an entry */
+    MARTLET_DROP_REASONS = 21,
 };
 
 /* Record of the ring buffer. The kernel side wakes nobody below MARTLET_EVENT_WAKE_BYTES of unread records: a reader

@@ -1,0 +1,66 @@
+import Foundation
+import TestKit
+import Testing
+
+@Suite(.serialized) struct LauncherTests {
+    @Test(.timeLimit(.minutes(1))) func twoRunsLiveSideBySideAndADeadOneIsRemovedByTheNext() async throws {
+        try await withNode("a") { first in
+            let second = try await OwnNode("b")
+            #expect(try await first.readyz() == "200")
+            #expect(try await second.readyz() == "200")
+            let list = try await OwnNode.daemonProgram(["node", "list"]).output
+            #expect(list.contains("\(first.id)\talive") && list.contains("\(second.id)\talive"))
+
+            let parts = try ["supervisor", "martletd", "containerd"].map { try second.process($0) }
+            kill(parts[0], SIGKILL)
+            try await until("the second run is dead") {
+                try await OwnNode.daemonProgram(["node", "list"]).output.contains("\(second.id)\tdead")
+            }
+            try await withNode("c") { _ in
+                #expect(!FileManager.default.fileExists(atPath: second.directory))
+                #expect(!FileManager.default.fileExists(atPath: second.netns))
+                for part in parts.dropFirst() { try await until("process \(part) is gone") { kill(part, 0) != 0 } }
+            }
+            #expect(try await first.readyz() == "200")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func theAPIsPortStaysOpenOverARestartOfTheDaemon() async throws {
+        try await withNode { node in
+            let before = try node.process("martletd")
+            kill(before, SIGKILL)
+            // The socket is the launcher's: a client waits in its queue, and is not refused.
+            #expect(try await node.readyz() == "200")
+            #expect(try node.process("martletd") != before)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func containerdIsStartedAgainAndTheNodeIsReadyAgain() async throws {
+        try await withNode { node in
+            let before = try node.process("containerd")
+            kill(before, SIGKILL)
+            try await until("another containerd") { try node.process("containerd") != before }
+            try await until("status has no error") { try await node.martlet(["status"]).status == 0 }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aFullLogIsCutAndLinesAreLogfmt() async throws {
+        try await withNode { node in
+            let path = node.directory + "/martletd.log"
+            try await until("the first line") { node.log("martletd").contains("msg=\"in force\"") }
+            let word = #"[A-Za-z0-9_.\-]+=([^\s"=]+|"([^"\\]|\\.)*")"#
+            let line = try Regex("time=[0-9T:.\\-]+Z level=[a-z]+ part=[A-Za-z]+( \(word))+")
+            for text in node.log("martletd").split(separator: "\n") {
+                #expect((try? line.wholeMatch(in: text)) != nil, "\(text)")
+            }
+            let file = try #require(FileHandle(forUpdatingAtPath: path))
+            try file.seekToEnd()
+            try file.write(contentsOf: Data(repeating: UInt8(ascii: "x"), count: 11 << 20))
+            try await until("the log is cut") { FileManager.default.fileExists(atPath: path + ".1") }
+            try await until("and empty") {
+                let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+                return (size ?? 0) < 1 << 20
+            }
+        }
+    }
+}
