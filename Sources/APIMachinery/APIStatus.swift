@@ -40,6 +40,8 @@ package struct APIStatus: Error, Sendable, Hashable {
     package let reason: String
     package let message: String
     package let details: Details?
+    /// Where a list that broke off can go on (`metadata.continue`); empty elsewhere.
+    package var continuation = ""
 
     package init(code: Int, reason: String, message: String, details: Details? = nil) {
         self.code = code
@@ -114,6 +116,7 @@ package struct APIStatus: Error, Sendable, Hashable {
             "kind": "Status", "apiVersion": "v1", "metadata": .object([:]), "status": "Failure",
             "message": .string(message), "code": .integer(Int64(code)),
         ]
+        if !continuation.isEmpty { status["metadata"] = ["continue": .string(continuation)] }
         if !reason.isEmpty { status["reason"] = .string(reason) }
         if let details { status["details"] = Self.json(details) }
         return .object(status)

@@ -77,9 +77,6 @@ extension KindRules {
     }
 }
 
-/// A kind without rules of its own.
-package enum PlainRules: KindRules {}
-
 /// Reviews and bindings: answered at once, never kept.
 package enum ReviewRules: KindRules {
     package static func nameFault(_ name: String, generated: Bool) -> String? { nil }

@@ -81,7 +81,7 @@ enum MetadataRules {
         return errors
     }
 
-    private static func finalizer(_ name: String, _ path: FieldPath) -> [FieldError] {
+    static func finalizer(_ name: String, _ path: FieldPath) -> [FieldError] {
         let faults = Names.qualifiedNameFaults(name)
         if !faults.isEmpty { return faults.map { .invalid(path, .string(name), $0) } }
         let standard = ["kubernetes", "orphan", "foregroundDeletion"]

@@ -25,7 +25,7 @@ extension ResourceRegistry {
         entry(v1("Binding"), "core.v1.Binding", "bindings", ReviewRules.self, verbs: [.create]),
         entry(v1("ConfigMap"), "core.v1.ConfigMap", "configmaps", ConfigMapRules.self, short: ["cm"]),
         entry(
-            v1("Endpoints"), "core.v1.Endpoints", "endpoints", PlainRules.self, verbs: readOnly, short: ["ep"]),
+            v1("Endpoints"), "core.v1.Endpoints", "endpoints", EndpointsRules.self, verbs: readOnly, short: ["ep"]),
         entry(v1("Event"), "core.v1.Event", "events", EventRules.self, short: ["ev"]),
         entry(
             v1("Namespace"), "core.v1.Namespace", "namespaces", NamespaceRules.self, namespaced: false,

@@ -27,6 +27,23 @@ package enum NamespaceRules: KindRules {
         }
     }
 
+    package static func validateCreate(_ object: JSONValue, _ context: ValidationContext) -> [FieldError] {
+        finalizers(object).flatMap { MetadataRules.finalizer($0, "spec.finalizers") }
+    }
+
+    package static func validateUpdate(_ object: JSONValue, old: JSONValue, _ context: ValidationContext)
+        -> [FieldError]
+    {
+        guard context.subresource == "finalize" else { return [] }
+        return finalizers(object).enumerated().flatMap { index, name in
+            MetadataRules.finalizer(name, FieldPath("spec.finalizers")[index])
+        }
+    }
+
+    private static func finalizers(_ object: JSONValue) -> [String] {
+        (object["spec"]?["finalizers"]?.elements ?? []).compactMap(\.string)
+    }
+
     package static func resetFields(subresource: String) -> [[String]] {
         switch subresource {
         case "status": [["spec"]]

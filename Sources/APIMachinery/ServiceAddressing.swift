@@ -123,6 +123,9 @@ package enum ServiceAddressing {
             spec["clusterIPs"] = before["clusterIPs"]
         } else if spec.text("clusterIP").isEmpty {
             spec["clusterIP"] = spec["clusterIPs"]?[0]
+        } else if spec["clusterIPs"] == before["clusterIPs"], spec["clusterIP"] != before["clusterIP"] {
+            // A client that knows only the singular field asks for another address.
+            spec["clusterIPs"] = spec["clusterIP"].map { .array([$0]) }
         }
         if spec["ipFamilyPolicy"] == nil { spec["ipFamilyPolicy"] = before["ipFamilyPolicy"] }
         if spec["ipFamilies"] == nil { spec["ipFamilies"] = before["ipFamilies"] }

@@ -66,8 +66,17 @@ enum ExchangeComparison {
                 }
             }
             return .object(result)
-        case .null, .bool, .integer, .number, .string: return value
+        case .string(let text): return .string(withoutElapsedTime(text))
+        case .null, .bool, .integer, .number: return value
         }
+    }
+
+    /// `2 (3d4h ago)` as `2 (<age> ago)`: how long ago a fixed time was depends on the day of the run.
+    private static func withoutElapsedTime(_ text: String) -> String {
+        guard text.hasSuffix(" ago)"), let open = text.lastIndex(of: "(") else { return text }
+        let age = text[text.index(after: open)...].dropLast(" ago)".count)
+        let isAge = age.utf8.allSatisfy { TextPattern.isDigit($0) || "smhdy".utf8.contains($0) }
+        return isAge && !age.isEmpty ? "\(text[...open])<age> ago)" : text
     }
 
     private static func failure(_ status: JSONValue) -> JSONValue {

@@ -27,6 +27,28 @@ import Testing
         #expect(names(whole) == ["m0", "m1", "m11", "m2", "m4"])
     }
 
+    @Test func aPageTooLateTellsHowToGoOn() async throws {
+        let server = try TestServer { $0.watchHistoryEventsMax = 8 }
+        await server.makeNamespace("a")
+        let path = "/api/v1/namespaces/a/configmaps"
+        for index in 0..<5 { await server.call("POST", path, TestServer.configMap("m\(index)")) }
+        let first = await server.call("GET", "\(path)?limit=2")
+        let token = try #require(first.json[path: "metadata", "continue"]?.string)
+        for index in 5..<9 {
+            await server.call("POST", path, TestServer.configMap("m\(index)"))
+            await server.call("DELETE", "\(path)/m\(index)")
+            await server.call("POST", path, TestServer.configMap("m\(index)"))
+        }
+        let late = await server.call("GET", "\(path)?limit=2&continue=\(token)")
+        #expect(late.status == 410)
+        #expect(late.reason == "Expired")
+        let present = try #require(late.json[path: "metadata", "continue"]?.string)
+        let second = await server.call("GET", "\(path)?limit=2&continue=\(present)")
+        #expect(names(second) == ["m2", "m3"])
+        let third = try #require(second.json[path: "metadata", "continue"]?.string)
+        #expect(names(await server.call("GET", "\(path)?continue=\(third)")) == ["m4", "m5", "m6", "m7", "m8"])
+    }
+
     @Test func selectorsPickByLabelsAndFields() async throws {
         let server = try TestServer()
         await server.makeNamespace("a")

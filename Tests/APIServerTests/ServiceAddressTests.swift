@@ -46,6 +46,22 @@ import Testing
         #expect(await server.call("POST", Self.services, service("t", wanted)).status == 201)
     }
 
+    @Test func anAddressStaysOnceItIsSet() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        let made = await server.call("POST", Self.services, service("s"))
+        for wanted in ["10.96.1.1", "None"] {
+            let changed = await server.call(
+                "PATCH", "\(Self.services)/s", ["spec": ["clusterIP": .string(wanted)]],
+                content: "application/merge-patch+json")
+            #expect(changed.status == 422)
+            #expect(changed.json[path: "details", "causes"]?[0]?["field"] == "spec.clusterIPs[0]")
+        }
+        let cleared = await server.call(
+            "PATCH", "\(Self.services)/s", ["spec": ["clusterIP": .null]], content: "application/merge-patch+json")
+        #expect(cleared.json[path: "spec", "clusterIP"] == made.json[path: "spec", "clusterIP"])
+    }
+
     @Test func dualStackGivesOneAddressAFamily() async throws {
         let server = try TestServer()
         await server.makeNamespace("a")

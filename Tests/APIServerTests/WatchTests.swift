@@ -61,6 +61,21 @@ import Testing
         #expect(await lines.nextPair() == "ADDED m")
     }
 
+    @Test func aWatchOfTablesTellsItsColumnsOnce() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        await server.call("POST", Self.maps, TestServer.configMap("m"))
+        await server.call("POST", Self.maps, TestServer.configMap("n"))
+        let lines = try await server.watch(
+            "\(Self.maps)?watch=true", accept: "application/json;as=Table;v=v1;g=meta.k8s.io")
+        let first = try #require(await lines.next()?["object"])
+        #expect(first["columnDefinitions"]?.array?.count == 3)
+        #expect(first["rows"]?[0]?["cells"]?[0] == "m")
+        let second = try #require(await lines.next()?["object"])
+        #expect(second["columnDefinitions"] == .null)
+        #expect(second["rows"]?[0]?["cells"]?[0] == "n")
+    }
+
     @Test func initialEventsEndWithAMarkedBookmark() async throws {
         let server = try TestServer()
         await server.makeNamespace("a")

@@ -5,68 +5,95 @@ import JSONText
 extension APICore {
     func review(_ context: RequestContext) async throws(APIStatus) -> APIResponse {
         let options = try WriteOptions(context.request, kind: "CreateOptions")
+        if context.kind.plural == "bindings" { return try await bindNamed(context) }
         let body = try parseBody(context.request, typeName: context.kind.kind.kind, kind: context.kind.kind)
         var writer = ObjectWriter(writeRequest(context, options))
         var object = try writer.decode(body.value, duplicates: body.duplicates)
         if object["metadata"] == nil { object["metadata"] = [:] }
+        let given = object
+        object = try writer.beginCreate(object)
         switch context.kind.plural {
-        case "selfsubjectaccessreviews": try answerAccess(&object, user: context.user, context)
-        case "subjectaccessreviews": try answerAccess(&object, user: try subject(object, context), context)
-        case "localsubjectaccessreviews":
-            let namespace = object[path: "spec", "resourceAttributes", "namespace"]?.string ?? ""
-            guard namespace == context.info.namespace else {
-                throw invalidReview(
-                    context,
-                    .invalid(
-                        "spec.resourceAttributes.namespace", .string(namespace), "must match metadata.namespace"))
-            }
-            try answerAccess(&object, user: try subject(object, context), context)
-        case "selfsubjectrulesreviews": answerRules(&object, context)
+        case "selfsubjectaccessreviews", "subjectaccessreviews", "localsubjectaccessreviews":
+            try checkAccessReview(given, context)
+            answerAccess(&object, context)
+        case "selfsubjectrulesreviews": try answerRules(&object, context)
         case "selfsubjectreviews":
             object["metadata"]?["creationTimestamp"] = .string(clock.now.text)
             object["status"] = ["userInfo": Self.userInfo(context.user)]
-        case "tokenreviews": answerToken(&object)
-        case "bindings": throw .noSuchMethod
+        case "tokenreviews": try answerToken(&object)
         default: throw .noSuchPath
         }
         return try render(object, context, status: 201, warnings: writer.warnings)
     }
 
-    private func invalidReview(_ context: RequestContext, _ error: FieldError) -> APIStatus {
-        .invalid(group: context.kind.group, kind: context.kind.kind.kind, name: "", [error])
+    /// Whose access is asked after: the asker's own, or that of a user or of groups that the review names.
+    private func subject(_ object: JSONValue, _ context: RequestContext) -> UserInfo {
+        if context.kind.plural == "selfsubjectaccessreviews" { return context.user }
+        let spec = object["spec"] ?? [:]
+        let extra = (spec["extra"]?.object ?? [:]).mapValues { ($0.array ?? []).compactMap(\.string) }
+        return UserInfo(
+            name: spec["user"]?.string ?? "", groups: (spec["groups"]?.array ?? []).compactMap(\.string),
+            uid: spec["uid"]?.string ?? "", extra: extra)
     }
 
-    private func subject(_ object: JSONValue, _ context: RequestContext) throws(APIStatus) -> UserInfo {
+    /// A review asks one thing, of one subject, and is no object with a name of its own.
+    private func checkAccessReview(_ object: JSONValue, _ context: RequestContext) throws(APIStatus) {
         let spec = object["spec"] ?? [:]
-        let name = spec["user"]?.string ?? ""
-        let groups = (spec["groups"]?.array ?? []).compactMap(\.string)
-        if name.isEmpty, groups.isEmpty {
-            throw invalidReview(
-                context, .invalid("spec.user", "", "at least one of user or group must be specified"))
-        }
-        return UserInfo(name: name, groups: groups, uid: spec["uid"]?.string ?? "")
-    }
-
-    private func answerAccess(_ object: inout JSONValue, user: UserInfo, _ context: RequestContext)
-        throws(APIStatus)
-    {
-        let spec = object["spec"] ?? [:]
-        let attributes: AccessAttributes
+        let isLocal = context.kind.plural == "localsubjectaccessreviews"
+        var errors: [FieldError] = []
         switch (spec["resourceAttributes"], spec["nonResourceAttributes"]) {
-        case (.some(let resource), nil):
+        case (.some, .some(let other)):
+            errors.append(
+                .invalid(
+                    "spec.nonResourceAttributes", other, "cannot be specified in combination with resourceAttributes"))
+        case (nil, nil):
+            errors.append(
+                .invalid(
+                    "spec.resourceAttributes", .null,
+                    "exactly one of nonResourceAttributes or resourceAttributes must be specified"))
+        case (.some, nil), (nil, .some): break
+        }
+        let user = subject(object, context)
+        if user.name.isEmpty, user.groups.isEmpty {
+            errors.append(.invalid("spec.user", "", "at least one of user or group must be specified"))
+        }
+        var metadata = object["metadata"]?.object ?? [:]
+        metadata["managedFields"] = nil
+        if isLocal { metadata["namespace"] = nil }
+        if !metadata.isEmpty {
+            let why = isLocal ? "must be empty except for namespace" : "must be empty"
+            errors.append(.invalid("metadata", .object(metadata), why))
+        }
+        if isLocal { errors += localFaults(spec, context) }
+        if errors.isEmpty { return }
+        throw .invalid(group: context.kind.group, kind: context.kind.kind.kind, name: "", errors)
+    }
+
+    /// A local review stays in its namespace.
+    private func localFaults(_ spec: JSONValue, _ context: RequestContext) -> [FieldError] {
+        if let other = spec["nonResourceAttributes"] {
+            return [.invalid("spec.nonResourceAttributes", other, "disallowed on this kind of request")]
+        }
+        let namespace = spec[path: "resourceAttributes", "namespace"]?.string ?? ""
+        if spec["resourceAttributes"] == nil || namespace == context.info.namespace { return [] }
+        return [
+            .invalid("spec.resourceAttributes.namespace", .string(namespace), "must match metadata.namespace")
+        ]
+    }
+
+    private func answerAccess(_ object: inout JSONValue, _ context: RequestContext) {
+        let spec = object["spec"] ?? [:]
+        let user = subject(object, context)
+        let attributes: AccessAttributes
+        if let resource = spec["resourceAttributes"] {
             func text(_ key: String) -> String { resource[key]?.string ?? "" }
             attributes = AccessAttributes(
                 user: user, verb: text("verb"), group: text("group"), resource: text("resource"),
                 subresource: text("subresource"), namespace: text("namespace"), name: text("name"))
-        case (nil, .some(let other)):
+        } else {
+            let other = spec["nonResourceAttributes"] ?? [:]
             attributes = AccessAttributes(
                 user: user, verb: other["verb"]?.string ?? "", isResource: false, path: other["path"]?.string ?? "")
-        case (nil, nil), (.some, .some):
-            throw invalidReview(
-                context,
-                .invalid(
-                    "spec.resourceAttributes", .null,
-                    "exactly one of nonResourceAttributes or resourceAttributes must be specified"))
         }
         var status: [String: JSONValue] = ["allowed": false]
         if let reason = authorizer.allows(attributes) {
@@ -76,8 +103,9 @@ extension APICore {
         object["status"] = .object(status)
     }
 
-    private func answerRules(_ object: inout JSONValue, _ context: RequestContext) {
+    private func answerRules(_ object: inout JSONValue, _ context: RequestContext) throws(APIStatus) {
         let namespace = object[path: "spec", "namespace"]?.string ?? ""
+        if namespace.isEmpty { throw .badRequest("no namespace on request: spec.namespace must be specified") }
         var rules = authorizer.index.grants(for: context.user, in: namespace).flatMap(\.rules)
         if context.user.isMaster {
             rules = [
@@ -93,8 +121,9 @@ extension APICore {
         ]
     }
 
-    private func answerToken(_ object: inout JSONValue) {
+    private func answerToken(_ object: inout JSONValue) throws(APIStatus) {
         let token = object[path: "spec", "token"]?.string ?? ""
+        if token.isEmpty { throw .badRequest("spec.token is required for TokenReview in authentication") }
         var audiences = (object[path: "spec", "audiences"]?.array ?? []).compactMap(\.string)
         if audiences.isEmpty { audiences = [authenticator.signer.issuer] }
         switch authenticator.verify(token, audiences: audiences) {

@@ -17,7 +17,7 @@ extension APICore {
 
     private func deleteBody(_ context: RequestContext) throws(APIStatus) -> JSONValue? {
         if context.request.body.isEmpty { return nil }
-        return try parseBody(context.request, typeName: "DeleteOptions").value
+        return try actionBody(context.request, .deleteOptions, .ignore).object
     }
 
     func deleteCollection(_ context: RequestContext) async throws(APIStatus) -> APIResponse {

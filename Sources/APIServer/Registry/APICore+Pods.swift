@@ -5,47 +5,30 @@ import Store
 /// What pods have beside themselves: binding, eviction, log, exec.
 extension APICore {
     func bind(_ context: RequestContext) async throws(APIStatus) -> APIResponse {
-        let body = try parseBody(context.request, typeName: "Binding").value
         let options = try WriteOptions(context.request, kind: "CreateOptions")
-        let target = body[path: "target", "name"]?.string ?? ""
-        let targetKind = body[path: "target", "kind"]?.string ?? ""
-        var errors: [FieldError] = []
-        if !["", "Node"].contains(targetKind) {
-            errors.append(.notSupported("target.kind", targetKind, ["Node", "<empty>"]))
-        }
-        if target.isEmpty { errors.append(.required("target.name")) }
-        if !errors.isEmpty {
-            throw .invalid(group: "", kind: "Binding", name: context.info.name, errors)
-        }
-        let name = context.info.name
-        func conflict(_ why: String) -> APIStatus {
-            .conflict(group: "", resource: "pods/binding", name: name, why)
-        }
+        let (body, warnings) = try actionBody(context.request, .binding, options.fieldValidation)
+        try requirePath(body, context, .binding)
         try await change(context, isDryRun: options.isDryRun) { pod throws(APIStatus) in
-            if pod.isBeingDeleted { throw conflict("pod \(name) is being deleted, cannot be assigned to a host") }
-            let present = pod[path: "spec", "nodeName"]?.string ?? ""
-            if !present.isEmpty { throw conflict("pod \(name) is already assigned to node \"\(present)\"") }
-            if pod[path: "spec", "schedulingGates"]?.array?.isEmpty == false {
-                throw conflict("pod \(name) has non-empty .spec.schedulingGates")
-            }
-            var pod = pod
-            pod["spec"]?["nodeName"] = .string(target)
-            for (key, value) in body[path: "metadata", "annotations"]?.object ?? [:] {
-                if pod[path: "metadata", "annotations"] == nil { pod["metadata"]?["annotations"] = [:] }
-                pod["metadata"]?["annotations"]?[key] = value
-            }
-            var conditions = (pod[path: "status", "conditions"]?.array ?? []).filter {
-                $0["type"]?.string != "PodScheduled"
-            }
-            conditions.append([
-                "type": "PodScheduled", "status": "True", "lastProbeTime": .null,
-                "lastTransitionTime": .string(clock.now.text),
-            ])
-            if pod["status"] == nil { pod["status"] = [:] }
-            pod["status"]?["conditions"] = .array(conditions)
-            return pod
+            try PodBinding.bound(pod, body, now: clock.now)
         }
-        return try encode(APIStatus.success(code: 201), context.negotiation, status: 201)
+        return try done(context, warnings)
+    }
+
+    /// `POST bindings`: the body names the pod.
+    func bindNamed(_ context: RequestContext) async throws(APIStatus) -> APIResponse {
+        guard let pods = registry.resource(group: "", version: "v1", plural: "pods") else { throw .noSuchPath }
+        var info = context.info
+        info.name = try actionBody(context.request, .binding, .ignore).object.name
+        return try await bind(
+            RequestContext(
+                request: context.request, info: info, user: context.user, kind: pods,
+                negotiation: context.negotiation))
+    }
+
+    private func done(_ context: RequestContext, _ warnings: [String]) throws(APIStatus) -> APIResponse {
+        var response = try encode(APIStatus.success(code: 201), context.negotiation, status: 201)
+        response.addWarnings(warnings)
+        return response
     }
 
     /// Changes a stored object outside of the ways that clients have; again where another writer came between.
@@ -73,30 +56,43 @@ extension APICore {
     }
 
     func evict(_ context: RequestContext) async throws(APIStatus) -> APIResponse {
-        let body = try parseBody(context.request, typeName: "Eviction").value
-        var options = try DeleteOptions(context.request, body: body["deleteOptions"])
-        options.isDryRun = options.isDryRun || context.request.parameters("dryRun").contains("All")
-        _ = try await delete(context.info.name, context, options)
-        return try encode(APIStatus.success(code: 201), context.negotiation, status: 201)
+        let validation = try WriteOptions(context.request, kind: "CreateOptions").fieldValidation
+        let (body, warnings) = try actionBody(context.request, .eviction, validation)
+        try requirePath(body, context, .eviction)
+        _ = try await delete(
+            context.info.name, context, try DeleteOptions(context.request, body: body["deleteOptions"]))
+        return try done(context, warnings)
     }
 
     // MARK: Streams
 
     func log(_ context: RequestContext) throws(APIStatus) -> APIResponse {
-        let pod = try boundPod(context)
         let request = context.request
+        var log = PodLogRequest(namespace: context.info.namespace, pod: context.info.name, container: "")
+        try readLogOptions(request, into: &log)
+        let pod = try storedPod(context)
+        log.container = try container(pod, request.parameter("container") ?? "")
+        // A pod that no node runs yet has written nothing.
+        if (pod[path: "spec", "nodeName"]?.string ?? "").isEmpty { return APIResponse(status: 204, text: "") }
+        let streams = try requireStreams()
+        return APIResponse(
+            status: 200, headers: [("content-type", "text/plain")],
+            body: .producer { [log] write in try await streams.logs(log, write: write) })
+    }
+
+    private func readLogOptions(_ request: APIRequest, into log: inout PodLogRequest) throws(APIStatus) {
+        var errors: [FieldError] = []
         func number(_ name: String, atLeast least: Int64) throws(APIStatus) -> Int64? {
-            guard let text = request.parameter(name) else { return nil }
-            guard let value = Int64(text), value >= least else {
-                throw .invalid(
-                    group: "", kind: "PodLogOptions", name: context.info.name,
-                    [.invalid(FieldPath(name), .string(text), "must be greater than or equal to \(least)")])
+            guard let text = request.parameter(name), !text.isEmpty else { return nil }
+            guard let value = Int64(text) else {
+                throw .badRequest("invalid value \"\(text)\" of the query parameter \(name): want an integer")
+            }
+            if value < least {
+                errors.append(
+                    .invalid(FieldPath(name), .integer(value), "must be greater than or equal to \(least)"))
             }
             return value
         }
-        var log = PodLogRequest(
-            namespace: context.info.namespace, pod: context.info.name,
-            container: try container(pod, request.parameter("container") ?? ""))
         log.follow = request.flag("follow")
         log.previous = request.flag("previous")
         log.timestamps = request.flag("timestamps")
@@ -104,10 +100,13 @@ extension APICore {
         log.limitBytes = try number("limitBytes", atLeast: 1)
         log.sinceSeconds = try number("sinceSeconds", atLeast: 1)
         log.sinceTime = request.parameter("sinceTime")
-        let streams = try requireStreams()
-        return APIResponse(
-            status: 200, headers: [("content-type", "text/plain")],
-            body: .producer { [log] write in try await streams.logs(log, write: write) })
+        if let text = log.sinceTime, Timestamp(text) == nil {
+            throw .badRequest("invalid value \"\(text)\" of the query parameter sinceTime: want a time of RFC 3339")
+        }
+        if log.sinceTime != nil, log.sinceSeconds != nil {
+            errors.append(.forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+        }
+        if !errors.isEmpty { throw .invalid(group: "", kind: "PodLogOptions", name: log.pod, errors) }
     }
 
     func exec(_ context: RequestContext) throws(APIStatus) -> APIResponse {
@@ -143,10 +142,15 @@ extension APICore {
         return streams
     }
 
-    private func boundPod(_ context: RequestContext) throws(APIStatus) -> JSONValue {
+    private func storedPod(_ context: RequestContext) throws(APIStatus) -> JSONValue {
         guard let pod = cache.get(context.storage, context.key(context.info.name))?.tree() else {
             throw context.notFound(context.info.name)
         }
+        return pod
+    }
+
+    private func boundPod(_ context: RequestContext) throws(APIStatus) -> JSONValue {
+        let pod = try storedPod(context)
         if (pod[path: "spec", "nodeName"]?.string ?? "").isEmpty {
             throw .badRequest("pod \(context.info.name) does not have a host assigned")
         }

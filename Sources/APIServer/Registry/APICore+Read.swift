@@ -66,11 +66,17 @@ extension APICore {
     {
         let present = cache.table(context.storage)
         if let continuation = query.continuation {
+            if continuation.revision == Continuation.present { return present }
             guard let table = cache.table(context.storage, at: continuation.revision) else {
-                throw .expired(
+                var status = APIStatus.expired(
                     "The provided continue parameter is too old to display a consistent list result. You can start a "
                         + "new list without the continue parameter, or use the continue token in this response to "
-                        + "retrieve the remainder of the results.")
+                        + "retrieve the remainder of the results. Continuing with the provided token results in an "
+                        + "inconsistent list - objects that were created, modified, or deleted between the time the "
+                        + "first chunk was returned and now may show up in the list.")
+                status.continuation =
+                    Continuation(revision: Continuation.present, lastKey: continuation.lastKey).text
+                throw status
             }
             return (table, continuation.revision)
         }

@@ -30,7 +30,9 @@ extension APICore {
     /// A TokenRequest (authentication.k8s.io/v1): a token of the service account, optionally bound to a pod, secret or
     /// node, with audiences and an end.
     private func token(_ context: RequestContext) async throws(APIStatus) -> APIResponse {
-        var object = try parseBody(context.request, typeName: "TokenRequest").value
+        let options = try WriteOptions(context.request, kind: "CreateOptions")
+        var (object, warnings) = try actionBody(context.request, .tokenRequest, options.fieldValidation)
+        try checkTokenSubject(object, context)
         let key = context.key(context.info.name)
         guard let account = cache.get(StorageName.serviceAccounts, key)?.tree() else {
             throw context.notFound(context.info.name)
@@ -71,7 +73,28 @@ extension APICore {
             "name": .string(context.info.name), "namespace": .string(context.info.namespace),
             "creationTimestamp": .string(clock.now.text),
         ]
-        return try encode(object, context.negotiation, status: 201)
+        var response = try encode(object, context.negotiation, status: 201)
+        response.addWarnings(warnings)
+        return response
+    }
+
+    /// A TokenRequest may leave the account to its path, but not name another.
+    private func checkTokenSubject(_ object: JSONValue, _ context: RequestContext) throws(APIStatus) {
+        var errors: [FieldError] = []
+        if !object.name.isEmpty, object.name != context.info.name {
+            errors.append(
+                .invalid(
+                    "metadata.name", .string(object.name), "must match the service account name if specified"))
+        }
+        if !object.namespace.isEmpty, object.namespace != context.info.namespace {
+            errors.append(
+                .invalid(
+                    "metadata.namespace", .string(object.namespace),
+                    "must match the service account namespace if specified"))
+        }
+        if errors.isEmpty { return }
+        throw .invalid(
+            group: "authentication.k8s.io", kind: "TokenRequest", name: context.info.name, errors)
     }
 
     private func bind(_ claims: inout TokenSigner.Claims, to reference: JSONValue?, _ context: RequestContext)

@@ -53,7 +53,7 @@ struct TextWatchEncoder: WatchEncoder {
     let context: RequestContext
     let core: APICore
 
-    func event(_ type: String, _ object: CachedObject) -> [UInt8] {
+    func event(_ type: String, _ object: CachedObject, isFirst: Bool) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(object.bytes.count + 48)
         out += "{\"type\":\"\(type)\",\"object\":".utf8
@@ -65,13 +65,13 @@ struct TextWatchEncoder: WatchEncoder {
         case .table:
             let tree = context.kind.fromStorage(object.tree())
             let metadata: [String: JSONValue] = ["resourceVersion": .string(tree.resourceVersion)]
-            out += ((try? core.table([tree], metadata: metadata, context)) ?? [:]).compactBytes
+            out += ((try? core.table([tree], metadata: metadata, context, withColumns: isFirst)) ?? [:]).compactBytes
         }
         out += "}\n".utf8
         return out
     }
 
-    func bookmark(revision: Int64, endsInitialEvents: Bool) -> [UInt8] {
+    func bookmark(revision: Int64, endsInitialEvents: Bool, isFirst: Bool) -> [UInt8] {
         var metadata: [String: JSONValue] = ["resourceVersion": .string(String(revision))]
         if endsInitialEvents { metadata["annotations"] = ["k8s.io/initial-events-end": "true"] }
         var object: JSONValue = [
@@ -82,7 +82,7 @@ struct TextWatchEncoder: WatchEncoder {
         case .object: object = context.kind.bookmark(object)
         case .metadata: object = ObjectTables.partial(object, version: context.negotiation.formVersion)
         case .table:
-            object = (try? core.table([object], metadata: metadata, context)) ?? [:]
+            object = (try? core.table([object], metadata: metadata, context, withColumns: isFirst)) ?? [:]
         }
         return ["type": "BOOKMARK", "object": object].line
     }
@@ -94,11 +94,11 @@ struct TextWatchEncoder: WatchEncoder {
 struct ProtobufWatchEncoder: WatchEncoder {
     let context: RequestContext
 
-    func event(_ type: String, _ object: CachedObject) -> [UInt8] {
+    func event(_ type: String, _ object: CachedObject, isFirst: Bool) -> [UInt8] {
         frame(type, context.kind.fromStorage(object.tree()))
     }
 
-    func bookmark(revision: Int64, endsInitialEvents: Bool) -> [UInt8] {
+    func bookmark(revision: Int64, endsInitialEvents: Bool, isFirst: Bool) -> [UInt8] {
         frame("BOOKMARK", context.bookmark(revision: revision, endsInitialEvents: endsInitialEvents))
     }
 

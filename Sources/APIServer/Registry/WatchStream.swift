@@ -1,11 +1,12 @@
 import APIMachinery
 import JSONText
+import Synchronization
 
 /// What a watch sends of one object: turns cached bytes into the form that the client negotiated.
 protocol WatchEncoder: Sendable {
-    /// One event with its frame.
-    func event(_ type: String, _ object: CachedObject) -> [UInt8]
-    func bookmark(revision: Int64, endsInitialEvents: Bool) -> [UInt8]
+    /// One event with its frame. Columns of tables are told in the first event of a watch only.
+    func event(_ type: String, _ object: CachedObject, isFirst: Bool) -> [UInt8]
+    func bookmark(revision: Int64, endsInitialEvents: Bool, isFirst: Bool) -> [UInt8]
     func failure(_ status: JSONValue) -> [UInt8]
 }
 
@@ -16,6 +17,7 @@ final class WatchStream: ByteStream {
     private let storage: String
     private let filter: WatchFilter
     private let encoder: any WatchEncoder
+    private let hasSent = Atomic(false)
 
     init(queue: WatchQueue, cache: ObjectCache, storage: String, filter: WatchFilter, encoder: any WatchEncoder) {
         self.queue = queue
@@ -42,12 +44,19 @@ final class WatchStream: ByteStream {
 
     private func append(_ item: WatchQueue.Item, to bytes: inout [UInt8]) {
         switch item {
-        case .bookmark(let revision): bytes += encoder.bookmark(revision: revision, endsInitialEvents: false)
-        case .initialEnd(let revision): bytes += encoder.bookmark(revision: revision, endsInitialEvents: true)
+        case .bookmark(let revision):
+            bytes += encoder.bookmark(revision: revision, endsInitialEvents: false, isFirst: isFirst())
+        case .initialEnd(let revision):
+            bytes += encoder.bookmark(revision: revision, endsInitialEvents: true, isFirst: isFirst())
         case .event(let event):
             guard let (kind, object) = filter.judge(event) else { return }
-            bytes += encoder.event(kind.rawValue, object)
+            bytes += encoder.event(kind.rawValue, object, isFirst: isFirst())
         }
+    }
+
+    /// True once.
+    private func isFirst() -> Bool {
+        !hasSent.exchange(true, ordering: .relaxed)
     }
 }
 

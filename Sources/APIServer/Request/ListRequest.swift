@@ -99,6 +99,9 @@ struct ListRequest: Sendable {
 
 /// Where a list in pages goes on: the revision of its first page and the last key given out.
 struct Continuation: Hashable, Sendable {
+    /// The revision of a list that goes on with what is there now, because its first page's state is gone.
+    static let present: Int64 = 0
+
     var revision: Int64
     var lastKey: String
 
@@ -116,7 +119,7 @@ struct Continuation: Hashable, Sendable {
         }
         let plain = String(decoding: bytes, as: UTF8.self)
         let parts = plain.split(separator: ":", maxSplits: 1)
-        guard parts.count == 2, let revision = Int64(parts[0]), revision > 0 else {
+        guard parts.count == 2, let revision = Int64(parts[0]), revision >= 0 else {
             throw .badRequest("invalid continue token: continue key is not valid: it names no revision and key")
         }
         self.init(revision: revision, lastKey: String(parts[1]))
