@@ -48,7 +48,7 @@ extension ObjectDecoder {
     private func bytes(_ value: JSONValue) throws(APIStatus) -> JSONValue {
         guard case .string(let text) = value else { throw mismatch(value, "[]uint8") }
         let (decoded, wrongAt) = Base64.decode(text)
-        if let wrongAt { throw .badRequest("illegal base64 data at input byte \(wrongAt)") }
+        if let wrongAt { throw .badRequest("illegal base64 data at input byte \(wrongAt) of \(path)") }
         return .string(Base64.encode(decoded))
     }
 
@@ -72,11 +72,12 @@ extension ObjectDecoder {
 
     private func time(_ value: JSONValue, _ type: FieldType) throws(APIStatus) -> JSONValue {
         guard case .string(let text) = value else {
-            throw .badRequest("json: cannot unmarshal \(Self.jsonKind(value)) into Go value of type string")
+            throw mismatch(value, "v1.Time")
         }
         guard let time = Timestamp(text) else {
             let layout = type == .time ? "2006-01-02T15:04:05Z07:00" : "2006-01-02T15:04:05.000000Z07:00"
-            throw .badRequest("parsing time \"\(text)\" as \"\(layout)\": cannot parse \"\(text)\" as \"2006\"")
+            throw .badRequest(
+                "parsing time \"\(text)\" as \"\(layout)\": cannot parse \"\(text)\" as \"2006\" (\(path))")
         }
         return .string(type == .time ? time.text : time.microText)
     }

@@ -92,7 +92,7 @@ package struct ObjectWriter {
         do throws(APIStatus) {
             result = try decoder.object(object, type: resource.type)
         } catch {
-            throw .badRequest(handled + error.message)
+            throw .badRequest(handled(object) + error.message)
         }
         let faults = duplicates + decoder.faults
         switch request.fieldValidation {
@@ -100,7 +100,8 @@ package struct ObjectWriter {
         case .warn: warnings += faults
         case .strict:
             if !faults.isEmpty {
-                throw .badRequest(handled + "strict decoding error: " + faults.joined(separator: ", "))
+                let list = faults.joined(separator: ", ")
+                throw .badRequest(handled(object) + "strict decoding error: " + list)
             }
         }
         rules.applyDefaults(&result)
@@ -111,8 +112,11 @@ package struct ObjectWriter {
         return result
     }
 
-    private var handled: String {
-        "\(resource.kind.kind) in version \"\(resource.version)\" cannot be handled as a \(resource.kind.kind): "
+    private func handled(_ object: JSONValue) -> String {
+        let name = object.name.isEmpty ? request.name : object.name
+        let shown = name.isEmpty ? "" : " \"\(name)\""
+        return "\(resource.kind.kind)\(shown) in version \"\(resource.version)\" cannot be handled as a "
+            + "\(resource.kind.kind): "
     }
 
     // MARK: Create

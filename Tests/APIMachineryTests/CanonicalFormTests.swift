@@ -122,8 +122,8 @@ import Testing
         let status = try #require(refusal { try object.create(text) })
         #expect(status.code == 400)
         #expect(
-            status.message == "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: "
-                + "duplicate field \"data.a\", unknown field \"dta\"")
+            status.message == "ConfigMap \"m\" in version \"v1\" cannot be handled as a ConfigMap: strict decoding "
+                + "error: duplicate field \"data.a\", unknown field \"dta\"")
         try object.create(text, validation: .warn)
         #expect(object.warnings == [#"duplicate field "data.a""#, #"unknown field "dta""#])
         #expect(object.stored?["data"] == ["a": "2"])
