@@ -16,7 +16,7 @@ extension Store: Service {
                 do throws(StoreError) {
                     try await self.maintain()
                 } catch {
-                    self.logger.warning("maintenance of the store failed", metadata: ["error": "\(error)"])
+                    self.tell(error, of: "maintenance of the store")
                 }
                 sinceBookmark += self.options.maintenanceInterval
                 if sinceBookmark >= self.options.bookmarkInterval {

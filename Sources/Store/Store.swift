@@ -45,6 +45,8 @@ package final class Store: Sendable {
     package let options: StoreOptions
     let logger: Logger
     private let inbox = Mutex(Inbox())
+    private let disk = Mutex(DiskNotice())
+    private let opened = ContinuousClock.now
     /// The state as the group being written sees it; touched on the log's queue alone.
     private let writer: Mutex<StoreModel>
     let published: Mutex<Published>
@@ -166,11 +168,14 @@ package final class Store: Sendable {
         }
         if let failure {
             if failure.code != .diskFull { refuseWrites(failure) }
-            logger.error("a commit failed", metadata: ["error": "\(failure)"])
+            tell(failure, of: "a commit")
             for pending in group { pending.answer.resume(returning: .failure(failure)) }
             return
         }
-        if !committed.isEmpty { publish(committed) }
+        if !committed.isEmpty {
+            tellWritten()
+            publish(committed)
+        }
         for (pending, answer) in zip(group, answers) { pending.answer.resume(returning: answer) }
     }
 
@@ -190,6 +195,30 @@ package final class Store: Sendable {
         }
         // Whoever waited has seen all that was committed before this group.
         for waiter in woken { waiter.continuation.resume(returning: .look(after: before)) }
+    }
+
+    /// Logs a failure. A full disk fails every write, so of that only what is new is said.
+    func tell(_ failure: StoreError, of work: String) {
+        guard failure.code == .diskFull else {
+            return logger.error("\(work) failed", metadata: ["error": "\(failure)"])
+        }
+        switch disk.withLock({ $0.refused(at: opened.duration(to: .now)) }) {
+        case .begun:
+            logger.error("the disk is full: writes are refused until there is room", metadata: ["error": "\(failure)"])
+        case .goesOn(let refused, let time):
+            logger.error(
+                "the disk is still full", metadata: ["refused": "\(refused)", "seconds": "\(time.components.seconds)"])
+        case .ended, nil: break
+        }
+    }
+
+    private func tellWritten() {
+        guard case .ended(let refused, let time) = disk.withLock({ $0.written(at: opened.duration(to: .now)) }) else {
+            return
+        }
+        logger.notice(
+            "the disk has room again: writes are taken",
+            metadata: ["refused": "\(refused)", "seconds": "\(time.components.seconds)"])
     }
 
     private func refuseWrites(_ cause: StoreError) {

@@ -59,7 +59,8 @@ import Testing
         try #require(mount("tmpfs", mountPoint, "tmpfs", 0, "size=1m") == 0)
         defer { umount2(mountPoint, CInt(MNT_DETACH)) }
         let value = String(repeating: "x", count: 20_000)
-        var store = try Store.open(directory)
+        let lines = LogLines()
+        var store = try Store.open(directory, logger: Logger(label: "test", factory: { _ in lines }))
         var written = 0
         var refusal: StoreError.Code?
         while refusal == nil, written < 100 {
@@ -69,8 +70,11 @@ import Testing
         #expect(refusal == .diskFull)
         #expect(try store.keys("/").count == written)
         #expect(store.get("/\(written)") == nil)
+        for _ in 0..<3 { #expect(await code { _ = try await store.put("/more", value) } == .diskFull) }
+        #expect(lines.all == ["error the disk is full: writes are refused until there is room"])
         try #require(mount("tmpfs", mountPoint, "tmpfs", UInt(MS_REMOUNT), "size=8m") == 0)
         _ = try await store.put("/\(written)", value)
+        #expect(lines.all.dropFirst() == ["notice the disk has room again: writes are taken"])
         store.close()
         store = try Store.open(directory)
         #expect(try store.keys("/").count == written + 1)

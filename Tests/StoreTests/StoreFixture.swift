@@ -38,8 +38,11 @@ final class ManualSeconds: Sendable {
 }
 
 extension Store {
-    static func open(_ directory: TemporaryDirectory, _ options: StoreOptions = StoreOptions()) throws -> Store {
-        try Store(directory: directory.path + "/state", options: options, logger: Logger(label: "test"))
+    static func open(
+        _ directory: TemporaryDirectory, _ options: StoreOptions = StoreOptions(),
+        logger: Logger = Logger(label: "test")
+    ) throws -> Store {
+        try Store(directory: directory.path + "/state", options: options, logger: logger)
     }
 
     func put(_ key: String, _ text: String, _ expected: StoreExpectation = .anything) async throws -> Int64 {
@@ -58,5 +61,26 @@ func code(_ body: () async throws -> Void) async -> StoreError.Code? {
         return nil
     } catch {
         return (error as? StoreError)?.code
+    }
+}
+
+/// Keeps the lines of a log, each with its level.
+struct LogLines: LogHandler {
+    private let lines = Lines()
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.debug
+    var all: [String] { lines.all.withLock { $0 } }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        lines.all.withLock { $0.append("\(event.level) \(event.message)") }
+    }
+
+    private final class Lines: Sendable {
+        let all = Mutex<[String]>([])
     }
 }
