@@ -90,10 +90,11 @@ package struct OpenAPIDocuments: Sendable {
         let type = schema[index]
         if let alias = type.alias { return aliased(alias) }
         var properties: [String: JSONValue] = [:]
-        for field in type.fields { properties[field.name] = property(field) }
+        for field in type.fields { properties[field.name] = property(field, of: type) }
         var result: [String: JSONValue] = ["type": "object", "properties": .object(properties)]
         let required = type.fields.filter(\.isRequired).map { JSONValue.string($0.name) }
         if !required.isEmpty { result["required"] = .array(required) }
+        if let text = SchemaDescriptions.text(type: type.name) { result["description"] = .string(text) }
         if type.isAtomic { result["x-kubernetes-map-type"] = "atomic" }
         if !type.groupVersionKind.isEmpty {
             result["x-kubernetes-group-version-kind"] = .array([groupVersionKind(type.groupVersionKind)])
@@ -118,7 +119,7 @@ package struct OpenAPIDocuments: Sendable {
         }
     }
 
-    private func property(_ field: SchemaField) -> JSONValue {
+    private func property(_ field: SchemaField, of type: SchemaType) -> JSONValue {
         var result = shape(field.type).members
         switch field.list {
         case .unspecified: break
@@ -135,6 +136,8 @@ package struct OpenAPIDocuments: Sendable {
         if let key = field.mergeKey { result["x-kubernetes-patch-merge-key"] = .string(key) }
         if field.isAtomic { result["x-kubernetes-map-type"] = "atomic" }
         if let preset = field.defaultValue { result["default"] = preset }
+        let text = SchemaDescriptions.text(field: field.name, of: type.name)
+        if let text { result["description"] = .string(text) }
         // A reference stands alone in OpenAPI 3.0; what goes with it needs `allOf`.
         if result["$ref"] != nil, result.count > 1 {
             result["allOf"] = .array([["$ref": result["$ref"] ?? ""]])

@@ -61,6 +61,41 @@ import Testing
         #expect(OpenAPIDocuments().index(hash: "h")["paths"]?["apis/networking.k8s.io/v1"] != nil)
     }
 
+    @Test func everyKindAndItsMembersAreDescribed() throws {
+        for group in ResourceRegistry.builtin.groups {
+            let version = try #require(group.versions.first)
+            let document = try #require(OpenAPIDocuments().document(group: group.name, version: version))
+            let schemas = document["components"]?["schemas"]?.object ?? [:]
+            for resource in ResourceRegistry.builtin.resources(group: group.name, version: version) {
+                let name = try #require(schemas.keys.first { $0.hasSuffix(".\(version).\(resource.kind.kind)") })
+                #expect(schemas[name]?["description"] != nil, "\(name)")
+                for member in ["apiVersion", "kind", "metadata", "spec", "data", "rules", "endpoints"] {
+                    guard let property = schemas[name]?["properties"]?[member] else { continue }
+                    #expect(property["description"] != nil, "\(name).\(member)")
+                }
+            }
+        }
+    }
+
+    @Test func endpointsShowThreeAddressesAndCountTheRest() throws {
+        let kind = try #require(ResourceRegistry.builtin.resource(group: "", version: "v1", plural: "endpoints"))
+        let now = try #require(Timestamp("2024-01-01T02:00:00Z"))
+        func shown(_ subsets: JSONValue) -> JSONValue? {
+            let object: JSONValue = [
+                "metadata": ["name": "e", "creationTimestamp": "2024-01-01T00:00:00Z"], "subsets": subsets,
+            ]
+            return ObjectTables.table([object], of: kind, listMetadata: [:], rowObject: .none, now: now)["rows"]?[0]?[
+                "cells"]
+        }
+        let four: JSONValue = [["ip": "10.0.0.1"], ["ip": "10.0.0.2"], ["ip": "10.0.0.3"], ["ip": "fd00::1"]]
+        #expect(
+            shown([["addresses": four, "ports": [["port": 80]]]])
+                == ["e", "10.0.0.1:80,10.0.0.2:80,10.0.0.3:80 + 1 more...", "120m"])
+        #expect(shown([["addresses": [["ip": "fd00::1"]], "ports": [["port": 80]]]]) == ["e", "[fd00::1]:80", "120m"])
+        #expect(shown([["addresses": [["ip": "10.0.0.1"]]]]) == ["e", "10.0.0.1", "120m"])
+        #expect(shown([["notReadyAddresses": [["ip": "10.0.0.1"]]]]) == ["e", "<none>", "120m"])
+    }
+
     @Test func tablesShowWhatKubectlShows() throws {
         let now = try #require(Timestamp("2024-01-01T02:00:00Z"))
         let pods = try #require(ResourceRegistry.builtin.resource(group: "", version: "v1", plural: "pods"))

@@ -26,7 +26,8 @@ import Testing
             client: fixture.cluster, description: description, logger: Logger(label: "test")
         ) {
             isReady.withLock { $0 }
-                ? NodeReadiness(isReady: true, reason: "KubeletReady", message: "all is well")
+                ? NodeReadiness(
+                    isReady: true, reason: "KubeletReady", message: "all is well", runtimeVersion: "containerd://1.2")
                 : NodeReadiness(isReady: false, reason: "ContainerRuntimeNotReady", message: "containerd is away")
         }
         try await fixture.running(registration) {
@@ -36,6 +37,8 @@ import Testing
             #expect(node("n1")?[path: "status", "nodeInfo", "kernelVersion"] == "6.18")
             isReady.withLock { $0 = true }
             try await fixture.until("ready") { readiness(node("n1")) == "True" }
+            #expect(node("n1")?[path: "status", "nodeInfo", "containerRuntimeVersion"] == "containerd://1.2")
+            #expect(node("n1")?[path: "status", "nodeInfo", "kernelVersion"] == "6.18")
             try await fixture.until("the lease") {
                 let lease = fixture.cluster.object(.leases, namespace: "kube-node-lease", name: "n1")
                 return lease?[path: "spec", "holderIdentity"] == "n1"

@@ -30,11 +30,14 @@ package struct NodeReadiness: Sendable, Hashable {
     /// One word in CamelCase: `KubeletReady`, `ContainerRuntimeNotReady`.
     package let reason: String
     package let message: String
+    /// `containerd://1.6.20`; empty while it is not known.
+    package let runtimeVersion: String
 
-    package init(isReady: Bool, reason: String, message: String) {
+    package init(isReady: Bool, reason: String, message: String, runtimeVersion: String = "") {
         self.isReady = isReady
         self.reason = reason
         self.message = message
+        self.runtimeVersion = runtimeVersion
     }
 }
 
@@ -142,6 +145,7 @@ package final class NodeRegistration: ServiceLifecycle.Service, Sendable {
         ]
         var info = Dictionary(required.map { ($0, "") }, uniquingKeysWith: { first, _ in first })
         info.merge(description.info) { $1 }
+        if !readiness.runtimeVersion.isEmpty { info["containerRuntimeVersion"] = readiness.runtimeVersion }
         return .members([
             "capacity": capacity, "allocatable": capacity, "addresses": .array(addresses),
             "conditions": .array(conditions(readiness, before: before)), "nodeInfo": .stringMap(info),

@@ -128,7 +128,9 @@ struct Daemon {
         var description = NodeDescription(
             name: setup.options.nodeName, cpuMillis: Int64(Machine.cpuCount) * 1000, memoryBytes: Machine.memoryBytes)
         description.internalAddresses = setup.nodeAddresses.map(\.description)
+        description.ephemeralStorageBytes = Machine.storageBytes(at: setup.options.state)
         description.info = [
+            "machineID": Machine.machineID, "systemUUID": Machine.systemUUID,
             "kernelVersion": Machine.kernelRelease, "operatingSystem": "linux", "architecture": Machine.architecture,
             "bootID": setup.bootID, "kubeletVersion": "v1.32.0-martlet", "osImage": Machine.systemName,
         ]

@@ -16,6 +16,32 @@ enum Machine {
         }
     }
 
+    /// What systemd made for this installation; empty where there is none.
+    static var machineID: String { firstLine(of: "/etc/machine-id") }
+
+    /// The firmware's UUID of the machine, or `machineID` where it has none.
+    static var systemUUID: String {
+        let uuid = firstLine(of: "/sys/class/dmi/id/product_uuid")
+        return uuid.isEmpty ? machineID : uuid
+    }
+
+    /// Size of the file system that holds a path, in bytes; 0 where it cannot be asked.
+    static func storageBytes(at path: String) -> Int64 {
+        var facts = statvfs()
+        guard statvfs(path, &facts) == 0 else { return 0 }
+        let (bytes, overflow) = UInt64(facts.f_blocks).multipliedReportingOverflow(by: UInt64(facts.f_frsize))
+        return overflow ? 0 : Int64(clamping: bytes)
+    }
+
+    private static func firstLine(of path: String) -> String {
+        guard let file = fopen(path, "r") else { return "" }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 128)
+        guard fgets(&line, Int32(line.count), file) != nil else { return "" }
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return String(text.prefix { !$0.isWhitespace })
+    }
+
     /// `PRETTY_NAME` of the distribution; `Linux` where it does not say.
     static var systemName: String {
         guard let file = fopen("/etc/os-release", "r") else { return "Linux" }

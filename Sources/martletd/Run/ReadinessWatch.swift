@@ -32,6 +32,18 @@ final class ReadinessWatch: Service {
         }
     }
 
+    /// The runtime's name and version, asked once each time that it comes up.
+    private let runtime = Mutex("")
+
+    private func runtimeVersion() async -> String {
+        let known = runtime.withLock { $0 }
+        if !known.isEmpty { return known }
+        guard let answer = try? await node.runtimeVersion() else { return "" }
+        let text = "\(answer.name)://\(answer.version)"
+        runtime.withLock { $0 = text }
+        return text
+    }
+
     private func look() async -> NodeReadiness {
         do {
             try await network.status()
@@ -40,9 +52,12 @@ final class ReadinessWatch: Service {
         }
         let unmet = await node.unmetConditions()
         guard unmet.isEmpty else {
+            runtime.withLock { $0 = "" }
             return NodeReadiness(
                 isReady: false, reason: "ContainerRuntimeNotReady", message: unmet.joined(separator: "; "))
         }
-        return NodeReadiness(isReady: true, reason: "KubeletReady", message: "martlet is ready to run pods")
+        return NodeReadiness(
+            isReady: true, reason: "KubeletReady", message: "martlet is ready to run pods",
+            runtimeVersion: await runtimeVersion())
     }
 }
