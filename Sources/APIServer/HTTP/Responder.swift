@@ -25,7 +25,8 @@ struct Responder: Sendable {
 
     private func send(_ response: APIResponse, _ bytes: [UInt8]) {
         var counted = head(response)
-        counted.headers.add(name: "content-length", value: String(bytes.count))
+        // RFC 9110, section 8.6: an answer without content has no length.
+        if response.status != 204 { counted.headers.add(name: "content-length", value: String(bytes.count)) }
         let headers = counted
         let body = isHead ? [] : bytes
         channel.eventLoop.execute {
