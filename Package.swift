@@ -39,7 +39,6 @@ func cTarget(_ name: String, links: [String] = []) -> Target {
 }
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -47,10 +46,6 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
-let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
-let nioHTTPTypes1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
-let nioHTTPTypes2 = Target.Dependency.product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras")
-let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioCompression = Target.Dependency.product(name: "NIOHTTPCompression", package: "swift-nio-extras")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
@@ -60,7 +55,6 @@ let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift"
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
-let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let grpc = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcTransport = Target.Dependency.product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
@@ -73,11 +67,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
@@ -117,14 +108,15 @@ let package = Package(
         library("BenchReport", ["JSONText"]),
 
         // Shells.
+        library("YAMLText", ["JSONText"], from: [yams]),
         library("Store", from: [grdb, sqlite, logging, lifecycle]),
         library(
             "APIClient", ["KubeObjects", "JSONText"], from: [httpClient, nioCore, nioHTTP1, nioSSL, yams, logging]),
         library(
-            "APIServer", ["Store", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "NetTypes"],
+            "APIServer", ["Store", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "NetTypes", "YAMLText"],
             from: [
-                nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTP2, nioSSL, httpTypes, nioHTTPTypes, nioHTTPTypes1,
-                nioHTTPTypes2, nioCompression, x509, crypto, asn1, yams, logging, metrics, lifecycle,
+                nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTP2, nioSSL, nioCompression, x509, crypto, asn1,
+                logging, lifecycle,
             ]),
         library("Informers", ["APIClient", "KubeObjects", "JSONText"], from: [logging, lifecycle]),
         library(
@@ -137,10 +129,9 @@ let package = Package(
             "PodNetwork", ["Netlink", "BPFRuntime", "MapLayout", "DaemonAPI", "JSONText", "NetTypes"], from: [logging]),
         library("Flows", ["MapLayout", "KubeObjects", "JSONText", "NetTypes"]),
         library(
-            "NodeAgent", ["Informers", "APIClient", "KubeObjects", "JSONText", "NetTypes", "CLinux"],
+            "NodeAgent", ["Informers", "APIClient", "KubeObjects", "JSONText", "NetTypes", "YAMLText", "CLinux"],
             from: [
                 grpc, grpcTransport, grpcProtobuf, protobuf, nioCore, nioPosix, nioHTTP1, nioSSL, crypto, httpClient,
-                yams,
                 logging, lifecycle,
             ], exclude: ["Protos"]),
         library(
@@ -149,9 +140,9 @@ let package = Package(
                 "Informers", "APIClient", "PolicyCompiler", "ServiceCompiler", "RouteCompiler", "Reconcile",
                 "BPFRuntime", "PodNetwork", "Flows", "DaemonAPI", "KubeObjects", "MapLayout", "Netlink", "NetTypes",
                 "JSONText", "CLinux",
-            ], from: [logging, metrics, lifecycle, nioCore, nioPosix]),
+            ], from: [logging, lifecycle, nioCore, nioPosix]),
         library(
-            "CommandLineUI", ["DaemonAPI", "APIClient", "KubeObjects", "JSONText", "NetTypes", "CLinux"], from: [yams]),
+            "CommandLineUI", ["DaemonAPI", "APIClient", "KubeObjects", "JSONText", "NetTypes", "YAMLText", "CLinux"]),
 
         // Binaries.
         .executableTarget(
@@ -196,6 +187,7 @@ let package = Package(
             ], path: "Tests/TestKit", swiftSettings: strict),
         tests("NetTypesTests", ["NetTypes"]),
         tests("JSONTextTests", ["JSONText", "TestKit"]),
+        tests("YAMLTextTests", ["YAMLText", "JSONText"]),
         tests("MapLayoutTests", ["MapLayout", "CMartletABI", "NetTypes"]),
         tests("KubeObjectsTests", ["KubeObjects", "NetTypes", "JSONText", "TestKit"]),
         tests(

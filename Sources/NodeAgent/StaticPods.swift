@@ -1,6 +1,6 @@
 import JSONText
 import NIOPosix
-import Yams
+import YAMLText
 
 /// Reads Pods from the files of a folder: pods that run without an API server.
 struct StaticPods: Sendable {
@@ -28,16 +28,10 @@ struct StaticPods: Sendable {
     /// The pod of a file as it stands on this node: named after the node, with a digest of the file as its uid.
     func pod(from text: String, file: String) throws(NodeAgentError) -> PodObject {
         let tree: JSONValue
-        do {
-            guard let node = try Yams.compose(yaml: text) else {
-                throw NodeAgentError(.configuration, "\(file): empty")
-            }
-            tree = Self.json(node)
-        } catch let error as NodeAgentError {
-            throw error
-        } catch {
+        do throws(YAMLError) { tree = try YAMLReader.parse(Array(text.utf8)).value } catch {
             throw NodeAgentError(.configuration, "\(file): \(error)")
         }
+        if tree.isNull { throw NodeAgentError(.configuration, "\(file): empty") }
         guard tree["kind"]?.string == "Pod", let name = tree[path: "metadata", "name"]?.string else {
             throw NodeAgentError(.configuration, "\(file): kind: expected a Pod with metadata.name")
         }
@@ -66,23 +60,5 @@ struct StaticPods: Sendable {
         annotations[PodAnnotation.mirror] = .string(pod.uid)
         metadata["annotations"] = annotations
         return ["apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod.spec]
-    }
-
-    private static func json(_ node: Node) -> JSONValue {
-        switch node {
-        case .mapping(let mapping):
-            var members: [String: JSONValue] = [:]
-            for (key, value) in mapping { members[key.string ?? ""] = json(value) }
-            return .object(members)
-        case .sequence(let sequence): return .array(sequence.map(json))
-        case .scalar(let scalar):
-            guard scalar.style == .plain else { return .string(scalar.string) }
-            if node.null != nil { return .null }
-            if let value = node.bool { return .bool(value) }
-            if let value = node.int { return .integer(Int64(value)) }
-            if let value = node.float { return .number(value) }
-            return .string(scalar.string)
-        case .alias: return .null
-        }
     }
 }

@@ -1,5 +1,6 @@
 import APIMachinery
 import JSONText
+import YAMLText
 
 /// Reading bodies: JSON, YAML, protobuf.
 extension APICore {
@@ -47,8 +48,8 @@ extension APICore {
     func parseYAML(_ bytes: [UInt8], typeName: String) throws(APIStatus) -> Body {
         // JSON is YAML, and its own parser is the faster and stricter one.
         if bytes.first == UInt8(ascii: "{"), let body = try? parseText(bytes, typeName: typeName) { return body }
-        do throws(YAMLBody.Fault) {
-            let (value, duplicates) = try YAMLBody.parse(bytes)
+        do throws(YAMLError) {
+            let (value, duplicates) = try YAMLReader.parse(bytes)
             return Body(value: value, duplicates: duplicates)
         } catch {
             throw Self.unreadable(typeName, error.message)

@@ -1,5 +1,6 @@
 import APIMachinery
 import JSONText
+import YAMLText
 
 /// Answers in the form that was negotiated. JSON of cached objects goes out as it lies in the cache.
 extension APICore {
@@ -90,7 +91,7 @@ extension APICore {
             return APIResponse(status: status, contentType: "application/json", bytes)
         case .yaml:
             return APIResponse(
-                status: status, contentType: "application/yaml", Array(YAMLText.print(tree).utf8))
+                status: status, contentType: "application/yaml", Array(YAMLPrinter.print(tree).utf8))
         case .protobuf:
             guard let bytes = ProtobufCodec().encode(tree) else {
                 // A form without protobuf, such as a Table, goes out as JSON, which every client takes.

@@ -1,7 +1,7 @@
 package import APIClient
 import FoundationEssentials
 package import JSONText
-import Yams
+import YAMLText
 
 /// One object of a YAML file.
 package struct ManifestDocument: Sendable {
@@ -46,13 +46,7 @@ package enum ManifestFiles {
 
     package static func parse(_ text: String, file: String) throws -> [ManifestDocument] {
         var documents: [ManifestDocument] = []
-        let stream = try Yams.compose_all(yaml: text)
-        let nodes = Array(stream)
-        // The sequence ends at what it cannot read, and says so only here.
-        if let error = stream.error { throw error }
-        for node in nodes {
-            let body = json(node)
-            if body.isNull { continue }
+        for body in try YAMLReader.parseAll(text) {
             let source = "\(file), document \(documents.count + 1)"
             guard let apiVersion = body["apiVersion"]?.string, let kind = body["kind"]?.string,
                 let name = body[path: "metadata", "name"]?.string
@@ -67,31 +61,13 @@ package enum ManifestFiles {
         }
         return documents
     }
-
-    /// YAML 1.2's core schema, as the API server reads it.
-    private static func json(_ node: Node) -> JSONValue {
-        switch node {
-        case .mapping(let mapping):
-            return .object(
-                Dictionary(
-                    mapping.map { ($0.key.string ?? "", json($0.value)) }, uniquingKeysWith: { $1 }))
-        case .sequence(let sequence): return .array(sequence.map(json))
-        case .scalar(let scalar):
-            if scalar.style == .doubleQuoted || scalar.style == .singleQuoted { return .string(scalar.string) }
-            if node.null != nil { return .null }
-            if let flag = node.bool { return .bool(flag) }
-            if let number = node.int { return .integer(Int64(number)) }
-            if let number = node.float { return .number(number) }
-            return .string(scalar.string)
-        case .alias: return .null
-        }
-    }
 }
 
 /// Plural names and scopes by kind: the API's own convention, and the few kinds without namespace.
 enum KindNames {
     private static let withoutNamespace: Set<String> = [
-        "Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "ClusterNetworkPolicy",
+        "Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "ClusterNetworkPolicy", "NetworkInvariant",
+        "NodeDataplane",
     ]
 
     static func resource(apiVersion: String, kind: String) -> APIResource {
