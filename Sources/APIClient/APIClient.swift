@@ -64,6 +64,9 @@ package enum WatchEvent: Sendable {
     case added(JSONValue)
     case modified(JSONValue)
     case deleted(JSONValue)
+    /// One commit wrote several objects, of this kind or others. Only from a server in the same process, before their
+    /// events.
+    case together(resourceVersion: String)
     /// Everything up to this revision has been sent.
     case bookmark(resourceVersion: String)
 }

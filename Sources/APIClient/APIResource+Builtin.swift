@@ -21,6 +21,8 @@ extension APIResource {
         isNamespaced: false)
     package static let transactions = APIResource(
         group: "martlet.io", version: "v1alpha1", name: "transactions", kind: "Transaction", isNamespaced: false)
+    package static let nodeDataplanes = APIResource(
+        group: "martlet.io", version: "v1alpha1", name: "nodedataplanes", kind: "NodeDataplane", isNamespaced: false)
     package static let leases = APIResource(
         group: "coordination.k8s.io", version: "v1", name: "leases", kind: "Lease", isNamespaced: true)
 

@@ -84,6 +84,12 @@ extension ResourceRegistry {
         entry(
             GroupVersionKind("martlet.io", "v1alpha1", "Transaction"), "martlet.v1alpha1.Transaction", "transactions",
             ReviewRules.self, namespaced: false, verbs: [.create]),
+        entry(
+            GroupVersionKind("martlet.io", "v1alpha1", "NodeDataplane"), "martlet.v1alpha1.NodeDataplane",
+            "nodedataplanes", NodeDataplaneRules.self, namespaced: false, short: ["ndp"],
+            subresources: [
+                Subresource("status", GroupVersionKind("martlet.io", "v1alpha1", "NodeDataplane"), status)
+            ]),
     ]
 
     private static let networking: [ResourceDefinition] = [

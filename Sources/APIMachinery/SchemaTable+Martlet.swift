@@ -38,4 +38,34 @@ let martletSchemaTableText: StaticString = #"""
     force boolean
     @martlet.v1alpha1.TransactionStatus
     revision string
+    @martlet.v1alpha1.NodeDataplane G=martlet.io/v1alpha1/NodeDataplane
+    apiVersion string
+    kind string
+    metadata meta.v1.ObjectMeta !
+    status martlet.v1alpha1.NodeDataplaneStatus
+    @martlet.v1alpha1.NodeDataplaneList G=martlet.io/v1alpha1/NodeDataplaneList
+    apiVersion string
+    items []martlet.v1alpha1.NodeDataplane r
+    kind string
+    metadata meta.v1.ListMeta !
+    @martlet.v1alpha1.NodeDataplaneStatus
+    conditions []meta.v1.Condition L=m:type P=merge K=type
+    enforcedRevision integer:int64
+    generation integer:int64
+    lastError string
+    notEnforced []martlet.v1alpha1.NotEnforced L=a
+    notEnforcedCount integer:int64
+    tables []martlet.v1alpha1.TableFill L=m:name
+    @martlet.v1alpha1.NotEnforced
+    enforcedVersion string
+    kind string r
+    message string
+    name string r
+    namespace string
+    reason string
+    resourceVersion string
+    @martlet.v1alpha1.TableFill
+    limit integer:int64
+    name string r
+    used integer:int64
     """#

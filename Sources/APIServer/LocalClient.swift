@@ -127,7 +127,8 @@ package struct LocalClient: APIClient {
     }
 }
 
-/// A watch of this process: events as trees, without text between.
+/// A watch of this process: events as trees, without text between. A bookmark stands behind what each commit changed of
+/// the kind, and comes within a tick of the server's clock where a commit changed other kinds.
 final class LocalWatch: Sendable {
     private let queue: WatchQueue
     private let cache: ObjectCache
@@ -158,6 +159,7 @@ final class LocalWatch: Sendable {
             }
             for item in items {
                 switch item {
+                case .together(let revision): _ = await pending.put(.together(resourceVersion: String(revision)))
                 case .bookmark(let revision), .initialEnd(let revision):
                     _ = await pending.put(.bookmark(resourceVersion: String(revision)))
                 case .event(let event):
@@ -181,7 +183,7 @@ extension APICore {
         let query = try ListRequest(request, context.kind, isWatch: true)
         let queue = try openWatch(
             context.kind, namespace: context.info.namespace, query: query,
-            timeout: query.timeoutSeconds ?? Limits.watchSecondsMin)
+            timeout: query.timeoutSeconds ?? Limits.watchSecondsMin, followsRevision: true)
         return LocalWatch(
             queue: queue, cache: cache, kind: context.kind,
             filter: WatchFilter(selector: query.selector, rules: context.kind.rules))

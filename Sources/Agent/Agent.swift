@@ -74,7 +74,8 @@ package struct Agent: Service {
 
     package init(
         _ configuration: AgentConfiguration, datapath: any Datapath, informers: ClusterInformers,
-        client: any APIClient, logger: Logger, parts: @escaping @Sendable () async -> [PartReport] = { [] }
+        client: any APIClient, logger: Logger, steps: StepTimes = StepTimes(),
+        parts: @escaping @Sendable () async -> [PartReport] = { [] }
     ) throws {
         self.parts = parts
         self.configuration = configuration
@@ -84,7 +85,8 @@ package struct Agent: Service {
         self.logger = logger
         engine = try Engine(
             datapath: datapath, journalPath: configuration.stateDirectory + "/ids.journal",
-            nodeName: configuration.nodeName, bootID: configuration.bootID, thread: SerialThread(), logger: logger)
+            nodeName: configuration.nodeName, bootID: configuration.bootID, thread: SerialThread(), steps: steps,
+            logger: logger)
         let settings = PodNetworkSettings(
             stateDirectory: configuration.stateDirectory, nodeAddresses: configuration.nodeAddresses,
             mtu: configuration.podMTU, bootID: configuration.bootID)
@@ -116,6 +118,11 @@ package struct Agent: Service {
             }
         }
         await engine.stop()
+    }
+
+    /// What this node's NodeDataplane is to say.
+    package var dataplane: DataplaneReport {
+        get async { await engine.report(faults: informers.snapshot().faults) }
     }
 
     private func attachNode() throws {
@@ -153,11 +160,13 @@ package struct Agent: Service {
                 "links updated": "\(takeOver.updatedLinks)", "links kept": "\(takeOver.keptLinks)",
             ])
         await connect.testOnce(engine.serviceEntries)
-        let feed = ChangeFeed()
+        let feed = ChangeFeed(followsProgress: true)
         informers.report(to: feed)
         reports.continuation.yield()
-        for await notice in feed {
+        var notices = WholeNotices(feed: feed, kinds: ClusterInformers.resources) { informers.together }
+        while let notice = await notices.next() {
             await engine.compileOrRetry(notice, informers)
+            if notice.namesNothing { continue }
             reports.continuation.yield()
             await connect.testOnce(engine.serviceEntries)
         }

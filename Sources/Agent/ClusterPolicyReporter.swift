@@ -32,6 +32,8 @@ struct ClusterPolicyReporter {
         var isComplete = true
         written = written.filter { policies[$0.key] != nil }
         for policy in policies.items {
+            // Of a version that cannot be read `status.conditions` may be what cannot be read.
+            if policies.faults[policy.key] != nil { continue }
             guard let wanted = await engine.condition(of: policy, nodeName: nodeName) else { continue }
             if policy.condition == wanted || written[policy.key] == wanted { continue }
             do {
@@ -64,14 +66,16 @@ struct ClusterPolicyReporter {
 extension Engine {
     /// What is to be said of a policy; nil while the newest version of it is on its way into the kernel.
     func condition(of policy: ClusterNetworkPolicy, nodeName: String) -> PolicyCondition? {
-        guard let revision = Int64(policy.metadata.resourceVersion), let enforcedRevision, enforcedRevision >= revision
-        else { return nil }
-        if let problem = problems.first(where: { $0.object == policy.key }) {
+        switch standing(of: policy.key, version: policy.metadata.resourceVersion) {
+        case .underWay: return nil
+        case .refused(let reason):
             return PolicyCondition(
-                isTrue: false, reason: "NotEnforceable", message: "node \(nodeName): \(problem.message)",
+                isTrue: false, reason: "NotEnforceable", message: "node \(nodeName): \(reason)",
+                generation: policy.generation)
+        case .inForce:
+            return PolicyCondition(
+                isTrue: true, reason: "InForce", message: "in force on node \(nodeName)",
                 generation: policy.generation)
         }
-        return PolicyCondition(
-            isTrue: true, reason: "InForce", message: "in force on node \(nodeName)", generation: policy.generation)
     }
 }

@@ -81,6 +81,7 @@ extension Engine {
         let gone = delta.gone.map { RetiredKernelNumber.endpoint($0.number) }
         var compiled = policy.apply(changes)
         completing(&compiled)
+        steps.compiled(.policy)
         try submit(compiled, retiring: gone, revision: revision)
         for record in delta.born { try write(record) }
     }

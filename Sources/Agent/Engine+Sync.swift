@@ -15,6 +15,8 @@ extension Engine {
     /// daemon left in force stays so until one flip puts all that differs in its place. What the kernel still holds of
     /// endpoints that are gone is removed.
     func compileAll(_ snapshot: ClusterSnapshot, podCIDRs: [CIDR]) throws {
+        firstCompile = .now
+        enforcement.notice(snapshot.progress)
         let inherited = planner.generation == 0 ? nil : try datapath.image()
         if let inherited {
             policy.reserve(inForce: inherited)
@@ -50,10 +52,13 @@ extension Engine {
         try removeStrangeNamespaces()
         try perform(
             planner.submit(KernelPlanner.Change(retired: unclaimed.unclaimed.map { RetiredKernelNumber.endpoint($0) })))
+        enforcement.compile(lastChange: snapshot.revision)
+        settle()
     }
 
     /// What a notice names, as the caches have it now, in one batch: one flip.
     func compile(_ notice: ChangeNotice, _ snapshot: ClusterSnapshot) throws {
+        beginSteps(notice, snapshot)
         var delta = RouteDelta()
         var changed: [ObjectKey: Pod] = [:]
         var removed: [ObjectKey] = []
@@ -72,15 +77,39 @@ extension Engine {
         if !ofServices.isEmpty { try submit(services.apply(ofServices)) }
     }
 
+    /// Of the names in a notice, the versions that a compile takes.
+    private func beginSteps(_ notice: ChangeNotice, _ snapshot: ClusterSnapshot) {
+        guard let start = firstCompile else { return }
+        func begin<Item>(_ resource: APIResource, _ cache: InformerCache<Item>, _ lane: StepLog.Lane) {
+            guard let names = notice.names[resource] else { return }
+            steps.begin(resource, names, cache, lane, start: start)
+        }
+        begin(.pods, snapshot.pods, .policy)
+        begin(.namespaces, snapshot.namespaces, .policy)
+        begin(.networkPolicies, snapshot.networkPolicies, .policy)
+        begin(.clusterNetworkPolicies, snapshot.clusterNetworkPolicies, .policy)
+        begin(.nodes, snapshot.nodes, .policy)
+        begin(.services, snapshot.services, .services)
+        begin(.endpointSlices, snapshot.endpointSlices, .services)
+    }
+
     /// As `compile`; an error is kept for `status`, and everything of the notice's kinds is compiled again with the
     /// next one.
     func compileOrRetry(_ notice: ChangeNotice, _ informers: ClusterInformers) {
+        enforcement.notice(notice.progress)
         var due = notice
         due.everything.formUnion(owed)
         do {
-            try compile(due, informers.snapshot())
-            owed = []
-            lastError = nil
+            var lastChange: Int64?
+            if !due.namesNothing {
+                let snapshot = informers.snapshot()
+                try compile(due, snapshot)
+                lastChange = snapshot.revision
+                owed = []
+                lastError = nil
+            }
+            enforcement.compile(lastChange: lastChange)
+            settle()
         } catch {
             owed = due.everything.union(due.names.keys)
             fail(error, "a change is not in force")

@@ -22,9 +22,6 @@ struct EndpointView: Sendable {
 extension Engine {
     var serviceEntries: [Frontend: ServiceCompiler.Entry] { services.entries }
 
-    /// The resourceVersion of a policy that was compiled last.
-    func compiledVersion(of key: ObjectKey) -> String? { policy.version(of: key) }
-
     /// How full the tables of this node are.
     var fill: [TableFill] {
         let ofServices = services.fill

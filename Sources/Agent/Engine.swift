@@ -1,5 +1,6 @@
 import APIClient
 package import BPFRuntime
+import Informers
 import KubeObjects
 package import Logging
 import MapLayout
@@ -53,8 +54,13 @@ package actor Engine {
     var liveNetworks: Set<UInt32> = []
     var liveClasses: Set<UInt32> = []
 
-    /// The newest revision whose policy is in the kernel; nil before the first full compile.
+    /// The newest revision of an object that is in the kernel; nil before the first full compile. Other kinds may be
+    /// behind it: what is proven stands in `enforcement`.
     package var enforcedRevision: Int64?
+    var enforcement = EnforcedProgress(kinds: ClusterInformers.resources)
+    let steps: StepTimes
+    /// When the first compile began: what was there before is not timed.
+    var firstCompile: ContinuousClock.Instant?
     /// Of changes that wait for a free slot.
     var pendingRevision: Int64?
     var revisions: [UInt32: Int64] = [:]
@@ -70,9 +76,10 @@ package actor Engine {
     /// Recompiles onto the ids that the journal holds; nothing is written yet.
     package init(
         datapath: any Datapath, journalPath: String, nodeName: String, bootID: String, thread: SerialThread,
-        logger: Logger
+        steps: StepTimes = StepTimes(), logger: Logger
     ) throws {
         self.datapath = datapath
+        self.steps = steps
         self.logger = logger
         self.thread = thread
         writer = KernelWriter(datapath: datapath)
@@ -109,8 +116,10 @@ package actor Engine {
 
     /// Persists a Service delta's ids, then writes it; nothing of it waits for a generation.
     func submit(_ delta: ServiceDelta) throws {
+        steps.compiled(.services)
         try journal.append(delta.journal)
         try writer.perform(delta.operations)
+        steps.visible(.services, generation: planner.generation)
         serviceProblems = delta.problems
         guard !delta.retired.isEmpty else { return }
         try perform(planner.submit(KernelPlanner.Change(retired: delta.retired.map { .service($0) })))
@@ -130,7 +139,9 @@ package actor Engine {
             case .writeSlot(let slot, let values):
                 for (key, value) in values { try writer.write(key, value, slot: slot) }
             case .publish(let generation):
+                steps.written(.policy)
                 try datapath.publish(generation: generation)
+                steps.visible(.policy, generation: generation)
                 note(generation)
             case .awaitGrace(let ticket): tickets.yield(ticket)
             case .release(let numbers): try release(numbers)
@@ -164,8 +175,10 @@ package actor Engine {
     }
 
     /// Where nothing is held back, everything submitted is in force: whoever waits for that goes on.
-    private func settle() {
+    func settle() {
         guard !planner.isHeldBack else { return }
+        steps.visible(.policy, generation: planner.generation)
+        enforcement.settle()
         if let pendingRevision { enforcedRevision = max(enforcedRevision ?? 0, pendingRevision) }
         pendingRevision = nil
         if let enforcedRevision { revisions[planner.generation] = enforcedRevision }

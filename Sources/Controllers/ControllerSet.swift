@@ -46,7 +46,7 @@ extension APIResource {
     /// The kinds of the embedded server that controllers clean up after.
     package static let builtin: [APIResource] = [
         .namespaces, .nodes, .pods, .services, .configMaps, .secrets, .serviceAccounts, .events,
-        .endpointSlices, .networkPolicies, .leases,
+        .endpointSlices, .networkPolicies, .leases, .nodeDataplanes,
         APIResource(
             group: "rbac.authorization.k8s.io", version: "v1", name: "roles", kind: "Role", isNamespaced: true),
         APIResource(

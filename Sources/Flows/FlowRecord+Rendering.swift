@@ -89,7 +89,8 @@ package enum TimeText {
         "\(of(unixNanoseconds: unixNanoseconds).prefix(19))Z"
     }
 
-    static func of(unixNanoseconds: UInt64) -> String {
+    /// RFC 3339 in UTC with microseconds.
+    package static func of(unixNanoseconds: UInt64) -> String {
         let microseconds = unixNanoseconds / 1000
         let seconds = microseconds / 1_000_000
         let (year, month, day) = date(daysSince1970: Int(seconds / 86400))

@@ -8,10 +8,23 @@ package struct ChangeNotice: Sendable, Hashable {
     package var names: [APIResource: Set<ObjectKey>] = [:]
     /// Too many names, or a resync: look at everything of these kinds.
     package var everything: Set<APIResource> = []
+    /// Up to which revision the names of a kind's changes are all in this notice or in earlier ones. Only for feeds that
+    /// follow it.
+    package var progress: [APIResource: Int64] = [:]
 
     package init() {}
 
-    package var isEmpty: Bool { names.isEmpty && everything.isEmpty }
+    package var isEmpty: Bool { namesNothing && progress.isEmpty }
+    /// Nothing changed; the notice tells of progress alone.
+    package var namesNothing: Bool { names.isEmpty && everything.isEmpty }
+    /// Takes what a later notice names.
+    package mutating func merge(_ later: ChangeNotice) {
+        everything.formUnion(later.everything)
+        names.merge(later.names) { $0.union($1) }
+        for resource in everything { names[resource] = nil }
+        progress.merge(later.progress) { Swift.max($0, $1) }
+    }
+
     package func concerns(_ resource: APIResource) -> Bool { names[resource] != nil || everything.contains(resource) }
 }
 
@@ -30,13 +43,18 @@ package final class ChangeFeed: AsyncSequence, Sendable {
     }
 
     private let state = Mutex(State())
+    private let followsProgress: Bool
 
-    package init() {}
+    package init(followsProgress: Bool = false) { self.followsProgress = followsProgress }
 
-    package func post(_ resource: APIResource, _ keys: some Collection<ObjectKey>) {
-        guard !keys.isEmpty else { return }
+    /// - Parameter progress: no further change of the kind up to this revision will be posted; nil where that is not
+    ///   known.
+    package func post(_ resource: APIResource, _ keys: some Collection<ObjectKey>, upTo progress: Int64? = nil) {
+        let progress = followsProgress ? progress : nil
+        guard !keys.isEmpty || progress != nil else { return }
         wake { pending in
-            guard !pending.everything.contains(resource) else { return }
+            if let progress { pending.progress[resource] = Swift.max(pending.progress[resource] ?? progress, progress) }
+            guard !keys.isEmpty, !pending.everything.contains(resource) else { return }
             pending.names[resource, default: []].formUnion(keys)
             if pending.names[resource]?.count ?? 0 > Self.namesMax {
                 pending.names[resource] = nil
@@ -78,14 +96,19 @@ package final class ChangeFeed: AsyncSequence, Sendable {
         package func next(isolation actor: isolated (any Actor)?) async -> ChangeNotice? { await feed.next() }
     }
 
+    /// What has gathered; nil where nothing has.
+    package func takeNow() -> ChangeNotice? {
+        state.withLock { state in
+            guard !state.pending.isEmpty else { return nil }
+            defer { state.pending = ChangeNotice() }
+            return state.pending
+        }
+    }
+
     /// Waits for a change. Nil when the feed is finished or the task cancelled.
     package func next() async -> ChangeNotice? {
         while true {
-            let taken = state.withLock { state -> ChangeNotice? in
-                guard !state.pending.isEmpty else { return nil }
-                defer { state.pending = ChangeNotice() }
-                return state.pending
-            }
+            let taken = takeNow()
             if let taken, !Task.isCancelled { return taken }
             if Task.isCancelled || state.withLock({ $0.isFinished }) { return nil }
             await withTaskCancellationHandler {

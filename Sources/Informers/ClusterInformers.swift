@@ -16,14 +16,20 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
     package init(client: any APIClient, logger: Logger) {
         pods = Informer(.pods, client: client, logger: logger) { try Pod($0) }
         namespaces = Informer(.namespaces, client: client, logger: logger) { try Namespace($0) }
-        networkPolicies = Informer(.networkPolicies, client: client, logger: logger) { try NetworkPolicy($0) }
-        clusterNetworkPolicies = Informer(.clusterNetworkPolicies, client: client, logger: logger) {
-            try ClusterNetworkPolicy($0)
-        }
+        networkPolicies = Informer(
+            .networkPolicies, client: client, logger: logger, standIn: { NetworkPolicy(closing: $0) },
+            projection: { try NetworkPolicy($0) })
+        clusterNetworkPolicies = Informer(
+            .clusterNetworkPolicies, client: client, logger: logger, standIn: { ClusterNetworkPolicy(closing: $0) },
+            projection: { try ClusterNetworkPolicy($0) })
         services = Informer(.services, client: client, logger: logger) { try KubeObjects.Service($0) }
         endpointSlices = Informer(.endpointSlices, client: client, logger: logger) { try EndpointSlice($0) }
         nodes = Informer(.nodes, client: client, logger: logger) { try Node($0) }
     }
+
+    package static let resources: [APIResource] = [
+        .pods, .namespaces, .networkPolicies, .clusterNetworkPolicies, .services, .endpointSlices, .nodes,
+    ]
 
     /// Reports changes of all kinds to the feed, from now on and all that is there already.
     package func report(to feed: ChangeFeed) {
@@ -53,12 +59,21 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
     }
 
     /// All kinds as they are cached now. Each kind has a stream of its own, so one kind may be ahead of another by
-    /// what is on the way; `revision` is the newest that any of them reflects.
+    /// what is on the way.
     package func snapshot() -> ClusterSnapshot {
         ClusterSnapshot(
             pods: pods.cache, namespaces: namespaces.cache, networkPolicies: networkPolicies.cache,
             clusterNetworkPolicies: clusterNetworkPolicies.cache, services: services.cache,
             endpointSlices: endpointSlices.cache, nodes: nodes.cache)
+    }
+
+    /// The newest revision that any kind knows to have written several objects.
+    package var together: Int64? {
+        [
+            pods.cache.together, namespaces.cache.together, networkPolicies.cache.together,
+            clusterNetworkPolicies.cache.together, services.cache.together, endpointSlices.cache.together,
+            nodes.cache.together,
+        ].compactMap { $0 }.max()
     }
 
     package func run() async throws {
@@ -84,22 +99,45 @@ package struct ClusterSnapshot: Sendable {
     package let endpointSlices: InformerCache<EndpointSlice>
     package let nodes: InformerCache<Node>
 
-    /// The newest revision that any kind reflects; nil where the server's versions are no numbers.
+    /// The newest revision at which an object of these kinds changed; nil where the server's versions are no numbers.
     package var revision: Int64? {
         [
-            pods.resourceVersion, namespaces.resourceVersion, networkPolicies.resourceVersion,
-            clusterNetworkPolicies.resourceVersion, services.resourceVersion, endpointSlices.resourceVersion,
-            nodes.resourceVersion,
-        ].compactMap { Int64($0) }.max()
+            pods.lastChange, namespaces.lastChange, networkPolicies.lastChange, clusterNetworkPolicies.lastChange,
+            services.lastChange, endpointSlices.lastChange, nodes.lastChange,
+        ].compactMap { $0 }.max()
     }
 
-    /// Objects of any kind that could not be read, and why.
-    package var faults: [(resource: APIResource, key: ObjectKey, reason: String)] {
-        let all: [(APIResource, [ObjectKey: String])] = [
-            (.pods, pods.faults), (.namespaces, namespaces.faults), (.networkPolicies, networkPolicies.faults),
-            (.clusterNetworkPolicies, clusterNetworkPolicies.faults),
-            (.services, services.faults), (.endpointSlices, endpointSlices.faults), (.nodes, nodes.faults),
-        ]
-        return all.flatMap { resource, faults in faults.map { (resource, $0.key, $0.value) } }
+    /// Up to which revision nothing is missing, by kind.
+    package var progress: [APIResource: Int64] {
+        [
+            (APIResource.pods, pods.progress), (.namespaces, namespaces.progress),
+            (.networkPolicies, networkPolicies.progress), (.clusterNetworkPolicies, clusterNetworkPolicies.progress),
+            (.services, services.progress), (.endpointSlices, endpointSlices.progress), (.nodes, nodes.progress),
+        ].reduce(into: [:]) { $0[$1.0] = $1.1 }
+    }
+
+    /// An object whose present version could not be read.
+    package struct Fault: Sendable {
+        package let resource: APIResource
+        package let key: ObjectKey
+        package let reason: String
+        package let resourceVersion: String
+        /// The version that holds instead; nil where there is none.
+        package let lastGood: String?
+    }
+
+    /// Objects of any kind that could not be read, in order.
+    package var faults: [Fault] {
+        (faults(.pods, pods) + faults(.namespaces, namespaces) + faults(.networkPolicies, networkPolicies)
+            + faults(.clusterNetworkPolicies, clusterNetworkPolicies) + faults(.services, services)
+            + faults(.endpointSlices, endpointSlices) + faults(.nodes, nodes))
+    }
+
+    private func faults<Item>(_ resource: APIResource, _ cache: InformerCache<Item>) -> [Fault] {
+        cache.faults.sorted { $0.key < $1.key }.map { key, fault in
+            Fault(
+                resource: resource, key: key, reason: fault.reason, resourceVersion: fault.resourceVersion,
+                lastGood: cache.resourceVersion(of: key).flatMap { $0.isEmpty ? nil : $0 })
+        }
     }
 }

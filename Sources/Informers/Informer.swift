@@ -10,8 +10,11 @@ import Synchronization
 /// After a failure it goes on from its revision; where that is gone it lists again and reports what differs. Watching
 /// keeps the cache useful while the server is away: it then reflects the last revision that was seen.
 package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable {
-    /// Nil leaves the object out of the cache; an error also leaves it out, and is kept in `InformerCache.faults`.
+    /// Nil leaves the object out of the cache. An error leaves its last good version there, and is kept in
+    /// `InformerCache.faults`.
     package typealias Projection = @Sendable (JSONValue) throws -> Item?
+    /// What takes the place of an object that cannot be read and of which no good version is known; nil: nothing.
+    package typealias StandIn = @Sendable (JSONValue) -> Item?
 
     package let resource: APIResource
     private let client: any APIClient
@@ -19,6 +22,7 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
     private let logger: Logger
     private let backoff: Backoff
     private let projection: Projection
+    private let standIn: StandIn
 
     private struct State {
         var cache = InformerCache<Item>()
@@ -33,7 +37,7 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
     package init(
         _ resource: APIResource, _ options: ListOptions = ListOptions(), client: any APIClient, logger: Logger,
         backoff: Backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(15)),
-        projection: @escaping Projection
+        standIn: @escaping StandIn = { _ in nil }, projection: @escaping Projection
     ) {
         self.resource = resource
         self.options = options
@@ -41,6 +45,7 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
         self.logger = logger
         self.backoff = backoff
         self.projection = projection
+        self.standIn = standIn
     }
 
     // MARK: Reading
@@ -57,11 +62,11 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
 
     /// Reports to the feed from now on, and all that is there already.
     package func report(to feed: ChangeFeed) {
-        let keys = state.withLock { state in
+        let (keys, progress) = state.withLock { state in
             state.feeds.append(feed)
-            return state.cache.keys
+            return (state.cache.keys, state.cache.progress)
         }
-        feed.post(resource, keys)
+        feed.post(resource, keys, upTo: progress)
     }
 
     /// Returns when the first list is in the cache, or the task is cancelled.
@@ -118,27 +123,28 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
     }
 
     private func list() async throws {
-        var projected: [(key: ObjectKey, resourceVersion: String, result: Result<Item?, any Error>)] = []
-        let revision = try await client.list(resource, options) { object in
-            projected.append((Self.key(of: object), Self.version(of: object), Result { try projection(object) }))
-        }
+        var projected: [(key: ObjectKey, seen: Seen)] = []
+        let revision = try await client.list(resource, options) { projected.append((Self.key(of: $0), see($0))) }
         let (changed, feeds, waiting) = state.withLock { state in
             var changed: Set<ObjectKey> = []
             var gone = Set(state.cache.keys).union(state.cache.faults.keys)
-            for (key, version, result) in projected {
+            for (key, seen) in projected {
                 gone.remove(key)
-                if state.cache.resourceVersion(of: key) == version { continue }
+                if state.cache.resourceVersion(of: key) == seen.version { continue }
                 changed.insert(key)
-                Self.store(result, key, version, &state.cache)
+                state.cache.noteChange(seen.version)
+                Self.store(seen, key, &state.cache)
             }
             for key in gone { state.cache.remove(key) }
+            if !gone.isEmpty { state.cache.noteChange(revision) }
             changed.formUnion(gone)
             state.cache.resourceVersion = revision
+            state.cache.noteProgress(Int64(revision))
             state.isSynced = true
             defer { state.waiting = [:] }
             return (changed, state.feeds, Array(state.waiting.values))
         }
-        for feed in feeds { feed.post(resource, changed) }
+        for feed in feeds { feed.post(resource, changed, upTo: Int64(revision)) }
         for continuation in waiting { continuation.resume() }
     }
 
@@ -151,35 +157,70 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
             switch event {
             case .added(let object), .modified(let object): apply(object, isDeleted: false)
             case .deleted(let object): apply(object, isDeleted: true)
-            case .bookmark(let version): state.withLock { $0.cache.resourceVersion = version }
+            case .bookmark(let version): pass(version)
+            case .together(let version): state.withLock { $0.cache.noteTogether(Int64(version)) }
             }
         }
         return hasEvents
     }
 
-    private func apply(_ object: JSONValue, isDeleted: Bool) {
-        let key = Self.key(of: object)
-        let version = Self.version(of: object)
-        let result = isDeleted ? nil : Result { try projection(object) }
+    /// Everything up to a revision is in the cache.
+    private func pass(_ version: String) {
         let feeds = state.withLock { state in
-            if let result { Self.store(result, key, version, &state.cache) } else { state.cache.remove(key) }
-            if !version.isEmpty { state.cache.resourceVersion = version }
+            state.cache.resourceVersion = version
+            state.cache.noteProgress(Int64(version))
             return state.feeds
         }
-        if case .failure(let error)? = result {
-            logger.warning(
-                "an object cannot be read", metadata: ["object": "\(resource.name) \(key)", "error": "\(error)"])
-        }
-        for feed in feeds { feed.post(resource, CollectionOfOne(key)) }
+        for feed in feeds { feed.post(resource, EmptyCollection(), upTo: Int64(version)) }
     }
 
-    private static func store(
-        _ result: Result<Item?, any Error>, _ key: ObjectKey, _ version: String, _ cache: inout InformerCache<Item>
-    ) {
-        switch result {
-        case .success(let item?): cache.put(key, item, resourceVersion: version)
-        case .success(nil): cache.remove(key)
-        case .failure(let error): cache.refuse(key, "\(error)")
+    private func apply(_ object: JSONValue, isDeleted: Bool) {
+        let key = Self.key(of: object)
+        let seen = see(object)
+        // Of the revision itself more may follow, where one commit wrote several objects.
+        let progress = Int64(seen.version).map { $0 - 1 }
+        let feeds = state.withLock { state in
+            if isDeleted { state.cache.remove(key) } else { Self.store(seen, key, &state.cache) }
+            if !seen.version.isEmpty { state.cache.resourceVersion = seen.version }
+            state.cache.noteChange(seen.version)
+            state.cache.noteProgress(progress)
+            return state.feeds
+        }
+        if !isDeleted, case .refused(let reason, _) = seen.outcome {
+            logger.warning(
+                "an object cannot be read", metadata: ["object": "\(resource.name) \(key)", "error": "\(reason)"])
+        }
+        for feed in feeds { feed.post(resource, CollectionOfOne(key), upTo: progress) }
+    }
+
+    /// One version of an object, as the projection sees it.
+    private struct Seen {
+        enum Outcome {
+            case item(Item)
+            case leftOut
+            case refused(String, standIn: Item?)
+        }
+
+        let version: String
+        let outcome: Outcome
+    }
+
+    private func see(_ object: JSONValue) -> Seen {
+        let version = Self.version(of: object)
+        do {
+            return Seen(version: version, outcome: try projection(object).map { .item($0) } ?? .leftOut)
+        } catch {
+            return Seen(version: version, outcome: .refused("\(error)", standIn: standIn(object)))
+        }
+    }
+
+    private static func store(_ seen: Seen, _ key: ObjectKey, _ cache: inout InformerCache<Item>) {
+        switch seen.outcome {
+        case .item(let item): cache.put(key, item, resourceVersion: seen.version)
+        case .leftOut: cache.remove(key)
+        case .refused(let reason, let standIn):
+            cache.refuse(
+                key, InformerCache.Fault(reason: reason, resourceVersion: seen.version), standIn: standIn)
         }
     }
 

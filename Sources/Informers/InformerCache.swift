@@ -5,15 +5,30 @@ package import KubeObjects
 package struct InformerCache<Item: Sendable>: Sendable {
     struct Entry: Sendable {
         let item: Item
+        /// Empty where the item stands in for an object that cannot be read.
         let resourceVersion: String
+        let since: ContinuousClock.Instant
+    }
+
+    /// A version of an object that the projection refused.
+    package struct Fault: Hashable, Sendable {
+        package let reason: String
+        package let resourceVersion: String
     }
 
     private var namespaces: [String: [String: Entry]] = [:]
     package private(set) var count = 0
-    /// Objects that the projection refused, and why. They are not among the items.
-    package private(set) var faults: [ObjectKey: String] = [:]
+    /// Objects whose present version the projection refused, and why. The version before it stays among the items.
+    package private(set) var faults: [ObjectKey: Fault] = [:]
     /// The newest revision that the cache reflects; empty before the first list.
     package internal(set) var resourceVersion = ""
+    /// Up to which revision nothing of the kind is missing here; nil before the first list, or where the server's
+    /// versions are no numbers.
+    package internal(set) var progress: Int64?
+    /// The newest revision at which an object of the kind changed, as far as is known.
+    package internal(set) var lastChange: Int64?
+    /// The newest revision that is known to have written several objects, of this kind or others.
+    package internal(set) var together: Int64?
 
     package subscript(key: ObjectKey) -> Item? { namespaces[key.namespace]?[key.name]?.item }
 
@@ -25,11 +40,21 @@ package struct InformerCache<Item: Sendable>: Sendable {
         namespaces.flatMap { namespace, entries in entries.keys.map { ObjectKey(namespace, $0) } }
     }
 
-    func resourceVersion(of key: ObjectKey) -> String? { namespaces[key.namespace]?[key.name]?.resourceVersion }
+    /// Of the version that is among the items.
+    package func resourceVersion(of key: ObjectKey) -> String? {
+        namespaces[key.namespace]?[key.name]?.resourceVersion
+    }
+
+    /// When the version that is among the items came here.
+    package func since(_ key: ObjectKey) -> ContinuousClock.Instant? { namespaces[key.namespace]?[key.name]?.since }
 
     mutating func put(_ key: ObjectKey, _ item: Item, resourceVersion: String) {
         faults[key] = nil
-        let entry = Entry(item: item, resourceVersion: resourceVersion)
+        set(key, item, resourceVersion)
+    }
+
+    private mutating func set(_ key: ObjectKey, _ item: Item, _ resourceVersion: String) {
+        let entry = Entry(item: item, resourceVersion: resourceVersion, since: .now)
         if namespaces[key.namespace, default: [:]].updateValue(entry, forKey: key.name) == nil { count += 1 }
     }
 
@@ -40,8 +65,26 @@ package struct InformerCache<Item: Sendable>: Sendable {
         if namespaces[key.namespace]?.isEmpty == true { namespaces[key.namespace] = nil }
     }
 
-    mutating func refuse(_ key: ObjectKey, _ reason: String) {
-        remove(key)
-        faults[key] = reason
+    /// The last good version stays. Where there is none, `standIn` takes its place.
+    mutating func refuse(_ key: ObjectKey, _ fault: Fault, standIn: Item?) {
+        if resourceVersion(of: key) ?? "" == "" {
+            if let standIn { set(key, standIn, "") } else { remove(key) }
+        }
+        faults[key] = fault
+    }
+
+    mutating func noteChange(_ version: String) {
+        guard let revision = Int64(version) else { return }
+        lastChange = max(lastChange ?? revision, revision)
+    }
+
+    mutating func noteTogether(_ revision: Int64?) {
+        guard let revision else { return }
+        together = max(together ?? revision, revision)
+    }
+
+    mutating func noteProgress(_ revision: Int64?) {
+        guard let revision else { return }
+        progress = max(progress ?? revision, revision)
     }
 }

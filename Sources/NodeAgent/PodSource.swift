@@ -37,7 +37,7 @@ struct PodSource: Sendable {
             switch event {
             case .added(let pod), .modified(let pod): await deliver(.changed(pod))
             case .deleted(let pod): await deliver(.removed(pod))
-            case .bookmark: continue
+            case .bookmark, .together: continue
             }
         }
     }

@@ -22,7 +22,7 @@ extension PodNetworking {
             case .cniStatus:
                 try await status()
             case .status, .flows, .explain, .services, .endpoints, .policies, .maps, .fsck, .uninstall,
-                .wait:
+                .wait, .trace:
                 return nil
             }
             return [:]

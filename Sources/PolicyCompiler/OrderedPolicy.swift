@@ -55,6 +55,8 @@ struct OrderedPolicy: Hashable, Sendable {
     let subject: PodCondition
     var ingress: Content?
     var egress: Content?
+    /// Whether this is what is left of a policy that does not fit.
+    var isShut = false
 
     /// Whether it decides what none of its rules matches.
     var isolates: Bool { tier == .networkPolicy }
@@ -74,6 +76,7 @@ struct OrderedPolicy: Hashable, Sendable {
             return content == .closed || content.rules.contains { $0.action != .allow } ? .closed : nil
         }
         var copy = self
+        copy.isShut = true
         copy.ingress = shut(ingress)
         copy.egress = shut(egress)
         return copy

@@ -18,8 +18,29 @@ package struct TableFill: Hashable, Sendable {
 /// What is taken and by whom, for admission and `status`.
 extension PolicyCompiler {
     /// The resourceVersion of a policy that is compiled; nil where there is none. One that does not fit keeps its last
-    /// good version here.
-    package func version(of policy: ObjectKey) -> String? { policies[policy]?.policy.resourceVersion }
+    /// good version here, if it has one.
+    package func version(of policy: ObjectKey) -> String? {
+        guard let found = policies[policy]?.policy, !found.isShut, !found.resourceVersion.isEmpty else { return nil }
+        return found.resourceVersion
+    }
+
+    /// Why a policy does not fit as it is wanted now, and which version that is; nil where it fits.
+    package func refusal(of key: ObjectKey) -> (error: PolicyError, resourceVersion: String)? {
+        guard let error = policyProblems[key], let policy = refused[key] else { return nil }
+        return (error, policy.resourceVersion)
+    }
+
+    /// All policies that do not fit, by name.
+    package var refusals: [(error: PolicyError, resourceVersion: String)] {
+        policyProblems.keys.sorted().compactMap(refusal(of:))
+    }
+
+    /// Pods that found no class, or whose class found no room for its rules: a pod for each of these.
+    package var podsWithoutRoom: [PolicyError] {
+        (Array(podProblems.values) + Array(classProblems.values)).sorted {
+            ($0.object, $0.message) < ($1.object, $1.message)
+        }
+    }
 
     /// Numbers that wait for their grace period count as taken.
     package var fill: [TableFill] {

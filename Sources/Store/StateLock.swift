@@ -2,6 +2,12 @@ import Glibc
 
 func systemUnixSeconds() -> Int64 { Int64(time(nil)) }
 
+func systemUnixNanoseconds() -> Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+}
+
 /// Holds a directory's lock file for as long as it lives: a second opener, in this process or another, is refused.
 final class StateLock: Sendable {
     private let descriptor: Int32

@@ -38,6 +38,7 @@ package final class Store: Sendable {
         var paged: [StoreModel] = []
         /// Per table with a time to live: up to where expiry has looked.
         var expired: [String: Int64] = [:]
+        var commits = CommitTimes()
         var isClosed = false
     }
 
@@ -67,6 +68,12 @@ package final class Store: Sendable {
 
     /// The newest committed revision.
     package var revision: Int64 { published.withLock { $0.model.revision } }
+
+    /// When a revision was on the disk, in nanoseconds since 1970; nil for one that this process did not write, and for
+    /// what lies further back than `CommitTimes` reaches.
+    package func commitNanoseconds(of revision: Int64) -> Int64? {
+        published.withLock { $0.commits.time(of: revision) }
+    }
 
     package func get(_ key: String) -> StoreEntry? { published.withLock { $0.model }.entry(key) }
 
@@ -181,9 +188,11 @@ package final class Store: Sendable {
 
     private func publish(_ committed: [[StoreEvent]]) {
         let model = writer.withLock { $0 }
+        let time = options.unixNanoseconds()
         let (woken, before) = published.withLock { published -> ([WatchWaiter], Int64) in
             let before = published.model.revision
             published.model = model
+            published.commits.append(committed.compactMap(\.first?.revision), at: time)
             var touched: Set<Int> = []
             for event in committed.joined() {
                 let table = model.table(of: event.key)

@@ -129,5 +129,11 @@ package struct StoreOptions: Sendable {
     /// The time in whole seconds since 1970; only expiry reads it.
     package var unixSeconds: @Sendable () -> Int64
 
-    package init() { unixSeconds = { systemUnixSeconds() } }
+    /// Nanoseconds since 1970, for the times of commits.
+    package var unixNanoseconds: @Sendable () -> Int64
+
+    package init() {
+        unixSeconds = { systemUnixSeconds() }
+        unixNanoseconds = { systemUnixNanoseconds() }
+    }
 }

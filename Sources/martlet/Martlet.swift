@@ -11,6 +11,6 @@ struct Martlet: AsyncParsableCommand {
         subcommands: [
             StatusCommand.self, FlowsCommand.self, ExplainCommand.self, ServicesCommand.self, EndpointsCommand.self,
             PoliciesCommand.self, PolicyCommand.self, MapsCommand.self, FsckCommand.self, ApplyCommand.self,
-            WaitCommand.self, UninstallCommand.self,
+            WaitCommand.self, TraceCommand.self, UninstallCommand.self,
         ])
 }

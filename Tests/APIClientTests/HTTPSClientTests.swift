@@ -182,6 +182,7 @@ private final class ScriptedServer: Sendable {
                 for try await event in try await client.watch(.pods, ListOptions(), from: "5") {
                     switch event {
                     case .added(let object): seen.append("added \(object[path: "metadata", "name"]?.string ?? "")")
+                    case .together: seen.append("together")
                     case .bookmark(let version): seen.append("bookmark \(version)")
                     case .modified, .deleted: seen.append("other")
                     }

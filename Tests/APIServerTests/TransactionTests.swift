@@ -1,3 +1,4 @@
+import APIClient
 import APIMachinery
 import JSONText
 import Synchronization
@@ -35,6 +36,32 @@ import Testing
     }
 
     private func version(_ answer: JSONValue?) -> String? { answer?[path: "metadata", "resourceVersion"]?.string }
+
+    @Test func whoWatchesInThisProcessHearsOfAllItsObjectsBeforeTheFirst() async throws {
+        let server = try TestServer()
+        let client = LocalClient(core: server.core, user: .master("system:controller:x"))
+        let start = String(server.store.revision)
+        var maps = try await client.watch(.configMaps, ListOptions(), from: start).makeAsyncIterator()
+        var secrets = try await client.watch(.secrets, ListOptions(), from: start).makeAsyncIterator()
+        let answer = await server.call(
+            "POST", Self.path, transaction([namespace("a"), map("m", in: "a", "1"), map("n", in: "a", "1")]))
+        let revision = try #require(answer.json[path: "status", "revision"]?.string)
+        var seen: [String] = []
+        for _ in 0..<4 {
+            switch try await maps.next() {
+            case .together(revision): seen.append("together")
+            case .added(let object): seen.append(object.name)
+            case .bookmark(revision): seen.append("bookmark")
+            case .together, .bookmark, .modified, .deleted, nil: seen.append("?")
+            }
+        }
+        #expect(seen == ["together", "m", "n", "bookmark"])
+        guard case .together(revision) = try await secrets.next(), case .bookmark(revision) = try await secrets.next()
+        else {
+            Issue.record("kinds that it did not touch are not told")
+            return
+        }
+    }
 
     @Test func objectsOfANewNamespaceComeTogetherUnderOneRevision() async throws {
         let server = try TestServer()

@@ -123,6 +123,37 @@ import Testing
         #expect(await lines.next() == nil)
     }
 
+    @Test func whoWatchesInThisProcessLearnsAtEachTickHowFarTheServerIs() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        let client = LocalClient(core: server.core, user: .master("system:controller:x"))
+        let start = String(server.store.revision)
+        let events = try await client.watch(.configMaps, ListOptions(), from: start)
+        var iterator = events.makeAsyncIterator()
+        let outside = try await server.watch("\(Self.maps)?watch=true&allowWatchBookmarks=true")
+
+        await server.call("POST", "/api/v1/namespaces/a/secrets", Self.secret("s"))
+        let ofSecret = String(server.store.revision)
+        server.core.cache.tick(now: .now)
+        guard case .bookmark(ofSecret) = try await iterator.next() else {
+            Issue.record("no bookmark of the secret's revision")
+            return
+        }
+        // Nothing moved: nothing is sent, and the next is the object.
+        server.core.cache.tick(now: .now)
+        await server.call("POST", Self.maps, TestServer.configMap("m"))
+        guard case .added = try await iterator.next(), case .bookmark(let after) = try await iterator.next() else {
+            Issue.record("the object is not followed by its mark")
+            return
+        }
+        #expect(after == String(server.store.revision))
+        #expect(await outside.nextPair() == "ADDED m", "others are not told sixty times as often")
+    }
+
+    private static func secret(_ name: String) -> JSONValue {
+        ["apiVersion": "v1", "kind": "Secret", "metadata": ["name": .string(name)]]
+    }
+
     @Test func theLocalClientListsWatchesAndWrites() async throws {
         let server = try TestServer()
         await server.makeNamespace("a")
@@ -139,7 +170,9 @@ import Testing
         #expect(added.name == "m")
         #expect(added["kind"] == "ConfigMap")
         _ = try await client.delete(reference, options: nil)
-        guard case .deleted = try await iterator.next() else {
+        guard case .bookmark(String(server.store.revision - 1)) = try await iterator.next(),
+            case .deleted = try await iterator.next()
+        else {
             Issue.record("no event")
             return
         }

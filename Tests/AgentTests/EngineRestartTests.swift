@@ -138,6 +138,9 @@ import Testing
         #expect(try datapath.generation() == generation + 1)
         #expect(try inForce() != before)
         #expect(await new.enforcedRevision != nil)
+        #expect(await new.provenRevision == 5)
+        #expect(await new.standing(of: ObjectKey("shop", "db"), version: "5") == .inForce)
+        #expect(await new.report(faults: []).revision == 5)
         _ = old
     }
 

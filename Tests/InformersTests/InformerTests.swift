@@ -138,11 +138,81 @@ import Testing
         try await following(informer) {
             await informer.waitForSync()
             let key = ObjectKey("default", "a")
-            #expect(informer.cache.faults == [key: "data.value: must not be bad"])
+            #expect(informer.cache.faults[key]?.reason == "data.value: must not be bad")
             #expect(informer.get(key) == nil)
             cluster.set(.configMaps, object("a", "good"))
             await until(feed) { informer.get(key) == "good" }
             #expect(informer.cache.faults.isEmpty)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func theLastGoodVersionOfAnObjectStaysUntilItIsGoodAgainOrGone() async throws {
+        cluster.set(.configMaps, object("a", "good"))
+        let informer = informer()
+        let feed = ChangeFeed()
+        informer.report(to: feed)
+        let key = ObjectKey("default", "a")
+        try await following(informer) {
+            await informer.waitForSync()
+            cluster.set(.configMaps, object("a", "bad"))
+            await until(feed) { !informer.cache.faults.isEmpty }
+            #expect(informer.get(key) == "good")
+            #expect(informer.cache.resourceVersion(of: key) == "1")
+            #expect(informer.cache.faults[key]?.resourceVersion == "2")
+            cluster.remove(.configMaps, namespace: "default", name: "a")
+            await until(feed) { informer.get(key) == nil }
+            #expect(informer.cache.faults.isEmpty)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aStandInHoldsOnlyWhereNoGoodVersionIsKnown() async throws {
+        cluster.set(.configMaps, object("a", "bad"))
+        let informer = Informer<String>(
+            .configMaps, client: cluster, logger: Logger(label: "test"),
+            standIn: { $0[path: "metadata", "resourceVersion"]?.string.map { "closed \($0)" } }
+        ) { object in
+            let value = object[path: "data", "value"]?.string
+            if value == "bad" { throw ObjectError(.invalid, field: "data.value", "must not be bad") }
+            return value
+        }
+        let feed = ChangeFeed()
+        informer.report(to: feed)
+        let key = ObjectKey("default", "a")
+        try await following(informer) {
+            await informer.waitForSync()
+            #expect(informer.get(key) == "closed 1")
+            cluster.set(.configMaps, object("a", "bad"))
+            await until(feed) { informer.get(key) == "closed 2" }
+            cluster.set(.configMaps, object("a", "good"))
+            await until(feed) { informer.get(key) == "good" }
+            cluster.set(.configMaps, object("a", "bad"))
+            await until(feed) { !informer.cache.faults.isEmpty }
+            #expect(informer.get(key) == "good")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func anEventProvesWhatLiesBeforeItAndABookmarkWhatLiesBehind() async throws {
+        let informer = informer()
+        let feed = ChangeFeed(followsProgress: true)
+        let deaf = ChangeFeed()
+        try await following(informer) {
+            await informer.waitForSync()
+            informer.report(to: feed)
+            informer.report(to: deaf)
+            #expect(await feed.next()?.progress == [.configMaps: 0])
+            while cluster.watcherCount == 0 { await Task.yield() }
+            cluster.set(.secrets, object("elsewhere"))
+            cluster.set(.configMaps, object("a", "1"))
+            let notice = await feed.next()
+            #expect(notice?.names == [.configMaps: [ObjectKey("default", "a")]])
+            #expect(notice?.progress == [.configMaps: 1])
+            cluster.set(.secrets, object("again"))
+            cluster.sendBookmarks()
+            let mark = await feed.next()
+            #expect(mark?.namesNothing == true)
+            #expect(mark?.progress == [.configMaps: 3])
+            #expect(informer.cache.lastChange == 2)
+            #expect(await deaf.next()?.names == [.configMaps: [ObjectKey("default", "a")]])
         }
     }
 

@@ -39,6 +39,7 @@ import Testing
         let delta = compiled.apply([.policy(allow("p", [:], ports: 90...99)), .policy(allow("q", [:], ports: 70...70))])
         #expect(delta.problems.map(\.code) == [.listTooLong])
         #expect(delta.problems.first?.object == ObjectKey("n", "p"))
+        #expect(compiled.compiler.refusals.map(\.error.object) == [ObjectKey("n", "p")])
         #expect(answers(compiled, 1, 81) && !answers(compiled, 1, 91) && answers(compiled, 1, 70))
     }
 

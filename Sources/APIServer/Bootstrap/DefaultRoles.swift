@@ -79,6 +79,8 @@ enum DefaultRoles {
                 // Cluster policies bind every namespace: whoever administers one may see them, only the cluster's
                 // administrators write them.
                 rule(read, ["policy.networking.k8s.io"], ["clusternetworkpolicies"]),
+                // So do invariants; and what is in force is the other half of what is written.
+                rule(read, ["martlet.io"], ["networkinvariants", "nodedataplanes"]),
             ]),
     ]
 
@@ -170,6 +172,8 @@ enum DefaultRoles {
                 rule(read, ["networking.k8s.io"], ["networkpolicies"]),
                 rule(read, ["policy.networking.k8s.io"], ["clusternetworkpolicies"]),
                 rule(["patch", "update"], ["policy.networking.k8s.io"], ["clusternetworkpolicies/status"]),
+                rule(["create", "patch"] + read, ["martlet.io"], ["nodedataplanes"]),
+                rule(["patch", "update"], ["martlet.io"], ["nodedataplanes/status"]),
                 rule(["create", "patch", "update"], events, ["events"]),
                 rule(["patch", "update"], [""], ["nodes", "nodes/status"]),
             ]),

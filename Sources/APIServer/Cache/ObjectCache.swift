@@ -87,8 +87,11 @@ final class ObjectCache: Sendable {
                 var events: [StoreEvent] = []
                 for prefix in prefixes { events += try Self.pull(store, prefix, after: state.revision, to: newest) }
                 if prefixes.count > 1 { events.sort { $0.revision < $1.revision } }
+                let together = zip(events, events.dropFirst()).last { $0.revision == $1.revision }?.0.revision
+                if let together { state.announce(together) }
                 for event in events { state.apply(event) }
                 state.revision = newest
+                state.mark(after: events, everybody: together != nil)
             }
         }
     }
@@ -242,6 +245,19 @@ extension ObjectCache.State {
         let event = CacheEvent(revision: change.revision, storage: storage, key: key, old: old, new: new)
         remember(event)
         for queue in (watchers[storage] ?? [:]).values { queue.offer(event) }
+    }
+
+    /// One commit wrote several objects: all who follow the revision are told, and may wait for each other.
+    fileprivate func announce(_ revision: Int64) {
+        for queues in watchers.values { for queue in queues.values { queue.announce(revision) } }
+    }
+
+    /// Tells those who follow the revision, among the watches of the kinds that changed, that nothing more of it comes.
+    fileprivate func mark(after events: [StoreEvent], everybody: Bool) {
+        let touched = Set(events.compactMap { ObjectCache.split($0.key)?.storage })
+        for storage in everybody ? Set(watchers.keys) : touched {
+            for queue in (watchers[storage] ?? [:]).values { queue.mark(revision) }
+        }
     }
 
     /// The events that the store still has, with the objects before and after.

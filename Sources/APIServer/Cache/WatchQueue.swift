@@ -6,6 +6,8 @@ import Synchronization
 final class WatchQueue: Sendable {
     enum Item: Sendable {
         case event(CacheEvent)
+        /// One commit wrote several objects, of this kind or others; a bookmark follows at its revision or a later one.
+        case together(Int64)
         /// Everything up to here has been given out.
         case bookmark(Int64)
         /// What was there at the start has been given out.
@@ -19,6 +21,8 @@ final class WatchQueue: Sendable {
         var nextBookmark: ContinuousClock.Instant?
         var overflowed = false
         var lastRevision: Int64 = 0
+        /// Of the last mark.
+        var marked: Int64 = 0
     }
 
     private let state: Mutex<State>
@@ -26,14 +30,17 @@ final class WatchQueue: Sendable {
     private let keyPrefix: String?
     private let deadline: ContinuousClock.Instant
     private let marksInitialEnd: Bool
+    /// Whether the reader is told how far it is as soon as the revision has moved, not once a minute.
+    let followsRevision: Bool
 
     init(
         keyPrefix: String?, deadline: ContinuousClock.Instant, firstBookmark: ContinuousClock.Instant?,
-        marksInitialEnd: Bool
+        marksInitialEnd: Bool, followsRevision: Bool = false
     ) {
         self.keyPrefix = keyPrefix
         self.deadline = deadline
         self.marksInitialEnd = marksInitialEnd
+        self.followsRevision = followsRevision
         var initial = State()
         initial.nextBookmark = firstBookmark
         state = Mutex(initial)
@@ -48,9 +55,10 @@ final class WatchQueue: Sendable {
         }
     }
 
+    /// A reader that follows the revision is woken by the mark behind the event.
     func offer(_ event: CacheEvent) {
         guard takes(event) else { return }
-        change { state in
+        change(wakes: !followsRevision) { state in
             guard !state.isFinished, event.revision > state.lastRevision else { return }
             state.items.append(.event(event))
             if state.items.count > Limits.watchBufferEventsMax, state.waiter == nil {
@@ -75,8 +83,23 @@ final class WatchQueue: Sendable {
         change { $0.isFinished = true }
     }
 
+    /// Several objects of one revision come, to this queue or others. Whoever follows the revision hears it before them.
+    func announce(_ revision: Int64) {
+        guard followsRevision else { return }
+        change(wakes: false) { state in
+            if !state.isFinished { state.items.append(.together(revision)) }
+        }
+    }
+
+    /// Everything up to `revision` has been offered. Marks that nobody has read yet become one.
+    func mark(_ revision: Int64) {
+        guard followsRevision else { return }
+        change { $0.mark(revision) }
+    }
+
     func tick(now: ContinuousClock.Instant, revision: Int64) {
         change { state in
+            if followsRevision { state.mark(revision) }
             if now >= deadline { state.isFinished = true }
             if let due = state.nextBookmark, now >= due {
                 state.items.append(.bookmark(revision))
@@ -87,10 +110,10 @@ final class WatchQueue: Sendable {
 
     /// Changes the state, then wakes the reader where there is something for it. The reader is resumed outside of the
     /// lock: a task that is being cancelled holds the lock of its own that `resume` takes, and asks for this one.
-    private func change(_ body: (inout State) -> Void) {
+    private func change(wakes: Bool = true, _ body: (inout State) -> Void) {
         let awake = state.withLock { state in
             body(&state)
-            return state.takeReader()
+            return wakes ? state.takeReader() : nil
         }
         awake?.reader.resume(returning: awake?.batch)
     }
@@ -102,6 +125,13 @@ final class WatchQueue: Sendable {
 }
 
 extension WatchQueue.State {
+    fileprivate mutating func mark(_ revision: Int64) {
+        guard !isFinished, revision > marked else { return }
+        if case .bookmark? = items.last { items.removeLast() }
+        items.append(.bookmark(revision))
+        marked = revision
+    }
+
     /// The waiting reader and what it is to get; nil where it goes on waiting.
     fileprivate mutating func takeReader() -> (
         reader: CheckedContinuation<[WatchQueue.Item]?, Never>, batch: [WatchQueue.Item]?

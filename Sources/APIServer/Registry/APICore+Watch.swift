@@ -24,9 +24,10 @@ extension APICore {
     }
 
     /// Registers a queue for a watch. Throws 410 where its start lies too far back.
-    func openWatch(_ kind: ResourceDefinition, namespace: String, query: ListRequest, timeout: Int64)
-        throws(APIStatus) -> WatchQueue
-    {
+    func openWatch(
+        _ kind: ResourceDefinition, namespace: String, query: ListRequest, timeout: Int64,
+        followsRevision: Bool = false
+    ) throws(APIStatus) -> WatchQueue {
         let sendsInitial = query.sendsInitialEvents
         let start: ObjectCache.WatchStart
         if let sendsInitial {
@@ -40,7 +41,7 @@ extension APICore {
             deadline: now + .seconds(timeout),
             firstBookmark: query.allowsBookmarks && timeout > 2
                 ? now + min(Limits.bookmarkInterval, .seconds(timeout - 2)) : nil,
-            marksInitialEnd: sendsInitial == true && query.allowsBookmarks)
+            marksInitialEnd: sendsInitial == true && query.allowsBookmarks, followsRevision: followsRevision)
         guard cache.watch(kind.storageName, queue, from: start) != nil else {
             throw .expired("too old resource version: \(query.resourceVersion) (\(cache.historyFloor))")
         }

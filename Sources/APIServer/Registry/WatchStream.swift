@@ -44,6 +44,7 @@ final class WatchStream: ByteStream {
 
     private func append(_ item: WatchQueue.Item, to bytes: inout [UInt8]) {
         switch item {
+        case .together: return
         case .bookmark(let revision):
             bytes += encoder.bookmark(revision: revision, endsInitialEvents: false, isFirst: isFirst())
         case .initialEnd(let revision):

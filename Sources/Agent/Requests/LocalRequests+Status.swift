@@ -84,7 +84,7 @@ extension LocalRequests {
 
     private func policySummary() async -> JSONValue {
         [
-            "revision": await engine.enforcedRevision.map { .integer($0) } ?? .null,
+            "revision": await engine.enforcement.reported.map { .integer($0) } ?? .null,
             "generation": .integer(Int64(await engine.planner.generation)),
             "policies": .integer(
                 Int64(await engine.knownPolicies.count + engine.knownClusterPolicies.count)),
@@ -176,7 +176,10 @@ extension LocalRequests {
             problems.add("error", problem.description, next: "kubectl describe service -n \(problem.service.namespace)")
         }
         for fault in informers.snapshot().faults {
-            problems.add("error", "\(fault.resource.kind) \(fault.key): \(fault.reason)", next: "correct the object")
+            let instead = fault.lastGood.map { "version \($0) stays in force" } ?? "no good version of it is known"
+            problems.add(
+                "error", "\(fault.resource.kind) \(fault.key): \(fault.reason); \(instead)",
+                next: "correct the object")
         }
     }
 

@@ -1,56 +1,150 @@
 import APIClient
 import DaemonAPI
+import Informers
 import JSONText
 import KubeObjects
 import PolicyCompiler
 import Reconcile
 
-/// `wait`: answers when a policy is in force as the API has it now.
+/// `wait`: answers when a policy, or everything up to a revision, is in force on every Ready node.
+///
+/// This node is asked itself. What another node enforces is what its NodeDataplane says.
 extension LocalRequests {
     private static let waitSecondsMax: Int64 = 50
     private static let lookInterval = Duration.milliseconds(5)
+    /// Other nodes' NodeDataplanes change at most once a second.
+    private static let otherNodesInterval = Duration.milliseconds(250)
 
-    /// `policy`: `NAMESPACE/NAME`; `timeoutSeconds`: at most 50. The version is read from the API first, so that a
-    /// write that was acknowledged before is never taken for the one before it. Answers `policy`, `version`
-    /// and `generation`.
+    /// `policy` (`NAMESPACE/NAME`, or `NAME` of a ClusterNetworkPolicy) or `revision`; `timeoutSeconds`: at most 50.
+    /// Answers `policy` and `version`, or `revision`; and `generation` (this node's) and `nodes`.
     func wait(_ params: JSONValue) async throws -> JSONValue {
-        let parts = (params["policy"]?.string ?? "").split(separator: "/").map(String.init)
-        guard parts.count == 2 else {
-            throw DaemonError(.invalidConfiguration, "a policy is named NAMESPACE/NAME")
+        let seconds = min(params["timeoutSeconds"]?.integer ?? 30, Self.waitSecondsMax)
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        if let revision = params["revision"]?.integer {
+            return try await wait(forRevision: revision, deadline, seconds)
         }
-        let key = ObjectKey(parts[0], parts[1])
+        return try await wait(forPolicy: params["policy"]?.string ?? "", deadline, seconds)
+    }
+
+    private func wait(forRevision revision: Int64, _ deadline: ContinuousClock.Instant, _ seconds: Int64)
+        async throws -> JSONValue
+    {
+        while await engine.provenRevision ?? 0 < revision {
+            guard ContinuousClock.now < deadline else {
+                let behind = await engine.enforcement.behind(revision).map(\.name).joined(separator: ", ")
+                let reached = await engine.provenRevision ?? 0
+                throw DaemonError(
+                    .stateMismatch,
+                    "after \(seconds) s what is in force is proven up to revision \(reached), not \(revision)"
+                        + (behind.isEmpty ? "" : "; not that far: \(behind)"))
+            }
+            try await Task.sleep(for: Self.lookInterval)
+        }
+        // What other nodes report stands still while nothing that they read changes: no further than the newest of that.
+        let wanted = min(revision, await engine.enforcement.reported ?? revision)
+        let nodes = try await waitForOthers(wanted, policy: nil, deadline)
+        return [
+            "revision": .integer(revision), "generation": .integer(Int64(await engine.planner.generation)),
+            "nodes": .array(nodes.map { .string($0) }),
+        ]
+    }
+
+    /// The version is read from the API first, so that a write that was acknowledged before is never taken for the one
+    /// before it. A version that does not fit or cannot be read ends the wait at once.
+    private func wait(forPolicy name: String, _ deadline: ContinuousClock.Instant, _ seconds: Int64) async throws
+        -> JSONValue
+    {
+        let reference = try Self.policy(named: name)
+        let key = ObjectKey(reference.namespace, reference.name)
         let wanted: String
         do {
-            let reference = ObjectReference(.networkPolicies, namespace: key.namespace, name: key.name)
             wanted = try await client.get(reference, subresource: "")[path: "metadata", "resourceVersion"]?.string ?? ""
         } catch {
             throw DaemonError(.notFound, "there is no policy \(key)", cause: "\(error)")
         }
-        let seconds = min(params["timeoutSeconds"]?.integer ?? 30, Self.waitSecondsMax)
-        let deadline = ContinuousClock.now + .seconds(seconds)
-        while await !isCompiled(key, wanted) {
-            if let problem = await engine.problems.first(where: { $0.object == key }) {
-                throw DaemonError(.stateMismatch, "\(problem)")
+        var standing = PolicyStanding.underWay
+        while standing != .inForce {
+            if let fault = fault(of: reference), Engine.reaches(fault.resourceVersion, wanted) {
+                throw DaemonError(.stateMismatch, "policy \(key) cannot be read: \(fault.reason)")
             }
+            standing = await engine.standing(of: key, version: wanted)
+            if case .refused(let reason) = standing {
+                throw DaemonError(.stateMismatch, "policy \(key) is not enforced: \(reason)")
+            }
+            if standing == .inForce { break }
             guard ContinuousClock.now < deadline else {
-                let found = await engine.compiledVersion(of: key) ?? "none"
+                let found = await engine.policy.version(of: key) ?? "none"
                 throw DaemonError(
                     .stateMismatch,
                     "version \(wanted) of policy \(key) is not in force after \(seconds) s; compiled is \(found)")
             }
             try await Task.sleep(for: Self.lookInterval)
         }
-        await engine.waitUntilInForce()
+        let generation = await engine.planner.generation
+        let nodes = try await waitForOthers(Int64(wanted) ?? 0, policy: reference, deadline)
         return [
-            "policy": .string(key.description), "version": .string(wanted),
-            "generation": .integer(Int64(await engine.planner.generation)),
+            "policy": .string(key.description), "version": .string(wanted), "generation": .integer(Int64(generation)),
+            "nodes": .array(nodes.map { .string($0) }),
         ]
     }
 
-    /// The wanted version or a later one.
-    private func isCompiled(_ key: ObjectKey, _ wanted: String) async -> Bool {
-        guard let found = await engine.compiledVersion(of: key) else { return false }
-        guard let number = Int64(found), let least = Int64(wanted) else { return found == wanted }
-        return number >= least
+    private func fault(of reference: ObjectReference) -> (reason: String, resourceVersion: String)? {
+        let key = ObjectKey(reference.namespace, reference.name)
+        if reference.namespace.isEmpty {
+            return informers.clusterNetworkPolicies.cache.faults[key].map { ($0.reason, $0.resourceVersion) }
+        }
+        return informers.networkPolicies.cache.faults[key].map { ($0.reason, $0.resourceVersion) }
+    }
+
+    /// `NAMESPACE/NAME` is a NetworkPolicy, `NAME` a ClusterNetworkPolicy.
+    static func policy(named name: String) throws(DaemonError) -> ObjectReference {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard (1...2).contains(parts.count), !parts.contains("") else {
+            throw DaemonError(
+                .invalidConfiguration,
+                "a policy is named NAMESPACE/NAME, a ClusterNetworkPolicy NAME; \"\(name)\" is neither")
+        }
+        return parts.count == 2
+            ? ObjectReference(.networkPolicies, namespace: parts[0], name: parts[1])
+            : ObjectReference(.clusterNetworkPolicies, name: parts[0])
+    }
+
+    // MARK: Other nodes
+
+    /// Returns when the NodeDataplane of every other Ready node reports the revision: the names of all Ready nodes.
+    private func waitForOthers(
+        _ revision: Int64, policy: ObjectReference?, _ deadline: ContinuousClock.Instant
+    ) async throws -> [String] {
+        while true {
+            let ready = informers.nodes.cache.items.filter(\.isReady).map(\.name).sorted()
+            let others = ready.filter { $0 != configuration.nodeName }
+            if others.isEmpty { return ready }
+            let reports = try await client.list(.nodeDataplanes, ListOptions()).items
+            var behind: [String] = []
+            for node in others {
+                let report = reports.first { $0[path: "metadata", "name"]?.string == node }?["status"]
+                if let policy, let reason = Self.refusal(of: policy, revision, in: report) {
+                    throw DaemonError(.stateMismatch, "not enforced on node \(node): \(reason)")
+                }
+                if report?["enforcedRevision"]?.integer ?? 0 < revision { behind.append(node) }
+            }
+            if behind.isEmpty { return ready }
+            guard ContinuousClock.now < deadline else {
+                throw DaemonError(
+                    .stateMismatch,
+                    "revision \(revision) is in force here; not reported by \(behind.joined(separator: ", "))")
+            }
+            try await Task.sleep(for: Self.otherNodesInterval)
+        }
+    }
+
+    /// Why a node's report says that a policy's version is not in force there.
+    static func refusal(of policy: ObjectReference, _ revision: Int64, in report: JSONValue?) -> String? {
+        let entry = report?["notEnforced"]?.array?.first { entry in
+            entry["kind"]?.string == policy.resource.kind && entry["name"]?.string == policy.name
+                && entry["namespace"]?.string ?? "" == policy.namespace
+                && Int64(entry["resourceVersion"]?.string ?? "") ?? 0 >= revision
+        }
+        return entry?["message"]?.string
     }
 }

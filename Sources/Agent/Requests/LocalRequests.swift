@@ -36,6 +36,7 @@ struct LocalRequests: RequestHandler {
             case .fsck: return try await fsck(request.params)
             case .uninstall: return try await uninstall()
             case .wait: return try await wait(request.params)
+            case .trace: return try await trace(request.params)
             case .cniAdd, .cniDel, .cniCheck, .cniGC, .cniStatus:
                 throw DaemonError(.unknownMethod, "\(request.method.rawValue) is served by the pod network")
             }
@@ -78,7 +79,7 @@ struct LocalRequests: RequestHandler {
     /// Every policy, how many pods it selects, and what is wrong with it.
     private func policies() async -> JSONValue {
         let snapshot = informers.snapshot()
-        let problems = await engine.problems
+        let problems = await policyProblems(snapshot)
         let namespaced = snapshot.networkPolicies.items.sorted { $0.key < $1.key }.map { policy -> JSONValue in
             let selected = snapshot.pods.items(in: policy.metadata.namespace).filter {
                 !$0.isHostNetwork && policy.podSelector.matches($0.metadata.labels)
@@ -105,16 +106,27 @@ struct LocalRequests: RequestHandler {
         return ["items": .array(rows)]
     }
 
+    /// Why policies are not in force as the API has them.
+    private func policyProblems(_ snapshot: ClusterSnapshot) async -> [ObjectKey: String] {
+        var problems = Dictionary(
+            await engine.policy.refusals.map { ($0.error.object, $0.error.message) }, uniquingKeysWith: { $1 })
+        for fault in snapshot.faults
+        where fault.resource == .networkPolicies || fault.resource == .clusterNetworkPolicies {
+            problems[fault.key] = fault.reason
+        }
+        return problems
+    }
+
     private func row(
         _ key: ObjectKey, _ tier: RuleTier, _ priority: Int?, _ pods: Int, _ ingress: Int?, _ egress: Int?,
-        _ revision: String, _ problems: [PolicyError]
+        _ revision: String, _ problems: [ObjectKey: String]
     ) -> JSONValue {
         [
             "policy": .string(key.description), "kind": .string(tier.kind), "tier": .string(tier.apiName),
             "priority": priority.map { .integer(Int64($0)) } ?? .null, "pods": .integer(Int64(pods)),
             "ingressRules": ingress.map { .integer(Int64($0)) } ?? .null,
             "egressRules": egress.map { .integer(Int64($0)) } ?? .null, "revision": .string(revision),
-            "problem": problems.first { $0.object == key }.map { .string($0.message) } ?? .null,
+            "problem": problems[key].map { .string($0) } ?? .null,
         ]
     }
 

@@ -44,7 +44,8 @@ struct Daemon {
         let judge = DatapathJudge()
         var serving = serverConfiguration
         serving.core.judge = judge
-        serving.core.metrics = { MetricsText.text(of: datapath) }
+        let steps = StepTimes { store.commitNanoseconds(of: $0) }
+        serving.core.metrics = { MetricsText.text(of: datapath) + steps.metrics }
         let server = try APIServerService(store: store, configuration: serving)
         let client = LocalClient(
             core: server.core, user: UserInfo(name: "system:martlet", groups: [UserInfo.mastersGroup]))
@@ -56,7 +57,7 @@ struct Daemon {
             node: node, store: store, controllers: controllers, stateDirectory: options.state)
         let agent = try Agent(
             setup.agentConfiguration, datapath: datapath, informers: informers, client: client, logger: logger,
-            parts: { await reports.all })
+            steps: steps, parts: { await reports.all })
         server.core.nodeStreams = NodeStreamsAdapter(streams: node.streams)
         let watch = ReadinessWatch(node: node, network: agent.network)
         let registration = NodeRegistration(
@@ -64,6 +65,8 @@ struct Daemon {
         let services: [any ServiceLifecycle.Service] = [
             store, server, informers, controllers, agent, node, watch, registration,
             InvariantReporter(judge: judge, client: client, logger: logger),
+            DataplaneReporter(
+                agent: agent, nodeName: setup.options.nodeName, client: client, logger: logger),
         ]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

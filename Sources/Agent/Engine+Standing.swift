@@ -1,0 +1,35 @@
+import APIClient
+import KubeObjects
+import PolicyCompiler
+import Reconcile
+
+/// How a version of a policy stands.
+enum PolicyStanding: Hashable {
+    case underWay
+    case inForce
+    /// It does not fit; the reason.
+    case refused(String)
+}
+
+/// What is known to be in force.
+extension Engine {
+    /// Everything up to this revision is in force, whatever its kind; nil before the first full compile.
+    var provenRevision: Int64? { enforcement.proven }
+
+    /// The version, or a later one.
+    func standing(of key: ObjectKey, version: String) -> PolicyStanding {
+        if let refusal = policy.refusal(of: key), Self.reaches(refusal.resourceVersion, version) {
+            return .refused(refusal.error.message)
+        }
+        guard let compiled = policy.version(of: key), Self.reaches(compiled, version), !planner.isHeldBack else {
+            return .underWay
+        }
+        return .inForce
+    }
+
+    /// Whether a resourceVersion is this one or a later one.
+    static func reaches(_ found: String, _ wanted: String) -> Bool {
+        guard let number = Int64(found), let least = Int64(wanted) else { return found == wanted }
+        return number >= least
+    }
+}
