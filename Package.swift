@@ -126,6 +126,12 @@ let package = Package(
         library("BPFObjects", plugins: [.plugin(name: "BPFCompile")]),
         library("BPFRuntime", ["CLibbpf", "CLinux", "MapLayout", "BPFObjects", "NetTypes"], from: [logging]),
         library(
+            "PolicyKernel",
+            [
+                "BPFRuntime", "PolicyTools", "PolicyCompiler", "Reconcile", "KubeObjects", "MapLayout", "CMartletABI",
+                "NetTypes",
+            ]),
+        library(
             "PodNetwork", ["Netlink", "BPFRuntime", "MapLayout", "DaemonAPI", "JSONText", "NetTypes"], from: [logging]),
         library("Flows", ["MapLayout", "KubeObjects", "JSONText", "NetTypes"]),
         library(
@@ -155,8 +161,9 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "CommandLineUI", "PolicyTools", "DaemonAPI", "APIClient", "JSONText", "NetTypes", "CLinux", arguments,
-                logging,
+                "CommandLineUI", "PolicyKernel", "PolicyTools", "DaemonAPI", "APIClient", "JSONText", "NetTypes",
+                "CLinux",
+                arguments, logging,
             ],
             swiftSettings: strict, linkerSettings: staticFoundation),
         .executableTarget(
@@ -166,7 +173,8 @@ let package = Package(
         .executableTarget(
             name: "martlet-conformance",
             dependencies: [
-                "PolicyCompiler", "Reconcile", "BPFRuntime", "Controllers", "KubeObjects", "MapLayout", "CMartletABI",
+                "PolicyKernel", "PolicyCompiler", "BPFRuntime", "Controllers", "KubeObjects", "MapLayout",
+                "CMartletABI",
                 "JSONText", "NetTypes", "APIServer", "APIMachinery", "APIClient", "Store", "CommandLineUI", "DaemonAPI",
                 "Netlink", "CLinux", "TestKit", logging, httpClient, nioCore, nioHTTP1, nioSSL,
             ], swiftSettings: strict, linkerSettings: staticFoundation),
@@ -245,7 +253,8 @@ let package = Package(
                 "MapLayout", "KubeObjects", "NetTypes", "CMartletABI", "JSONText", "TestKit",
             ], from: [logging]),
         tests("CommandLineUITests", ["CommandLineUI", "APIClient", "JSONText"]),
-        tests("PolicyToolsTests", ["PolicyTools", "CommandLineUI", "NetTypes"]),
+        tests(
+            "PolicyToolsTests", ["PolicyTools", "PolicyKernel", "CommandLineUI", "NetTypes", "JSONText", "KubeObjects"]),
         tests("ConformanceTests", ["CLinux"]),
         tests("BenchReportTests", ["BenchReport", "JSONText"]),
         tests("TidyTests", []),

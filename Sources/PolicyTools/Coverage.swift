@@ -111,3 +111,54 @@ extension PolicyRule {
         ports.isEmpty || ports.contains { $0.covers(PolicyPort(transport, .range(PortRange(port)))) }
     }
 }
+
+extension ClusterPolicyPeer {
+    /// For peers of cluster policies. Blocks match pods by their addresses: two that hold everything are asked by
+    /// `coverEverything`.
+    func covers(_ other: ClusterPolicyPeer) -> Bool {
+        switch (self, other) {
+        case (.pods(let spaces, let pods), .pods(let otherSpaces, let otherPods)):
+            spaces.covers(otherSpaces) && pods.covers(otherPods)
+        case (.nodes(let mine), .nodes(let theirs)): mine.covers(theirs)
+        case (.network(let mine), .network(let theirs)): mine.contains(theirs)
+        case (.pods, _), (.nodes, _), (.network, _): false
+        }
+    }
+
+    /// Of a NetworkPolicy in a namespace with these labels.
+    func covers(_ other: PolicyPeer, namespace labels: [String: String]) -> Bool {
+        switch (self, other) {
+        case (.pods(let spaces, let pods), .pods(let otherSpaces, let otherPods)):
+            (otherSpaces.map(spaces.covers) ?? spaces.matches(labels)) && pods.covers(otherPods)
+        case (.network(let cidr), .block(let block)): cidr.contains(block.cidr)
+        case (.pods, .block), (.network, .pods), (.nodes, _): false
+        }
+    }
+}
+
+extension ClusterPolicyRule {
+    /// Every address of both families.
+    var coversEveryPeer: Bool {
+        let wide = peers.compactMap { peer -> IPFamily? in
+            guard case .network(let cidr) = peer, cidr.prefixLength == 0 else { return nil }
+            return cidr.address.family
+        }
+        return Set(wide).count == 2
+    }
+
+    /// Whatever `other` matches, this one does.
+    func covers(_ other: ClusterPolicyRule) -> Bool {
+        (coversEveryPeer || other.peers.allSatisfy { peer in peers.contains { $0.covers(peer) } })
+            && coversPorts(other.ports)
+    }
+
+    /// Whatever the rule of a NetworkPolicy lets through in a namespace with these labels, this one matches.
+    func covers(_ other: PolicyRule, namespace labels: [String: String]) -> Bool {
+        let peersCovered = other.peers.allSatisfy { peer in peers.contains { $0.covers(peer, namespace: labels) } }
+        return (coversEveryPeer || (!other.peers.isEmpty && peersCovered)) && coversPorts(other.ports)
+    }
+
+    func coversPorts(_ others: [PolicyPort]) -> Bool {
+        ports.isEmpty || (!others.isEmpty && others.allSatisfy { port in ports.contains { $0.covers(port) } })
+    }
+}

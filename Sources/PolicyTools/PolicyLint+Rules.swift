@@ -5,7 +5,7 @@ import NetTypes
 extension PolicyLint {
     // MARK: One rule by itself
 
-    func rules(_ direction: Direction, _ report: inout Report) {
+    func rules(_ direction: Direction, _ report: inout Report<PolicyWorld.Entry>) {
         guard let rules = rules(of: report.policy, direction) else { return }
         for (index, rule) in rules.enumerated() {
             let path = "spec.\(direction.field)[\(index)]"
@@ -19,7 +19,9 @@ extension PolicyLint {
         }
     }
 
-    private func anyPeer(_ rule: PolicyRule, _ text: JSONValue?, _ field: String, _ report: inout Report) {
+    private func anyPeer(
+        _ rule: PolicyRule, _ text: JSONValue?, _ field: String, _ report: inout Report<PolicyWorld.Entry>
+    ) {
         if let text {
             report.add(
                 .warning, "empty-peers", field,
@@ -32,7 +34,9 @@ extension PolicyLint {
         }
     }
 
-    private func check(_ peer: PolicyPeer, _ text: JSONValue?, _ field: String, _ report: inout Report) {
+    private func check(
+        _ peer: PolicyPeer, _ text: JSONValue?, _ field: String, _ report: inout Report<PolicyWorld.Entry>
+    ) {
         switch peer {
         case .block(let block): check(block, "\(field).ipBlock", &report)
         case .pods(let namespaces, let pods):
@@ -55,7 +59,7 @@ extension PolicyLint {
         }
     }
 
-    private func pods(of peer: PolicyPeer, _ report: Report) -> [Pod] {
+    private func pods(of peer: PolicyPeer, _ report: Report<PolicyWorld.Entry>) -> [Pod] {
         world.pods(of: peer, in: report.policy.metadata.namespace) ?? []
     }
 
@@ -67,22 +71,28 @@ extension PolicyLint {
         }
     }
 
-    private func check(_ block: AddressBlock, _ field: String, _ report: inout Report) {
+    private func check(_ block: AddressBlock, _ field: String, _ report: inout Report<PolicyWorld.Entry>) {
         if block.isEmpty {
             report.add(
                 .error, "never-matches", "\(field).except", "the exceptions leave no address of \(block.cidr)",
                 "remove the block, or some of the exceptions")
-        } else if let services = serviceBlocks.first(where: { $0.contains(block.cidr) }) {
-            report.add(
-                .error, "never-matches", "\(field).cidr",
-                "\(block.cidr) holds Service addresses only (\(services)): policy is asked after the Service has "
-                    + "become a pod, so it never matches",
-                "select the pods behind the Service by their labels")
+        } else {
+            services(block.cidr, "\(field).cidr", &report)
         }
     }
 
+    /// Policy is asked after the Service has become a pod.
+    func services<Entry>(_ cidr: CIDR, _ field: String, _ report: inout Report<Entry>) {
+        guard let services = serviceBlocks.first(where: { $0.contains(cidr) }) else { return }
+        report.add(
+            .error, "never-matches", field,
+            "\(cidr) holds Service addresses only (\(services)): policy is asked after the Service has become a pod, "
+                + "so it never matches",
+            "select the pods behind the Service by their labels")
+    }
+
     /// The trap of one dash: two peers where one with two selectors was meant.
-    private func splitPeers(_ rule: PolicyRule, _ field: String, _ report: inout Report) {
+    private func splitPeers(_ rule: PolicyRule, _ field: String, _ report: inout Report<PolicyWorld.Entry>) {
         for (first, next) in zip(rule.peers.indices, rule.peers.indices.dropFirst()) {
             guard case .pods(let spaces, let pods) = rule.peers[first],
                 case .pods(let nextSpaces, let nextPods) = rule.peers[next]
@@ -104,7 +114,7 @@ extension PolicyLint {
         }
     }
 
-    private func overlaps(_ rule: PolicyRule, _ field: String, _ report: inout Report) {
+    private func overlaps(_ rule: PolicyRule, _ field: String, _ report: inout Report<PolicyWorld.Entry>) {
         var blocks: [(Int, AddressBlock)] = []
         for (index, peer) in rule.peers.enumerated() {
             if case .block(let block) = peer { blocks.append((index, block)) }
@@ -127,7 +137,7 @@ extension PolicyLint {
     // MARK: Port names
 
     /// Names that no pod at the destination has.
-    func names(_ report: inout Report) {
+    func names(_ report: inout Report<PolicyWorld.Entry>) {
         guard hasPods else { return }
         let policy = report.policy
         let subjects = world.selected(by: policy)

@@ -51,38 +51,44 @@ package struct PolicyLint: Sendable {
                 advice: "correct the field")
         }
         for entry in world.policies {
-            var report = Report(entry: entry)
+            var report = Report(entry)
             subject(&report)
             types(&report)
             for direction in [Direction.ingress, .egress] { rules(direction, &report) }
             shadows(&report)
+            overruled(&report)
             names(&report)
+            found += report.findings
+        }
+        for entry in world.clusterEntries {
+            var report = Report(entry)
+            cluster(&report)
             found += report.findings
         }
         return found.sorted()
     }
 
     /// What is found in one policy.
-    struct Report {
-        let entry: PolicyWorld.Entry
+    struct Report<Entry: PolicyWorldEntry> {
+        let entry: Entry
         var findings: [LintFinding] = []
-        var policy: NetworkPolicy { entry.policy }
+        var policy: Entry.Policy { entry.policy }
 
-        init(entry: PolicyWorld.Entry) { self.entry = entry }
+        init(_ entry: Entry) { self.entry = entry }
 
         mutating func add(
             _ severity: LintFinding.Severity, _ check: String, _ field: String, _ meaning: String, _ advice: String
         ) {
             findings.append(
                 LintFinding(
-                    severity: severity, check: check, object: "NetworkPolicy \(policy.key)", source: entry.source,
-                    field: field, meaning: meaning, advice: advice))
+                    severity: severity, check: check, object: entry.object, source: entry.source, field: field,
+                    meaning: meaning, advice: advice))
         }
     }
 
     // MARK: The whole policy
 
-    private func subject(_ report: inout Report) {
+    private func subject(_ report: inout Report<PolicyWorld.Entry>) {
         let policy = report.policy
         let field = "spec.podSelector"
         if policy.podSelector.isEverything {
@@ -104,7 +110,7 @@ package struct PolicyLint: Sendable {
         }
     }
 
-    private func types(_ report: inout Report) {
+    private func types(_ report: inout Report<PolicyWorld.Entry>) {
         let spec = report.entry.body["spec"]
         let types = spec?["policyTypes"]?.array ?? []
         let hasIngress = spec?["ingress"]?.array?.isEmpty == false
@@ -112,8 +118,7 @@ package struct PolicyLint: Sendable {
         if types.isEmpty, hasEgress, !hasIngress {
             report.add(
                 .warning, "policy-types", "spec.policyTypes",
-                "left out, it includes Ingress: with no ingress rule, nobody may open a connection to the selected "
-                    + "pods",
+                "left out, it includes Ingress: with no ingress rule, nobody may open a connection to these pods",
                 "write policyTypes: [Egress] to restrict egress alone, [Ingress, Egress] to close ingress too")
         }
         if !types.isEmpty {
@@ -129,7 +134,7 @@ package struct PolicyLint: Sendable {
     }
 
     /// Egress without a way to the name server.
-    private func nameServer(_ report: inout Report) {
+    private func nameServer(_ report: inout Report<PolicyWorld.Entry>) {
         let policy = report.policy
         guard let egress = policy.egress, !egress.isEmpty else { return }
         let others = world.policies.map(\.policy).filter {
@@ -148,7 +153,7 @@ package struct PolicyLint: Sendable {
 
     // MARK: Rules against other rules
 
-    private func shadows(_ report: inout Report) {
+    private func shadows(_ report: inout Report<PolicyWorld.Entry>) {
         let policy = report.policy
         for direction in [Direction.ingress, .egress] {
             for (index, rule) in (self.rules(of: policy, direction) ?? []).enumerated() {

@@ -55,10 +55,13 @@ package struct PolicyTestRun: Sendable {
                 let question = VerdictQuestion(
                     source: from, destination: to, sourcePod: source.pod, destinationPod: destination.pod,
                     transport: expectation.transport, port: port)
-                let verdicts = isSelf ? Self.always : engine.judge(question)
-                if let fault = Self.fault(expectation, verdicts) {
-                    faults.append("\(source.name) to \(destination.name):\(port): \(fault)")
+                let fault: String?
+                do throws(EngineFault) {
+                    fault = Self.fault(expectation, isSelf ? Self.always : try engine.judge(question))
+                } catch {
+                    fault = "\(engine.name) does not answer: \(error)"
                 }
+                if let fault { faults.append("\(source.name) to \(destination.name):\(port): \(fault)") }
             }
         }
         return Result(name: expectation.name, pairs: pairs, faults: faults)

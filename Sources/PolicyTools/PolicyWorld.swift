@@ -6,11 +6,18 @@ import NetTypes
 /// (anything with `spec.template`) stand for one pod of theirs.
 package struct PolicyWorld: Sendable {
     /// A policy as it was read, with its text: a field left out and an empty one mean different things to its author.
-    package struct Entry: Sendable {
+    package struct Entry: PolicyWorldEntry {
         package let policy: NetworkPolicy
         package let body: JSONValue
-        /// File and number of the document; empty where it came from a cluster.
         package let source: String
+        package var object: String { "NetworkPolicy \(policy.key)" }
+    }
+
+    package struct ClusterEntry: PolicyWorldEntry {
+        package let policy: ClusterNetworkPolicy
+        package let body: JSONValue
+        package let source: String
+        package var object: String { "ClusterNetworkPolicy \(policy.key)" }
     }
 
     /// An object that cannot be read, and where its fault is.
@@ -21,7 +28,8 @@ package struct PolicyWorld: Sendable {
     }
 
     package private(set) var policies: [Entry] = []
-    package private(set) var clusterPolicies: [ClusterNetworkPolicy] = []
+    /// In the order in which they are asked, the tiers one after the other.
+    package private(set) var clusterEntries: [ClusterEntry] = []
     package private(set) var nodes: [Node] = []
     package private(set) var pods: [ObjectKey: Pod] = [:]
     package private(set) var services: [Service] = []
@@ -44,9 +52,7 @@ package struct PolicyWorld: Sendable {
             switch kind {
             case "NetworkPolicy": try add(policy: body, source)
             case "ClusterNetworkPolicy":
-                let policy = try ClusterNetworkPolicy(body)
-                clusterPolicies.removeAll { $0.key == policy.key }
-                clusterPolicies.append(policy)
+                add(ClusterEntry(policy: try ClusterNetworkPolicy(body), body: body, source: source))
             case "Node":
                 let node = try Node(body)
                 nodes.removeAll { $0.metadata.name == node.metadata.name }
@@ -71,6 +77,16 @@ package struct PolicyWorld: Sendable {
         policies.append(Entry(policy: policy, body: body, source: source))
         policies.sort { $0.policy.key < $1.policy.key }
         noteNamespace(policy.metadata.namespace)
+    }
+
+    private mutating func add(_ entry: ClusterEntry) {
+        clusterEntries.removeAll { $0.policy.key == entry.policy.key }
+        clusterEntries.append(entry)
+        clusterEntries.sort { left, right in
+            let (first, second) = (left.policy, right.policy)
+            if first.tier != second.tier { return first.tier == .admin }
+            return (first.priority, first.key.name) < (second.priority, second.key.name)
+        }
     }
 
     private mutating func add(_ namespace: Namespace) {
@@ -98,6 +114,8 @@ package struct PolicyWorld: Sendable {
 
     // MARK: Questions
 
+    package var clusterPolicies: [ClusterNetworkPolicy] { clusterEntries.map(\.policy) }
+
     /// Pods that policies can select: those of the host's network are the node. In the order of their names.
     package var policyPods: [Pod] {
         pods.values.filter { !$0.isHostNetwork }.sorted { $0.key < $1.key }
@@ -112,10 +130,28 @@ package struct PolicyWorld: Sendable {
     /// The pods that a peer of a policy in `namespace` means; nil for an address block.
     func pods(of peer: PolicyPeer, in namespace: String) -> [Pod]? {
         guard case .pods(let namespaceSelector, let podSelector) = peer else { return nil }
-        return policyPods.filter { pod in
-            let home = pod.metadata.namespace
-            let isThere = namespaceSelector.map { $0.matches(namespaces[home] ?? [:]) } ?? (home == namespace)
-            return isThere && podSelector.matches(pod.metadata.labels)
+        if let namespaceSelector { return pods(namespaceSelector, podSelector) }
+        return policyPods.filter {
+            $0.metadata.namespace == namespace && podSelector.matches($0.metadata.labels)
         }
     }
+
+    /// The pods with these labels in namespaces with those.
+    func pods(_ namespaceSelector: LabelSelector, _ podSelector: LabelSelector) -> [Pod] {
+        policyPods.filter { pod in
+            namespaceSelector.matches(namespaces[pod.metadata.namespace] ?? [:])
+                && podSelector.matches(pod.metadata.labels)
+        }
+    }
+}
+
+/// A policy of any kind in a world.
+package protocol PolicyWorldEntry: Sendable {
+    associatedtype Policy: Sendable
+    var policy: Policy { get }
+    var body: JSONValue { get }
+    /// File and number of the document; empty where it came from a cluster.
+    var source: String { get }
+    /// Kind and name.
+    var object: String { get }
 }

@@ -1,6 +1,6 @@
 package import KubeObjects
 package import NetTypes
-import PolicyCompiler
+package import PolicyCompiler
 
 /// One question to an engine. Ends without pod are outside, or the node.
 package struct VerdictQuestion: Sendable {
@@ -27,10 +27,17 @@ package struct EngineVerdict: Hashable, Sendable {
     }
 }
 
-/// What judges a question: the evaluator, the compiled maps in user space.
+/// An engine that could not answer.
+package struct EngineFault: Error, Sendable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+/// What judges a question: the evaluator, the compiled maps in user space, the kernel's programs.
 package protocol VerdictEngine {
     var name: String { get }
-    func judge(_ question: VerdictQuestion) -> (egress: EngineVerdict, ingress: EngineVerdict)
+    func judge(_ question: VerdictQuestion) throws(EngineFault) -> (egress: EngineVerdict, ingress: EngineVerdict)
 }
 
 /// The direct reading of the API.
@@ -38,10 +45,10 @@ package struct EvaluatorEngine: VerdictEngine {
     package let name = "evaluator"
     private let evaluator: PolicyEvaluator
 
-    package init(_ world: PolicyWorld) {
+    package init(_ world: PolicyWorld, places: PodPlaces) {
         evaluator = PolicyEvaluator(
             namespaces: world.namespaces, policies: world.policies.map(\.policy),
-            clusterPolicies: world.clusterPolicies, nodes: world.nodes)
+            clusterPolicies: world.clusterPolicies, nodes: world.nodes, podCIDRs: places.clusterPods)
     }
 
     package func judge(_ question: VerdictQuestion) -> (egress: EngineVerdict, ingress: EngineVerdict) {
@@ -75,17 +82,9 @@ package struct MapsEngine: VerdictEngine {
 
     /// `places`: the pods that have an address here.
     package init(_ world: PolicyWorld, places: PodPlaces) {
-        var changes = world.namespaces.sorted { $0.key < $1.key }
-            .map { PolicyChange.namespace(name: $0.key, labels: $0.value) }
-        for (index, pod) in places.pods.enumerated() {
-            let endpoint = UInt32(index + 1)
-            endpoints[pod.key] = endpoint
-            changes.append(.pod(PolicyPod(pod, endpoint: endpoint, addresses: pod.addresses)))
-        }
-        changes += world.nodes.map { .node($0) }
-        changes += world.clusterPolicies.map { .clusterPolicy($0) }
-        changes += world.policies.map { .policy($0.policy) }
-        let delta = compiler.apply(changes)
+        endpoints = places.endpoints
+        maps.clusterPods = places.clusterPods
+        let delta = compiler.apply(world.changes(places))
         problems = delta.problems.map(\.description)
         maps.apply(delta)
         maps.apply(compiler.release(delta.retired))
@@ -105,9 +104,30 @@ package struct MapsEngine: VerdictEngine {
         PolicyMaps.End(endpoint: pod.flatMap { endpoints[$0.key] }, address: address)
     }
 
-    private func verdict(_ verdict: PolicyMaps.Verdict) -> EngineVerdict {
+    private func verdict(_ verdict: PolicyMaps.Verdict) -> EngineVerdict { EngineVerdict(verdict, compiler) }
+}
+
+extension EngineVerdict {
+    /// What the maps answered, in the names of the compiler that filled them.
+    package init(_ verdict: PolicyMaps.Verdict, _ compiler: PolicyCompiler) {
         let info = compiler.rule(verdict.ruleID)
-        return EngineVerdict(isAllowed: verdict.isAllowed, policy: info?.policy, rule: info?.index)
+        self.init(isAllowed: verdict.isAllowed, policy: info?.policy, rule: info?.index)
+    }
+}
+
+extension PolicyWorld {
+    /// Everything of this world, as the compiler takes it.
+    package func changes(_ places: PodPlaces) -> [PolicyChange] {
+        var changes = namespaces.sorted { $0.key < $1.key }
+            .map { PolicyChange.namespace(name: $0.key, labels: $0.value) }
+        for pod in places.pods {
+            guard let endpoint = places.endpoints[pod.key] else { continue }
+            changes.append(.pod(PolicyPod(pod, endpoint: endpoint, addresses: pod.addresses)))
+        }
+        changes.append(.podCIDRs(places.clusterPods))
+        changes += nodes.map { .node($0) }
+        changes += clusterPolicies.map { .clusterPolicy($0) }
+        return changes + policies.map { .policy($0.policy) }
     }
 }
 
@@ -115,6 +135,14 @@ package struct MapsEngine: VerdictEngine {
 /// aside for tests, RFC 2544) in the order of their names.
 package struct PodPlaces: Sendable {
     package let pods: [Pod]
+    /// Numbers from 1, in the order of `pods`.
+    package let endpoints: [ObjectKey: UInt32]
+    /// Blocks in which pods have their addresses, as the kernel programs are told: at most `blocksMax`. An address in
+    /// there that no pod has is one of a pod not known yet.
+    package let clusterPods: [CIDR]
+
+    /// `cluster_pods` of `martlet_config`.
+    static let blocksMax = 4
 
     package init(_ world: PolicyWorld) {
         var next = IPAddress(v4: 0xC612_0001)
@@ -126,6 +154,25 @@ package struct PodPlaces: Sendable {
             placed.addresses = [next]
             next = next.advanced(by: 1) ?? next
             return placed
+        }
+        endpoints = Dictionary(pods.enumerated().map { ($0.element.key, UInt32($0.offset + 1)) }) { $1 }
+        clusterPods = Self.blocks(pods.flatMap(\.addresses), Set(world.nodes.flatMap(\.podCIDRs)))
+    }
+
+    /// Those of the nodes and that of the files' pods where they hold every pod; else, of each family, the narrowest
+    /// block that does.
+    private static func blocks(_ addresses: [IPAddress], _ ofNodes: Set<CIDR>) -> [CIDR] {
+        let known = ofNodes.union([CIDR("198.18.0.0/15")].compactMap { $0 })
+        let used = known.filter { block in addresses.contains { block.contains($0) } }
+        if used.count <= blocksMax, addresses.allSatisfy({ address in used.contains { $0.contains(address) } }) {
+            return used.sorted()
+        }
+        return IPFamily.allCases.compactMap { family in
+            let mine = addresses.filter { $0.family == family }
+            guard let first = mine.first else { return nil }
+            let lengths = (0...CIDR(first).prefixLength).reversed()
+            return lengths.lazy.compactMap { CIDR(first, prefixLength: $0) }
+                .first { block in mine.allSatisfy(block.contains) }
         }
     }
 }

@@ -2,6 +2,7 @@ import JSONText
 import KubeObjects
 import NetTypes
 import PolicyCompiler
+import PolicyKernel
 
 /// The objects of a case, known to all engines: the evaluator, the compiler with the maps that its deltas fill, and the
 /// kernel, where there is one.

@@ -1,6 +1,7 @@
 import JSONText
 import KubeObjects
 import NetTypes
+import PolicyKernel
 
 /// `cluster-network-policy.json`: policies of both kinds, changed step by step, with the verdicts of single flows after
 /// each step. A pod of the host network stands for its node, an ordinary Linux one.

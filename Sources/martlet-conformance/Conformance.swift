@@ -1,5 +1,6 @@
 import Glibc
 import JSONText
+import PolicyKernel
 
 /// Runs the acceptance data under `$MARTLET_CASES` and prints `FILE: N passed, M failed` for each file. Ends with 1
 /// where a case failed, or where the data or the kernel is missing under `CI=true`.

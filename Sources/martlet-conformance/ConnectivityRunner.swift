@@ -1,6 +1,7 @@
 import JSONText
 import KubeObjects
 import NetTypes
+import PolicyKernel
 
 /// Files of connectivity tables (`martlet-netpol-cases/1`): steps of actions, each followed by the table that has to
 /// hold. What a pod may say to itself is left open by the API and not compared.

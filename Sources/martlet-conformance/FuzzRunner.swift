@@ -1,6 +1,7 @@
 import JSONText
 import KubeObjects
 import NetTypes
+import PolicyKernel
 
 /// `fuzz.json`: whole clusters with the list of blocked flows; every other declared flow is allowed.
 enum FuzzRunner {

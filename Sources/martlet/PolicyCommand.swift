@@ -33,17 +33,29 @@ struct PolicySources: ParsableArguments {
 
     var style: Style { Style(isColoured: isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nil) }
 
-    /// What cannot be read ends the program with 1.
+    /// A file that cannot be read ends the program with 66, a cluster that does not answer with 69.
     func world() async throws -> PolicyWorld {
         var world = PolicyWorld()
+        if cluster || files.isEmpty {
+            do {
+                try await addCluster(to: &world)
+            } catch {
+                Terminal.error("the cluster cannot be asked: \(error)" + (files.isEmpty ? "; -f reads files" : ""))
+                throw ExitCode(69)
+            }
+        }
+        for document in try Self.read(files) { world.add(document.body, source: document.source) }
+        return world
+    }
+
+    /// A file that cannot be read ends the program with 66.
+    static func read(_ files: [String]) throws -> [ManifestDocument] {
         do {
-            if cluster || files.isEmpty { try await addCluster(to: &world) }
-            for document in try ManifestFiles.read(files) { world.add(document.body, source: document.source) }
+            return try ManifestFiles.read(files)
         } catch {
             Terminal.error("\(error)")
-            throw ExitCode(1)
+            throw ExitCode(66)
         }
-        return world
     }
 
     private func addCluster(to world: inout PolicyWorld) async throws {
@@ -80,7 +92,10 @@ struct PolicySources: ParsableArguments {
 struct PolicyLintCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lint", abstract: "Find what policies probably do not mean.",
-        discussion: "Exits with 1 where there is an error or a warning; notes do not count.")
+        discussion: """
+            Exits with 1 where there is an error or a warning; notes do not count. What cannot be read ends it with 66,
+            a cluster that does not answer with 69.
+            """)
 
     @OptionGroup var sources: PolicySources
 
@@ -96,75 +111,11 @@ struct PolicyLintCommand: AsyncParsableCommand {
         let world = try await sources.world()
         let findings = PolicyLint(world, serviceBlocks: blocks).findings()
         let answer: JSONValue = [
-            "policies": .integer(Int64(world.policies.count)), "pods": .integer(Int64(world.pods.count)),
+            "policies": .integer(Int64(world.policies.count + world.clusterPolicies.count)),
+            "pods": .integer(Int64(world.pods.count)),
             "items": .array(findings.map(\.json)),
         ]
         sources.show(answer) { LintView(style: sources.style).text($0) }
         if findings.contains(where: { $0.severity != .note }) { throw ExitCode(1) }
-    }
-}
-
-enum PolicyEngineName: String, ExpressibleByArgument {
-    case maps
-    case evaluator
-}
-
-struct PolicyTestCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Check a file of expectations (kind PolicyTest) against policies.",
-        discussion: "Exits with 1 where one does not hold.")
-
-    @OptionGroup var sources: PolicySources
-
-    @Argument(help: "Files of kind PolicyTest.")
-    var tests: [String]
-
-    @Option(help: "maps: the compiled map entries in user space; evaluator: the direct reading of the API.")
-    var engine: PolicyEngineName = .maps
-
-    @Option(help: "Also write the results as JUnit XML.")
-    var junit: String?
-
-    func run() async throws {
-        let world = try await sources.world()
-        for entry in world.unreadable { Terminal.error("\(entry.source): \(entry.object): \(entry.error)") }
-        if !world.unreadable.isEmpty { throw ExitCode(1) }
-        var expectations: [PolicyExpectation] = []
-        do {
-            for document in try ManifestFiles.read(tests) { expectations += try PolicyExpectation.read(document.body) }
-        } catch {
-            Terminal.error("\(error)")
-            throw ExitCode(1)
-        }
-        let places = PodPlaces(world)
-        let run = PolicyTestRun(world, places: places)
-        let results: [PolicyTestRun.Result]
-        switch engine {
-        case .evaluator:
-            let engine = EvaluatorEngine(world)
-            results = expectations.map { run.check($0, engine) }
-        case .maps:
-            let engine = MapsEngine(world, places: places)
-            for problem in engine.problems { Terminal.error(problem) }
-            if !engine.problems.isEmpty { throw ExitCode(1) }
-            results = expectations.map { run.check($0, engine) }
-        }
-        sources.show(["engine": .string(engine.rawValue), "items": .array(results.map(\.json))]) {
-            PolicyTestView(style: sources.style).text($0)
-        }
-        if let junit { try write(JUnitText.print(results, suite: "martlet policy test"), to: junit) }
-        if results.contains(where: { !$0.faults.isEmpty }) { throw ExitCode(1) }
-    }
-
-    private func write(_ text: String, to path: String) throws {
-        guard let file = fopen(path, "w") else {
-            Terminal.error("\(path): fopen: \(String(cString: strerror(errno)))")
-            throw ExitCode(1)
-        }
-        let written = fputs(text, file)
-        if fclose(file) != 0 || written < 0 {
-            Terminal.error("\(path) cannot be written: \(String(cString: strerror(errno)))")
-            throw ExitCode(1)
-        }
     }
 }

@@ -1,4 +1,5 @@
 import CommandLineUI
+import KubeObjects
 import NetTypes
 import PolicyTools
 import Testing
@@ -105,5 +106,98 @@ import Testing
             try Self.world("\(head)a}\n\(spec)---\n\(head)b}\n\(spec)"), serviceBlocks: []
         ).findings()
         #expect(findings.map { "\($0.check) \($0.object)" } == ["shadowed NetworkPolicy prod/b"])
+    }
+
+    // MARK: ClusterNetworkPolicy
+
+    static func clusterPolicy(_ name: String, _ spec: String) -> String {
+        "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: \(name)}\nspec: "
+            + "{tier: Admin, \(spec)}\n---\n"
+    }
+
+    static let all = "subject: {namespaces: {}}"
+    static let denyPods = "{action: Deny, from: [{namespaces: {}}]}"
+
+    @Test(arguments: [
+        (
+            "priority: 1, subject: {pods: {podSelector: {matchLabels: {app: dbb}}}}, ingress: [\(denyPods)]",
+            "selects-nothing spec.subject"
+        ),
+        (
+            "priority: 1, subject: {namespaces: {matchExpressions: [{key: a, operator: In, values: [b]}, "
+                + "{key: a, operator: NotIn, values: [b]}]}}, ingress: [\(denyPods)]",
+            "never-matches spec.subject"
+        ),
+        ("priority: 1, \(all)", "no-rules spec"),
+        (
+            "priority: 1, \(all), ingress: [\(denyPods), "
+                + "{action: Accept, from: [{namespaces: {matchLabels: {a: b}}}]}]",
+            "shadowed spec.ingress[1]"
+        ),
+        (
+            "priority: 1, \(all), egress: [{action: Deny, to: [{networks: [10.0.0.0/8, 10.96.0.0/24]}]}]",
+            "never-matches spec.egress[0].to[0].networks[1]"
+        ),
+        (
+            "priority: 1, \(all), egress: [{action: Deny, to: [{networks: [11.0.0.0/8]}, {networks: [11.1.0.0/16]}]}]",
+            "overlapping-blocks spec.egress[0].to[1].networks[0]"
+        ),
+        (
+            "priority: 1, \(all), egress: [{action: Deny, to: [{networks: [0.0.0.0/0]}]}]",
+            "networks-hold-pods spec.egress[0].to"
+        ),
+        (
+            "priority: 1, \(all), egress: [{action: Deny, to: [{namespaces: {}}]}]",
+            "egress-without-dns spec.egress[0]"
+        ),
+        (
+            "priority: 1, \(all), ingress: [{action: Deny, from: [{namespaces: {}}], "
+                + "protocols: [{destinationNamedPort: sqll}]}]",
+            "unknown-port spec.ingress[0].protocols"
+        ),
+        (
+            "priority: 1, \(all), ingress: [{action: Deny, from: [{namespaces: {matchLabels: {team: x}}}]}]",
+            "peer-selects-nothing spec.ingress[0].from[0].namespaces"
+        ),
+        (
+            "priority: 1, \(all), egress: [{action: Deny, to: [{domainNames: [a.b]}]}]",
+            "unreadable spec.egress[0].to[0].domainNames"
+        ),
+    ])
+    func trapOfClusterPolicyIsFound(_ spec: String, _ wanted: String) throws {
+        let blocks = [CIDR("10.96.0.0/16")].compactMap { $0 }
+        let world = try Self.world(Self.pods + Self.clusterPolicy("p", spec))
+        let found = PolicyLint(world, serviceBlocks: blocks).findings().map { "\($0.check) \($0.field)" }
+        #expect(found.contains(wanted))
+    }
+
+    @Test func soundClusterPolicyHasNoFinding() throws {
+        let spec =
+            "priority: 1, \(Self.all), ingress: "
+            + "[{action: Pass, from: [{pods: {podSelector: {matchLabels: {app: api}}}}]}, {action: Deny, from: [{namespaces: {}}], protocols: [{destinationNamedPort: sql}]}], "
+            + "egress: [{action: Pass, to: [{namespaces: {}}]}, {action: Deny, to: [{networks: [0.0.0.0/0]}]}]"
+        let world = try Self.world(Self.pods + Self.clusterPolicy("p", spec))
+        #expect(PolicyLint(world, serviceBlocks: []).findings() == [])
+    }
+
+    @Test func ruleThatAdminDeniesIsOverruled() throws {
+        let policy =
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: prod}\n"
+            + "spec: {podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}]}]}\n"
+        let deny = Self.clusterPolicy("deny", "priority: 1, \(Self.all), ingress: [\(Self.denyPods)]")
+        let pass = Self.clusterPolicy(
+            "pass", "priority: 0, \(Self.all), ingress: [{action: Pass, from: [{pods: {podSelector: {}}}]}]")
+        func overruled(_ yaml: String) throws -> [String] {
+            PolicyLint(try Self.world(Self.pods + yaml), serviceBlocks: []).findings()
+                .filter { $0.check == "overruled" }.map(\.field)
+        }
+        #expect(try overruled(deny + policy) == ["spec.ingress[0]"])
+        #expect(try overruled(deny + pass + policy) == [])
+    }
+
+    @Test func listStandsForItsItems() throws {
+        let list =
+            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: a, namespace: b}\n"
+        #expect(try Self.world(list).policyPods.map(\.key.name) == ["a"])
     }
 }

@@ -15,7 +15,7 @@ package struct ManifestError: Error, CustomStringConvertible, Sendable {
     package let description: String
 }
 
-/// Reads objects from YAML files, in the order of their names.
+/// Reads objects from YAML files, in the order of their names. A List stands for its items.
 package enum ManifestFiles {
     package static func read(_ paths: [String]) throws -> [ManifestDocument] {
         try paths.flatMap { path -> [ManifestDocument] in
@@ -46,7 +46,7 @@ package enum ManifestFiles {
 
     package static func parse(_ text: String, file: String) throws -> [ManifestDocument] {
         var documents: [ManifestDocument] = []
-        for body in try YAMLReader.parseAll(text) {
+        for body in try YAMLReader.parseAll(text).flatMap(items) {
             let source = "\(file), document \(documents.count + 1)"
             guard let apiVersion = body["apiVersion"]?.string, let kind = body["kind"]?.string,
                 let name = body[path: "metadata", "name"]?.string
@@ -60,6 +60,10 @@ package enum ManifestFiles {
                     body: body, source: source))
         }
         return documents
+    }
+
+    private static func items(_ body: JSONValue) -> [JSONValue] {
+        body["kind"] == "List" ? body["items"]?.array ?? [] : [body]
     }
 }
 

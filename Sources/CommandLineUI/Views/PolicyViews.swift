@@ -47,6 +47,13 @@ package struct PolicyTestView {
             for fault in result["faults"]?.array ?? [] { text += "       \(fault.string ?? "")\n" }
         }
         let failed = results.filter { $0["holds"]?.bool != true }.count
-        return text + "\(results.count) expectations, \(failed) failed; judged by \(value["engine"]?.string ?? "")\n"
+        let judges = [
+            "kernel": "the shipped kernel programs", "maps": "the compiled maps in user space",
+            "evaluator": "the evaluator in user space",
+        ]
+        let engine = value["engine"]?.string ?? ""
+        text += "\(results.count) expectations, \(failed) failed; judged by \(judges[engine] ?? engine)\n"
+        guard let reason = value["kernelNotAsked"]?.string else { return text }
+        return text + style.warn("the kernel was not asked: \(reason)") + "\n"
     }
 }

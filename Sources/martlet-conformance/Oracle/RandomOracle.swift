@@ -5,6 +5,7 @@ import KubeObjects
 import MapLayout
 import NetTypes
 import PolicyCompiler
+import PolicyKernel
 import TestKit
 
 /// Random clusters that change step by step, and random flows at the borders of what their policies say. Evaluator,

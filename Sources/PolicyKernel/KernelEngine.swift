@@ -1,34 +1,38 @@
-import BPFRuntime
+package import BPFRuntime
 import CMartletABI
 import Glibc
 import MapLayout
-import NetTypes
-import PolicyCompiler
+package import NetTypes
+package import PolicyCompiler
 import Reconcile
 
 /// The kernel programs as an engine: the compiler's deltas go through the planner into the maps, and the detached
 /// program `explain`, built of the data path's own policy stage, answers. Nothing is attached; the pins stand on a
-/// bpffs of this run's own. No packet runs meanwhile, so every grace period is over at once.
-final class KernelEngine {
+/// bpffs of this run's own. No packet runs meanwhile, so every grace period is over at once. Policy cases, random
+/// flows and `martlet policy test` run through it.
+package final class KernelEngine {
     private typealias Planner = GenerationPlanner<PolicySlot, PolicySlotValue, MapOperation, RetiredNumber>
 
     /// Where the pods of the cases have their addresses; nodes have theirs elsewhere.
-    static let clusterPods = ["10.0.0.0/8", "192.168.0.0/16", "fc00::/7"].compactMap { CIDR($0) }
+    package static let clusterPods = ["10.0.0.0/8", "192.168.0.0/16", "fc00::/7"].compactMap { CIDR($0) }
 
-    struct Fault: Error {
-        let message: String
+    package struct Fault: Error, CustomStringConvertible {
+        package let message: String
+
+        package init(message: String) { self.message = message }
+
+        package var description: String { message }
     }
 
     /// Test runs take place on the loopback device, behind which every pod is.
-    static let interface: UInt32 = 1
+    package static let interface: UInt32 = 1
 
     private let directory: String
-    let datapath: KernelDatapath
+    package let datapath: KernelDatapath
     private var planner = Planner()
 
-    /// Loads the programs; needs root.
-    /// - Parameter clusterPods: where pods have their addresses.
-    init(clusterPods: [CIDR] = KernelEngine.clusterPods) throws {
+    /// Loads the programs; needs root. An address in `clusterPods` that is no pod's is one of a pod not known yet.
+    package init(clusterPods: [CIDR] = KernelEngine.clusterPods) throws {
         var template = Array("/tmp/martlet-conformance-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Fault(message: "mkdtemp: errno \(errno)") }
         directory = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -57,13 +61,13 @@ final class KernelEngine {
     }
 
     /// Takes the pins off.
-    func close() {
+    package func close() {
         umount2(directory, 0)
         rmdir(directory)
     }
 
     /// Empties the maps for another case.
-    func reset() throws {
+    package func reset() throws {
         for map in [
             MapCatalog.endpointIDs.identity, MapCatalog.networkIDs.identity, MapCatalog.flows.identity,
             MapCatalog.halfFlows.identity,
@@ -82,7 +86,7 @@ final class KernelEngine {
         planner.start()
     }
 
-    func setPod(endpoint: UInt32, addresses: [IPAddress]) throws {
+    package func setPod(endpoint: UInt32, addresses: [IPAddress]) throws {
         let base = Int(endpoint) * MemoryLayout<martlet_endpoint>.stride
         let flags = MemoryLayout<martlet_endpoint>.offset(of: \.flags) ?? 20
         let interface = MemoryLayout<martlet_endpoint>.offset(of: \.ifindex) ?? 24
@@ -95,12 +99,12 @@ final class KernelEngine {
         }
     }
 
-    func removePod(addresses: [IPAddress]) throws {
+    package func removePod(addresses: [IPAddress]) throws {
         for address in addresses { try datapath.remove(MapCatalog.endpointIDs, address.mapped) }
     }
 
     /// Writes a delta and everything that follows from its grace periods.
-    func take(
+    package func take(
         _ delta: PolicyDelta, _ compiler: inout PolicyCompiler, following: (PolicyDelta) -> Void
     ) throws {
         var actions = planner.submit(Self.change(delta))
@@ -151,7 +155,7 @@ final class KernelEngine {
     }
 
     /// Both directions of a flow, as the kernel judges it.
-    func judge(
+    package func judge(
         from source: IPAddress, to destination: IPAddress, transport: UInt8, port: UInt16
     ) throws -> (egress: PolicyMaps.Verdict, ingress: PolicyMaps.Verdict) {
         var question = martlet_question()

@@ -1,0 +1,244 @@
+import JSONText
+import KubeObjects
+import NetTypes
+
+/// ClusterNetworkPolicy: rules in an order, of which the first that matches decides.
+extension PolicyLint {
+    typealias ClusterReport = Report<PolicyWorld.ClusterEntry>
+
+    func cluster(_ report: inout ClusterReport) {
+        let policy = report.policy
+        subject(&report)
+        if policy.ingress.isEmpty, policy.egress.isEmpty {
+            report.add(
+                .warning, "no-rules", "spec", "it has no rule in either direction and decides nothing",
+                "add rules, or remove it")
+        }
+        samePlace(&report)
+        for direction in [Direction.ingress, .egress] {
+            for (index, rule) in rules(of: policy, direction).enumerated() {
+                let field = "spec.\(direction.field)[\(index)]"
+                let text = report.entry.body[path: "spec", direction.field]?[index]
+                peers(rule, paths: Self.paths(text?[direction.peers], "\(field).\(direction.peers)"), &report)
+                networksOverPods(rule, index, field, direction, &report)
+                names(rule, field, direction, &report)
+                if let by = firstCover(of: rule, index, policy, direction) {
+                    report.add(
+                        .warning, "shadowed", field, "is never asked: \(by) decides all that it matches",
+                        "remove it, or put it before the other")
+                }
+            }
+        }
+        nameServer(&report)
+    }
+
+    private func rules(of policy: ClusterNetworkPolicy, _ direction: Direction) -> [ClusterPolicyRule] {
+        switch direction {
+        case .ingress: policy.ingress
+        case .egress: policy.egress
+        }
+    }
+
+    // MARK: Who
+
+    private func subject(_ report: inout ClusterReport) {
+        let policy = report.policy
+        if let key = policy.namespaces.contradiction ?? policy.pods.contradiction {
+            report.add(
+                .error, "never-matches", "spec.subject", "nothing can satisfy what it asks of label \(key)",
+                "keep one of the requirements; alternatives are the values of one In")
+        } else if hasPods, world.pods(policy.namespaces, policy.pods).isEmpty {
+            report.add(
+                .warning, "selects-nothing", "spec.subject",
+                "no pod has \(policy.pods) in a namespace with \(policy.namespaces)",
+                "compare with the labels of pods and namespaces; the policy holds for none until one comes")
+        }
+    }
+
+    /// Two at one place of the order.
+    private func samePlace(_ report: inout ClusterReport) {
+        let policy = report.policy
+        let twin = world.clusterPolicies.first { other in
+            other.key.name < policy.key.name && other.tier == policy.tier && other.priority == policy.priority
+                && [Direction.ingress, .egress].contains {
+                    !rules(of: other, $0).isEmpty && !rules(of: policy, $0).isEmpty
+                }
+        }
+        guard let twin else { return }
+        report.add(
+            .note, "same-priority", "spec.priority",
+            "\(twin.key) has priority \(policy.priority) in tier \(policy.tier.rawValue) too: the API leaves open "
+                + "which is asked first (here the name decides)",
+            "give them different priorities")
+    }
+
+    // MARK: Peers
+
+    /// The path of each peer: `networks` is one entry of the text and a peer for each block.
+    private static func paths(_ entries: JSONValue?, _ field: String) -> [String] {
+        (entries?.array ?? []).enumerated().flatMap { index, entry -> [String] in
+            let kind = entry.object?.keys.first ?? ""
+            let count = kind == "networks" ? entry[kind]?.array?.count ?? 0 : 1
+            return (0..<count).map { "\(field)[\(index)].\(kind)" + (kind == "networks" ? "[\($0)]" : "") }
+        }
+    }
+
+    private func peers(_ rule: ClusterPolicyRule, paths: [String], _ report: inout ClusterReport) {
+        for (index, (peer, field)) in zip(rule.peers, paths).enumerated() {
+            switch peer {
+            case .pods(let namespaces, let pods):
+                if let key = namespaces.contradiction ?? pods.contradiction {
+                    report.add(
+                        .error, "never-matches", field, "no object can satisfy what it asks of label \(key)",
+                        "keep one of the requirements; alternatives are the values of one In")
+                } else if hasPods, world.pods(namespaces, pods).isEmpty {
+                    report.add(
+                        .warning, "peer-selects-nothing", field,
+                        "no pod has \(pods) in a namespace with \(namespaces)",
+                        "compare with the labels of pods and namespaces")
+                }
+            case .nodes(let selector):
+                if let key = selector.contradiction {
+                    report.add(
+                        .error, "never-matches", field, "no node can satisfy what it asks of label \(key)",
+                        "keep one of the requirements; alternatives are the values of one In")
+                } else if !world.nodes.isEmpty, !world.nodes.contains(where: { selector.matches($0.metadata.labels) }) {
+                    report.add(
+                        .warning, "peer-selects-nothing", field, "no node has \(selector)",
+                        "compare with the labels of the nodes")
+                }
+            case .network(let cidr):
+                services(cidr, field, &report)
+                let wider = rule.peers.enumerated().first { number, other in
+                    guard case .network(let wide) = other, number != index else { return false }
+                    return wide.contains(cidr) && (wide != cidr || number < index)
+                }
+                guard case .network(let wide)? = wider?.element else { continue }
+                report.add(.note, "overlapping-blocks", field, "\(cidr) lies within \(wide)", "remove it")
+            }
+        }
+    }
+
+    /// Deny by address takes pods along.
+    private func networksOverPods(
+        _ rule: ClusterPolicyRule, _ index: Int, _ field: String, _ direction: Direction, _ report: inout ClusterReport
+    ) {
+        guard rule.action == .deny, direction == .egress else { return }
+        let covered = rule.peers.compactMap { peer -> CIDR? in
+            guard case .network(let cidr) = peer else { return nil }
+            let holdsPod = world.policyPods.contains { $0.addresses.contains(where: cidr.contains) }
+            return cidr.prefixLength == 0 || holdsPod ? cidr : nil
+        }
+        guard let cidr = covered.first else { return }
+        let letsPodsBy = report.policy.egress.prefix(index).contains { earlier in
+            earlier.action != .deny
+                && earlier.peers.contains {
+                    if case .pods = $0 { return true }
+                    return false
+                }
+        }
+        if letsPodsBy { return }
+        report.add(
+            .warning, "networks-hold-pods", "\(field).to",
+            "\(cidr) holds the addresses of pods too: they are denied with what lies outside",
+            "put a rule with action Pass and the pods before it where that is not meant")
+    }
+
+    private func names(
+        _ rule: ClusterPolicyRule, _ field: String, _ direction: Direction, _ report: inout ClusterReport
+    ) {
+        guard hasPods else { return }
+        let targets: [Pod]
+        switch direction {
+        case .ingress: targets = world.pods(report.policy.namespaces, report.policy.pods)
+        case .egress:
+            targets = rule.peers.flatMap { peer -> [Pod] in
+                guard case .pods(let namespaces, let pods) = peer else { return [] }
+                return world.pods(namespaces, pods)
+            }
+        }
+        if targets.isEmpty { return }
+        let names = rule.ports.compactMap { port -> String? in
+            if case .named(let name) = port.target { return name }
+            return nil
+        }
+        for name in Set(names).sorted() where !targets.contains(where: { $0.ports.contains { $0.name == name } }) {
+            report.add(
+                .warning, "unknown-port", "\(field).protocols",
+                "none of the \(targets.count) pods it means has a port named \(name): the entry matches nothing",
+                "use the name that the container declares, or the number")
+        }
+    }
+
+    // MARK: Order
+
+    /// The first rule that is asked before this one and matches all that it does. `Pass` hides what follows in the tier
+    /// as well.
+    private func firstCover(
+        of rule: ClusterPolicyRule, _ index: Int, _ policy: ClusterNetworkPolicy, _ direction: Direction
+    ) -> String? {
+        for other in world.clusterPolicies where other.tier == policy.tier {
+            let isSame = other.key == policy.key
+            let earlier = rules(of: other, direction).prefix(isSame ? index : .max)
+            if other.namespaces.covers(policy.namespaces), other.pods.covers(policy.pods),
+                let found = earlier.enumerated().first(where: { $0.element.covers(rule) })
+            {
+                let name = "spec.\(direction.field)[\(found.offset)]"
+                return "\(name)\(isSame ? "" : " of \(other.key)") (\(found.element.action.rawValue))"
+            }
+            if isSame { return nil }
+        }
+        return nil
+    }
+
+    /// Rules of a NetworkPolicy that tier Admin leaves nothing to: a Deny matches all of it, and nothing before that
+    /// Deny accepts or passes.
+    func overruled(_ report: inout Report<PolicyWorld.Entry>) {
+        let policy = report.policy
+        let labels = world.namespaces[policy.metadata.namespace] ?? [:]
+        for direction in [Direction.ingress, .egress] {
+            let asked = world.clusterPolicies.filter { $0.tier == .admin }.flatMap { other in
+                rules(of: other, direction).enumerated().map { (other, $0.offset, $0.element) }
+            }
+            let denies = asked.prefix { $0.2.action == .deny }
+                .filter { $0.0.namespaces.matches(labels) && $0.0.pods.covers(policy.podSelector) }
+            for (index, rule) in (rules(of: policy, direction) ?? []).enumerated() {
+                guard let (by, number, _) = denies.first(where: { $0.2.covers(rule, namespace: labels) }) else {
+                    continue
+                }
+                report.add(
+                    .warning, "overruled", "spec.\(direction.field)[\(index)]",
+                    "lets nothing through: spec.\(direction.field)[\(number)] of ClusterNetworkPolicy \(by.key) denies "
+                        + "all of it first",
+                    "remove it, or have the cluster's policy Pass it")
+            }
+        }
+    }
+
+    /// A Deny that takes the way to the name server away.
+    private func nameServer(_ report: inout ClusterReport) {
+        let policy = report.policy
+        for (index, rule) in policy.egress.enumerated() {
+            let question = PolicyPort(.udp, .range(PortRange(53)))
+            guard rule.coversPorts([question]) else { continue }
+            switch rule.action {
+            case .accept, .pass: return
+            case .deny: break
+            }
+            let takesAll = rule.peers.contains { peer in
+                switch peer {
+                case .pods(let namespaces, let pods): namespaces.isEverything && pods.isEverything
+                case .network(let cidr): cidr.prefixLength == 0
+                case .nodes: false
+                }
+            }
+            guard takesAll else { continue }
+            report.add(
+                .warning, "egress-without-dns", "spec.egress[\(index)]",
+                "denies port 53 with everything else, and no rule before it lets the name server by: names do not "
+                    + "resolve",
+                "before it, Accept or Pass UDP and TCP port 53 to the name server's pods")
+            return
+        }
+    }
+}
