@@ -254,7 +254,8 @@ let package = Package(
             ], from: [logging]),
         tests("CommandLineUITests", ["CommandLineUI", "APIClient", "JSONText"]),
         tests(
-            "PolicyToolsTests", ["PolicyTools", "PolicyKernel", "CommandLineUI", "NetTypes", "JSONText", "KubeObjects"]),
+            "PolicyToolsTests",
+            ["PolicyTools", "PolicyCompiler", "PolicyKernel", "CommandLineUI", "NetTypes", "JSONText", "KubeObjects"]),
         tests("ConformanceTests", ["CLinux"]),
         tests("BenchReportTests", ["BenchReport", "JSONText"]),
         tests("TidyTests", []),

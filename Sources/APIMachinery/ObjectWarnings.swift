@@ -1,4 +1,5 @@
 package import JSONText
+import KubeObjects
 
 /// What a client should know about an object that is accepted all the same (`Warning: 299`).
 package enum ObjectWarnings {
@@ -9,6 +10,7 @@ package enum ObjectWarnings {
         case "EndpointSlice":
             return object["addressType"] == "FQDN" ? ["spec.addressType: FQDN endpoints are deprecated"] : []
         case "Secret": return old == nil ? secret(object) : []
+        case "NetworkPolicy", "ClusterNetworkPolicy": return dryRun(object, old: old)
         default: return []
         }
     }
@@ -27,6 +29,16 @@ package enum ObjectWarnings {
             warnings.append("spec.loadBalancerIP: deprecated in v1.24, use loadBalancer-specific annotations")
         }
         return warnings
+    }
+
+    private static func dryRun(_ policy: JSONValue, old: JSONValue?) -> [String] {
+        guard ObjectMeta.isDryRun(policy), old.map(ObjectMeta.isDryRun) != true else { return [] }
+        let name = "\(policy.text("kind")) \(policy["metadata"]?.text("name") ?? "")"
+        return [
+            old == nil
+                ? "\(name) is a dry run: it enforces nothing, and events of new flows say what it would do"
+                : "\(name) is a dry run now: it is not enforced any more, which counts as its deletion"
+        ]
     }
 
     private static func secret(_ secret: JSONValue) -> [String] {

@@ -95,7 +95,9 @@ package struct Agent: Service {
             gate: PodGate(
                 engine: engine, informers: informers, client: client, nodeName: configuration.nodeName),
             thread: try SerialThread(), logger: logger, now: { SystemClock.bootNanoseconds })
-        observer = FlowObserver(engine: engine)
+        observer = FlowObserver(
+            engine: engine, informers: informers, nodeAddresses: configuration.nodeAddresses,
+            file: TrafficFile(path: configuration.stateDirectory + "/traffic.json", thread: try SerialThread()))
         reporter = ClusterPolicyReporter(
             client: client, engine: engine, informers: informers, nodeName: configuration.nodeName, logger: logger)
         connect = ConnectCheck(isOn: configuration.connectCgroup != nil, datapath: datapath)
@@ -106,17 +108,20 @@ package struct Agent: Service {
         await network.setPodCIDRs(configuration.podCIDRs)
         try await network.start()
         try attachNode()
+        await observer.load()
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await keepGrace() }
                 group.addTask { try await keepCompiled() }
                 group.addTask { try await reporter.run(reports.stream) }
                 group.addTask { await observeFlows() }
+                group.addTask { await keepTraffic() }
                 group.addTask { try await serveSocket() }
                 try await group.next()
                 group.cancelAll()
             }
         }
+        await saveTraffic()
         await engine.stop()
     }
 
@@ -187,6 +192,22 @@ package struct Agent: Service {
             if Task.isCancelled { return }
             logger.error("flow events are not read; trying again", metadata: ["error": "\(reason)"])
             try? await Task.sleep(for: Self.eventRetryInterval)
+        }
+    }
+
+    /// Keeps the last hour's flows for a next daemon.
+    private func keepTraffic() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: TrafficFile.interval)
+            await saveTraffic()
+        }
+    }
+
+    private func saveTraffic() async {
+        do {
+            try await observer.save()
+        } catch {
+            logger.error("the last hour's flows are not kept over a restart", metadata: ["error": "\(error)"])
         }
     }
 

@@ -66,6 +66,11 @@ struct ClusterPolicyReporter {
 extension Engine {
     /// What is to be said of a policy; nil while the newest version of it is on its way into the kernel.
     func condition(of policy: ClusterNetworkPolicy, nodeName: String) -> PolicyCondition? {
+        if policy.metadata.isDryRun {
+            return PolicyCondition(
+                isTrue: false, reason: "DryRun", message: "node \(nodeName): judged beside the others, not enforced",
+                generation: policy.generation)
+        }
         switch standing(of: policy.key, version: policy.metadata.resourceVersion) {
         case .underWay: return nil
         case .refused(let reason):

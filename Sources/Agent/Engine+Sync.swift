@@ -124,11 +124,11 @@ extension Engine {
             namespace.map { .namespace(name: $0.name, labels: $0.metadata.labels) } ?? .namespaceRemoved(key.name)
         }
         all += Self.changes(of: .networkPolicies, notice, snapshot.networkPolicies, &knownPolicies) { key, policy in
-            policy.map { .policy($0) } ?? .policyRemoved(key)
+            policy.flatMap { $0.metadata.isDryRun ? nil : .policy($0) } ?? .policyRemoved(key)
         }
         let ordered = snapshot.clusterNetworkPolicies
         all += Self.changes(of: .clusterNetworkPolicies, notice, ordered, &knownClusterPolicies) { key, policy in
-            policy.map { .clusterPolicy($0) } ?? .policyRemoved(key)
+            policy.flatMap { $0.metadata.isDryRun ? nil : .clusterPolicy($0) } ?? .policyRemoved(key)
         }
         all += Self.changes(of: .nodes, notice, snapshot.nodes, &knownNodes) { key, node in
             node.map { .node($0) } ?? .nodeRemoved(key.name)

@@ -62,7 +62,7 @@ extension Engine {
         let policy = policy
         let services = services
         return EngineNames(
-            pods: holders,
+            pods: holders, objects: pods,
             rules: { id in
                 policy.rule(id).map { info in
                     FlowRule(

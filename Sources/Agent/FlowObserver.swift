@@ -1,9 +1,11 @@
 import BPFRuntime
 import DaemonAPI
 import Flows
+import Informers
 import JSONText
 import KubeObjects
 import MapLayout
+import NetTypes
 
 /// Takes the kernel's events in, names them while the names hold, and answers `flows`.
 actor FlowObserver {
@@ -36,22 +38,64 @@ actor FlowObserver {
     }
 
     private let engine: Engine
+    private let informers: ClusterInformers
+    private let nodeAddresses: [IPAddress]
+    private var dryRuns: DryRunJudge?
     private var log = FlowLog()
     private let anchor = ClockAnchor(
         monotonicNanoseconds: UInt64(SystemClock.monotonicNanoseconds),
         unixNanoseconds: UInt64(SystemClock.unixNanoseconds))
     private var followers: [Int: Follower] = [:]
     private var nextFollower = 0
+    private var ledger = TrafficLedger()
+    private let file: TrafficFile
 
-    init(engine: Engine) { self.engine = engine }
+    init(engine: Engine, informers: ClusterInformers, nodeAddresses: [IPAddress], file: TrafficFile) {
+        self.engine = engine
+        self.informers = informers
+        self.nodeAddresses = nodeAddresses
+        self.file = file
+    }
 
     /// Until the stream ends or the task is cancelled.
     func run(_ events: EventStream) async {
         for await batch in events {
             let names = await engine.flowNames
-            let records = log.ingest(batch.events, lost: batch.lostEvents, anchor: anchor, names: names)
+            let dryRuns = await judge()
+            let records = log.ingest(
+                batch.events, lost: batch.lostEvents, anchor: anchor, names: names, trial: dryRuns.trial)
+            for record in records { ledger.add(record, workload: names.workload) }
             for key in followers.keys { for record in records { followers[key]?.take(record) } }
         }
+    }
+
+    /// With the objects as they are now.
+    private func judge() async -> DryRunJudge {
+        let snapshot = informers.snapshot()
+        if let dryRuns, dryRuns.versions == DryRunJudge.Versions(snapshot) { return dryRuns.with(snapshot) }
+        let fresh = DryRunJudge(snapshot, podCIDRs: await engine.podCIDRs, nodeAddresses: nodeAddresses)
+        dryRuns = fresh
+        return fresh
+    }
+
+    /// Takes up what an earlier daemon counted in the last hour.
+    func load() async {
+        let earlier = await file.load()
+        ledger.append(earlier)
+    }
+
+    /// Writes the ledger where something came in since the last time.
+    func save() async throws {
+        guard ledger.isDirty else { return }
+        try await file.save(ledger.json(at: UInt64(SystemClock.unixNanoseconds) / 1_000_000_000))
+    }
+
+    /// Flows of the hour that ends with `seconds` (since 1970), by workload pair and port.
+    func traffic(at seconds: UInt64) -> JSONValue {
+        [
+            "pairs": .array(ledger.rows(at: seconds)), "capacity": .integer(Int64(ledger.capacity)),
+            "evicted": .integer(Int64(clamping: ledger.evicted)),
+        ]
     }
 
     var summary: JSONValue { log.summary }
@@ -94,6 +138,8 @@ actor FlowObserver {
 /// The names of one instant.
 struct EngineNames: FlowNames {
     let pods: [UInt32: (incarnation: UInt32, key: ObjectKey)]
+    /// Of every pod that has an endpoint.
+    let objects: [ObjectKey: Pod]
     let rules: @Sendable (UInt32) -> FlowRule?
     let revisions: [UInt32: Int64]
     let services: @Sendable (MapImage.Frontend) -> ObjectKey?
@@ -103,6 +149,7 @@ struct EngineNames: FlowNames {
         return pod.key
     }
 
+    func workload(_ pod: ObjectKey) -> ObjectKey? { objects[pod]?.workload }
     func rule(_ id: UInt32) -> FlowRule? { rules(id) }
     func revision(generation: UInt32) -> String? { revisions[generation].map(String.init) }
     func service(_ frontend: MapImage.Frontend) -> ObjectKey? { services(frontend) }

@@ -9,7 +9,7 @@ package enum Method: String, Sendable, CaseIterable {
     case cniCheck = "cni.check"
     case cniGC = "cni.gc"
     case cniStatus = "cni.status"
-    case status, flows, explain, services, endpoints, policies, maps, fsck, uninstall, wait, trace
+    case status, flows, explain, services, endpoints, policies, maps, fsck, uninstall, wait, trace, traffic
 }
 
 /// Limits of the socket, the same for every client.

@@ -13,6 +13,8 @@ package struct FlowFilter: Hashable, Sendable {
     package var port: UInt16?
     package var transport: UInt8?
     package var reason: DropReason?
+    /// Only flows of which dry runs would make something else.
+    package var trial: FlowTrial.Verdict?
     /// The policy that decided.
     package var policy: ObjectKey?
     /// Nanoseconds since 1970, UTC; records at or after it.
@@ -31,14 +33,15 @@ package struct FlowFilter: Hashable, Sendable {
         }
         if let transport, event.transport != transport { return false }
         if let reason, event.reason != reason { return false }
-        if let policy, record.rule?.policy != policy { return false }
+        if let trial, record.trial?.verdict != trial { return false }
+        if let policy, record.rule?.policy != policy, record.trial?.rule?.policy != policy { return false }
         if let sinceUnixNanoseconds, record.unixNanoseconds < sinceUnixNanoseconds { return false }
         return true
     }
 }
 
 extension FlowFilter {
-    /// Reads `{"pod": "NAMESPACE/NAME", "namespace", "verdict", "port", "protocol", "reason", "policy",
+    /// Reads `{"pod": "NAMESPACE/NAME", "namespace", "verdict", "port", "protocol", "reason", "trial", "policy",
     /// "sinceUnixNanoseconds"}`; every member may be absent, members of other names are the caller's. Throws for a
     /// member that is there and wrong.
     package init(json: JSONValue) throws(FlowError) {
@@ -49,6 +52,10 @@ extension FlowFilter {
         if let text = try Self.text(json, "verdict") {
             verdict = try Self.known(
                 FlowVerdict(rawValue: text), "verdict", text, of: FlowVerdict.allCases.map(\.rawValue))
+        }
+        if let text = try Self.text(json, "trial") {
+            trial = try Self.known(
+                FlowTrial.Verdict(rawValue: text), "trial", text, of: FlowTrial.Verdict.allCases.map(\.rawValue))
         }
         if let text = try Self.text(json, "protocol") {
             transport = try Self.known(

@@ -25,7 +25,8 @@ package struct FlowLog: Sendable {
     /// Takes in a batch. Names are resolved now. Returns the new records, in order.
     @discardableResult
     package mutating func ingest(
-        _ events: [martlet_event], lost: UInt64 = 0, anchor: ClockAnchor, names: some FlowNames
+        _ events: [martlet_event], lost: UInt64 = 0, anchor: ClockAnchor, names: some FlowNames,
+        trial: (FlowRecord) -> FlowTrial? = { _ in nil }
     ) -> [FlowRecord] {
         self.lost += lost
         var records: [FlowRecord] = []
@@ -34,7 +35,8 @@ package struct FlowLog: Sendable {
                 unknown += 1
                 continue
             }
-            let record = FlowRecord(event, sequence: nextSequence, anchor: anchor, names: names)
+            var record = FlowRecord(event, sequence: nextSequence, anchor: anchor, names: names)
+            record.trial = trial(record)
             nextSequence += 1
             history.append(record)
             totals.add(record)

@@ -23,19 +23,25 @@ extension FlowRecord {
             ]
         }
         if let service { object["service"] = .string(service.description) }
-        if let rule {
-            var member: [String: JSONValue] = [
-                "kind": .string(rule.kind), "policy": .string(rule.policy.description),
-                "direction": .string(rule.direction.name),
-            ]
-            member["index"] = rule.index.map { .integer(Int64($0)) }
-            object["rule"] = .object(member)
+        if let rule { object["rule"] = .object(Self.members(rule)) }
+        if let trial {
+            let members = trial.rule.map(Self.members) ?? [:]
+            object["trial"] = .object(members.merging(["verdict": .string(trial.verdict.rawValue)]) { $1 })
         }
         if event.kind == .close {
             object["original"] = Self.json(event.original)
             object["reply"] = Self.json(event.reply)
         }
         return .object(object)
+    }
+
+    private static func members(_ rule: FlowRule) -> [String: JSONValue] {
+        var members: [String: JSONValue] = [
+            "kind": .string(rule.kind), "policy": .string(rule.policy.description),
+            "direction": .string(rule.direction.name),
+        ]
+        members["index"] = rule.index.map { .integer(Int64($0)) }
+        return members
     }
 
     private static func json(_ end: FlowEvent.End, _ pod: ObjectKey?) -> JSONValue {

@@ -20,6 +20,8 @@ package struct FlowRecord: Hashable, Sendable {
     package let service: ObjectKey?
     package let rule: FlowRule?
     package let revision: String?
+    /// What dry runs would have made of it; nil where the same.
+    package internal(set) var trial: FlowTrial?
 
     package init(_ event: FlowEvent, sequence: UInt64, anchor: ClockAnchor, names: some FlowNames) {
         self.sequence = sequence

@@ -25,10 +25,13 @@ package struct ObjectMeta: Hashable, Sendable {
     /// Only those of ours and of static pods: see `keepsAnnotation`.
     package var annotations: [String: String]
     package var isDeleting: Bool
+    /// Nil where nobody looks after it, or the node does (static pods).
+    package var controller: ControllerReference?
 
     package init(
         namespace: String = "", name: String, uid: String = "", resourceVersion: String = "",
-        labels: [String: String] = [:], annotations: [String: String] = [:], isDeleting: Bool = false
+        labels: [String: String] = [:], annotations: [String: String] = [:], isDeleting: Bool = false,
+        controller: ControllerReference? = nil
     ) {
         self.namespace = namespace
         self.name = name
@@ -37,6 +40,7 @@ package struct ObjectMeta: Hashable, Sendable {
         self.labels = labels
         self.annotations = annotations
         self.isDeleting = isDeleting
+        self.controller = controller
     }
 
     package var key: ObjectKey { ObjectKey(namespace, name) }
@@ -51,7 +55,16 @@ package struct ObjectMeta: Hashable, Sendable {
             resourceVersion: try reader["resourceVersion"].string() ?? "",
             labels: try reader["labels"].stringMap(),
             annotations: try reader["annotations"].stringMap().filter { Self.keepsAnnotation($0.key) },
-            isDeleting: reader["deletionTimestamp"].isPresent)
+            isDeleting: reader["deletionTimestamp"].isPresent, controller: try Self.controller(reader))
+    }
+
+    private static func controller(_ reader: FieldReader) throws(ObjectError) -> ControllerReference? {
+        for owner in try reader["ownerReferences"].elements() where try owner["controller"].bool() == true {
+            let kind = try owner["kind"].string() ?? ""
+            if kind == "Node" || kind.isEmpty { continue }
+            return ControllerReference(kind: kind, name: try owner["name"].string() ?? "")
+        }
+        return nil
     }
 
     package static func keepsAnnotation(_ key: String) -> Bool {

@@ -21,8 +21,8 @@ extension PodNetworking {
                     try Self.read { () throws(DaemonError) in try CNICollectRequest(json: request.params) })
             case .cniStatus:
                 try await status()
-            case .status, .flows, .explain, .services, .endpoints, .policies, .maps, .fsck, .uninstall,
-                .wait, .trace:
+            case .status, .flows, .explain, .services, .endpoints, .policies, .maps, .fsck, .uninstall, .wait, .trace,
+                .traffic:
                 return nil
             }
             return [:]

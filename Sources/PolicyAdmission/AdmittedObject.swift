@@ -48,13 +48,18 @@ package struct AdmittedObject: Sendable {
 
     package var isPolicy: Bool { kind == .networkPolicy || kind == .clusterNetworkPolicy }
 
+    /// The object, unless it is the dry run of a policy: that counts as being gone.
+    var enforced: JSONValue? { value.flatMap { ObjectMeta.isDryRun($0) ? nil : $0 } }
+
     /// Whether the step from `old` to this can take more room or let more through. Status never does.
     package func mayMatter(after old: JSONValue?) -> Bool {
         guard let value else { return kind == .networkPolicy || kind == .clusterNetworkPolicy }
         guard let old else { return ![.namespace, .node, .networkInvariant].contains(kind) }
         switch kind {
         case .pod, .namespace: return value[path: "metadata", "labels"] != old[path: "metadata", "labels"]
-        case .networkPolicy, .clusterNetworkPolicy, .service: return value["spec"] != old["spec"]
+        case .networkPolicy, .clusterNetworkPolicy:
+            return value["spec"] != old["spec"] || ObjectMeta.isDryRun(value) != ObjectMeta.isDryRun(old)
+        case .service: return value["spec"] != old["spec"]
         case .endpointSlice:
             return value["endpoints"]?.array?.count ?? 0 > old["endpoints"]?.array?.count ?? 0
                 || value["ports"] != old["ports"]

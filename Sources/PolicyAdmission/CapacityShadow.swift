@@ -88,10 +88,10 @@ package struct CapacityShadow: Sendable {
                     namespace.map { .namespace(name: $0.name, labels: $0.metadata.labels) }
                         ?? .namespaceRemoved(object.key.name))
             case .networkPolicy:
-                let parsed = object.value.flatMap { try? NetworkPolicy($0) }
+                let parsed = object.enforced.flatMap { try? NetworkPolicy($0) }
                 ofPolicy.append(parsed.map { .policy($0) } ?? .policyRemoved(object.key))
             case .clusterNetworkPolicy:
-                let parsed = object.value.flatMap { try? ClusterNetworkPolicy($0) }
+                let parsed = object.enforced.flatMap { try? ClusterNetworkPolicy($0) }
                 ofPolicy.append(parsed.map { .clusterPolicy($0) } ?? .policyRemoved(object.key))
             case .node:
                 let parsed = object.value.flatMap { try? Node($0) }

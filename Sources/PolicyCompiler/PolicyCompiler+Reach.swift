@@ -107,7 +107,7 @@ extension PolicyCompiler {
     // MARK: One side
 
     /// Pods that no rule tells apart: of one class and, where blocks lie over the pods, in the same blocks.
-    private struct Side {
+    struct Side: Sendable {
         let index: UInt32
         let row: [UInt64]
         let blocks: Set<UInt32>
@@ -178,7 +178,7 @@ extension PolicyCompiler {
 
     /// What of `wanted` a list lets through to or from a peer, and by which rule: the order of the lookup in the kernel
     /// (`PolicyMaps.judge`), over spans of ports at once.
-    private func passed(_ list: ListContent, peer: Side, _ wanted: [PortSpan]) -> [(span: PortSpan, rule: UInt32)] {
+    func passed(_ list: ListContent, peer: Side, _ wanted: [PortSpan]) -> [(span: PortSpan, rule: UInt32)] {
         if list.flags.contains(.closed) { return [] }
         var undecided = wanted
         /// Decided by Pass: taken up again in the next tier.

@@ -52,6 +52,7 @@ package struct PolicyLint: Sendable {
         }
         for entry in world.policies {
             var report = Report(entry)
+            dryRun(entry.policy.metadata, &report)
             subject(&report)
             types(&report)
             for direction in [Direction.ingress, .egress] { rules(direction, &report) }
@@ -62,6 +63,7 @@ package struct PolicyLint: Sendable {
         }
         for entry in world.clusterEntries {
             var report = Report(entry)
+            dryRun(entry.policy.metadata, &report)
             cluster(&report)
             found += report.findings
         }
@@ -87,6 +89,19 @@ package struct PolicyLint: Sendable {
     }
 
     // MARK: The whole policy
+
+    private func dryRun<Entry>(_ metadata: ObjectMeta, _ report: inout Report<Entry>) {
+        let field = "metadata.annotations[\(ObjectMeta.dryRunAnnotation)]"
+        if metadata.isDryRun {
+            report.add(
+                .note, "dry-run", field, "it is a dry run: it enforces nothing",
+                "martlet flows --verdict would-deny shows what it would drop; remove the annotation to enforce it")
+        } else if let value = metadata.annotations[ObjectMeta.dryRunAnnotation], value != "false" {
+            report.add(
+                .error, "dry-run", field, "\"\(value)\" is not \"true\": the policy is enforced",
+                "write \"true\" for a dry run, or remove the annotation")
+        }
+    }
 
     private func subject(_ report: inout Report<PolicyWorld.Entry>) {
         let policy = report.policy

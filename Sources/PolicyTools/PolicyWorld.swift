@@ -112,6 +112,14 @@ package struct PolicyWorld: Sendable {
         return ["kind": "Pod", "metadata": metadata, "spec": template["spec"] ?? [:]]
     }
 
+    /// False where there is none of the name.
+    package mutating func remove(policy key: ObjectKey) -> Bool {
+        let count = policies.count + clusterEntries.count
+        policies.removeAll { $0.policy.key == key }
+        clusterEntries.removeAll { $0.policy.key == key }
+        return policies.count + clusterEntries.count < count
+    }
+
     // MARK: Questions
 
     package var clusterPolicies: [ClusterNetworkPolicy] { clusterEntries.map(\.policy) }

@@ -20,7 +20,9 @@ struct DaemonOptions: ParsableArguments {
     @Option(name: [.short, .customLong("output")], help: "table or json.")
     var output: OutputFormat = .table
 
-    var path: String {
+    var path: String { Self.path(socket: socket, id: id) }
+
+    static func path(socket: String?, id: String?) -> String {
         if let socket { return socket }
         if let id { return "/run/martlet/\(id)/martletd.sock" }
         if let value = getenv("MARTLET_SOCKET") { return String(cString: value) }

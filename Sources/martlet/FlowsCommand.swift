@@ -18,7 +18,7 @@ struct FlowsCommand: ParsableCommand {
     @Option(help: "Namespace of either end.")
     var namespace: String?
 
-    @Option(help: "allow, drop or close.")
+    @Option(help: "allow, drop, close, would-deny or would-allow.")
     var verdict: String?
 
     @Option(help: "Port of either end, or the one dialled.")
@@ -60,7 +60,8 @@ struct FlowsCommand: ParsableCommand {
         var params: [String: JSONValue] = ["limit": .integer(Int64(last))]
         params["pod"] = pod.map { .string($0) }
         params["namespace"] = namespace.map { .string($0) }
-        params["verdict"] = verdict.map { .string(Self.verdicts[$0] ?? $0) }
+        let isTrial = verdict?.hasPrefix("would-") == true
+        params[isTrial ? "trial" : "verdict"] = verdict.map { .string(Self.verdicts[$0] ?? $0) }
         params["port"] = port.map { .integer(Int64($0)) }
         params["protocol"] = transport.map { .string($0) }
         params["reason"] = reason.map { .string($0) }

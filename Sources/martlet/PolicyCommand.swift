@@ -10,7 +10,10 @@ import PolicyTools
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy", abstract: "What policies mean, before they are applied.",
-        subcommands: [PolicyLintCommand.self, PolicyTestCommand.self])
+        subcommands: [
+            PolicyLintCommand.self, PolicyTestCommand.self, PolicyDiffCommand.self, PolicySuggestCommand.self,
+            PolicyGraphCommand.self,
+        ])
 }
 
 private struct ClusterFault: Error, CustomStringConvertible {
@@ -25,8 +28,13 @@ struct PolicySources: ParsableArguments {
     @Flag(help: "Take the objects of the cluster too; those of files replace them. Default where no file is given.")
     var cluster = false
 
-    @Option(help: "Kubeconfig. Default: KUBECONFIG, else the administrator's own.")
+    @Option(help: "Kubeconfig. Default: that of --id, KUBECONFIG, else the administrator's own.")
     var kubeconfig: String?
+
+    @Option(help: "A node made by martletd node start: its cluster.")
+    var id: String?
+
+    var asksCluster: Bool { cluster || files.isEmpty }
 
     @Option(name: [.short, .customLong("output")], help: "table or json.")
     var output: OutputFormat = .table
@@ -36,7 +44,7 @@ struct PolicySources: ParsableArguments {
     /// A file that cannot be read ends the program with 66, a cluster that does not answer with 69.
     func world() async throws -> PolicyWorld {
         var world = PolicyWorld()
-        if cluster || files.isEmpty {
+        if asksCluster {
             do {
                 try await addCluster(to: &world)
             } catch {
@@ -59,7 +67,9 @@ struct PolicySources: ParsableArguments {
     }
 
     private func addCluster(to world: inout PolicyWorld) async throws {
-        let path = kubeconfig ?? getenv("KUBECONFIG").map { String(cString: $0) } ?? "/etc/martlet/admin.kubeconfig"
+        let path =
+            kubeconfig ?? id.map { "/run/martlet/\($0)/admin.kubeconfig" }
+            ?? getenv("KUBECONFIG").map { String(cString: $0) } ?? "/etc/martlet/admin.kubeconfig"
         let client = try HTTPSClient(try Kubeconfig(path: path).access(), logger: Logger(label: "martlet"))
         var lists: [(APIResource, ObjectList)] = []
         do throws(APIError) {

@@ -37,7 +37,9 @@ struct PolicyTestCommand: AsyncParsableCommand {
     var junit: String?
 
     func run() async throws {
-        let world = try await sources.world()
+        let all = try await sources.world()
+        let world = all.inForce
+        for name in all.dryRuns { Terminal.error("\(name) is a dry run and enforces nothing: left out") }
         for entry in world.unreadable { Terminal.error("\(entry.source): \(entry.object): \(entry.error)") }
         if !world.unreadable.isEmpty { throw ExitCode(66) }
         var expectations: [PolicyExpectation] = []

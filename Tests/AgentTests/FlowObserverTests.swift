@@ -1,9 +1,11 @@
 import BPFRuntime
 import CMartletABI
 import Foundation
+import Informers
 import JSONText
 import Logging
 import Netlink
+import TestKit
 import Testing
 
 @testable import Agent
@@ -48,7 +50,10 @@ private actor SlowReader {
         let engine = try Engine(
             datapath: datapath, journalPath: path, nodeName: "here", bootID: "boot", thread: SerialThread(),
             logger: Logger(label: "test"))
-        let observer = FlowObserver(engine: engine)
+        let observer = FlowObserver(
+            engine: engine, informers: ClusterInformers(client: MemoryCluster(), logger: Logger(label: "test")),
+            nodeAddresses: [],
+            file: TrafficFile(path: "/nonexistent", thread: try SerialThread()))
         let events = try datapath.events()
         let reader = SlowReader()
         func records() async -> Int64 { await observer.summary["sequence"]?.integer ?? 0 }

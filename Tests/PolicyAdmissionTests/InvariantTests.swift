@@ -142,4 +142,20 @@ import Testing
         let shut = policy("p", "shut", allowing: nil)
         #expect(ending.judge(gone(shut), present: shut).isEmpty)
     }
+
+    @Test func dryRunOfAPolicyInForceCountsAsItsDeletion() throws {
+        var shadow = CapacityShadow()
+        let closed = policy("prod", "closed", allowing: nil)
+        var trial = try #require(closed.value)
+        trial["metadata"]?["annotations"] = ["policy.martlet.io/dry-run": "true"]
+        let dryRun = AdmittedObject(.networkPolicy, path: "prod/closed", trial)
+        shadow.take([
+            namespace("dev", "dev"), namespace("prod", "prod"), pod("dev", "a"), pod("prod", "b"), closed, devToProd,
+        ])
+        #expect(dryRun.mayMatter(after: closed.value))
+        #expect(!dryRun.mayMatter(after: trial))
+        #expect(shadow.judge(dryRun, present: closed).broken.map(\.name) == ["i"])
+        // Taken back: the policy is still in force.
+        #expect(shadow.invariantStates["i"] == .some(nil))
+    }
 }

@@ -195,6 +195,16 @@ import Testing
         #expect(try overruled(deny + pass + policy) == [])
     }
 
+    @Test(arguments: [("true", "note"), ("yes", "error"), ("false", nil)])
+    func dryRunIsSaidAndItsMisspellingIsAnError(_ value: String, _ severity: String?) throws {
+        let policy =
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+            + "metadata: {name: p, namespace: prod, annotations: {policy.martlet.io/dry-run: \"\(value)\"}}\n"
+            + "spec: {podSelector: {}}\n"
+        let found = PolicyLint(try Self.world(Self.pods + policy), serviceBlocks: []).findings()
+        #expect(found.first { $0.check == "dry-run" }?.severity.rawValue == severity)
+    }
+
     @Test func listStandsForItsItems() throws {
         let list =
             "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: a, namespace: b}\n"

@@ -25,7 +25,7 @@ import Testing
         let expectations = try ManifestFiles.read([Self.folder + "/\(recipe).test.yaml"]).flatMap {
             try PolicyExpectation.read($0.body)
         }
-        let faults = PolicyTestRunTests.faults(world, expectations)
+        let faults = try PolicyTestRunTests.faults(world, expectations)
         #expect(faults.flatMap(\.self).isEmpty)
         #expect(faults.count >= 5)
     }

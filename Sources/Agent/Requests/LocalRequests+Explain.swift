@@ -25,8 +25,9 @@ extension LocalRequests {
         let namespaces = Dictionary(
             snapshot.namespaces.items.map { ($0.name, $0.metadata.labels) }, uniquingKeysWith: { $1 })
         let evaluator = PolicyEvaluator(
-            namespaces: namespaces, policies: Array(snapshot.networkPolicies.items),
-            clusterPolicies: Array(snapshot.clusterNetworkPolicies.items), nodes: Array(snapshot.nodes.items),
+            namespaces: namespaces, policies: snapshot.networkPolicies.items.filter { !$0.metadata.isDryRun },
+            clusterPolicies: snapshot.clusterNetworkPolicies.items.filter { !$0.metadata.isDryRun },
+            nodes: Array(snapshot.nodes.items),
             podCIDRs: await engine.podCIDRs, nodeAddresses: configuration.nodeAddresses)
         let flow = PolicyEvaluator.Flow(
             source: source, destination: destination, transport: transport.rawValue, port: port)

@@ -38,7 +38,7 @@ extension LocalRequests {
 
 extension martlet_flow {
     /// Whether the entry still counts: the kernel takes one that was silent for longer as absent.
-    fileprivate func isLive(_ transport: UInt8, at now: UInt64) -> Bool {
+    func isLive(_ transport: UInt8, at now: UInt64) -> Bool {
         let isTCP = transport == TransportProtocol.tcp.rawValue
         let isPickedUp = UInt32(flags) & MARTLET_FLOW_PICKED_UP.rawValue != 0
         let seconds: UInt32

@@ -57,11 +57,15 @@ extension LocalRequests {
         let reference = try Self.policy(named: name)
         let key = ObjectKey(reference.namespace, reference.name)
         let wanted: String
+        let isDryRun: Bool
         do {
-            wanted = try await client.get(reference, subresource: "")[path: "metadata", "resourceVersion"]?.string ?? ""
+            let object = try await client.get(reference, subresource: "")
+            wanted = object[path: "metadata", "resourceVersion"]?.string ?? ""
+            isDryRun = ObjectMeta.isDryRun(object)
         } catch {
             throw DaemonError(.notFound, "there is no policy \(key)", cause: "\(error)")
         }
+        if isDryRun { throw DaemonError(.stateMismatch, "policy \(key) is a dry run: it is never in force") }
         var standing = PolicyStanding.underWay
         while standing != .inForce {
             if let fault = fault(of: reference), Engine.reaches(fault.resourceVersion, wanted) {

@@ -37,6 +37,7 @@ struct LocalRequests: RequestHandler {
             case .uninstall: return try await uninstall()
             case .wait: return try await wait(request.params)
             case .trace: return try await trace(request.params)
+            case .traffic: return try await traffic()
             case .cniAdd, .cniDel, .cniCheck, .cniGC, .cniStatus:
                 throw DaemonError(.unknownMethod, "\(request.method.rawValue) is served by the pod network")
             }
@@ -86,7 +87,7 @@ struct LocalRequests: RequestHandler {
             }
             return row(
                 policy.key, .networkPolicy, nil, selected.count, policy.ingress?.count, policy.egress?.count,
-                policy.metadata.resourceVersion, problems)
+                policy.metadata, problems)
         }
         let ordered = snapshot.clusterNetworkPolicies.items.sorted {
             ($0.priority, $0.key.name) < ($1.priority, $1.key.name)
@@ -100,7 +101,7 @@ struct LocalRequests: RequestHandler {
             return row(
                 policy.key, policy.tier == .admin ? .admin : .baseline, policy.priority, selected.count,
                 policy.ingress.isEmpty ? nil : policy.ingress.count, policy.egress.isEmpty ? nil : policy.egress.count,
-                policy.metadata.resourceVersion, problems)
+                policy.metadata, problems)
         }
         let rows = cluster.filter { $0["tier"] == "Admin" } + namespaced + cluster.filter { $0["tier"] != "Admin" }
         return ["items": .array(rows)]
@@ -119,14 +120,15 @@ struct LocalRequests: RequestHandler {
 
     private func row(
         _ key: ObjectKey, _ tier: RuleTier, _ priority: Int?, _ pods: Int, _ ingress: Int?, _ egress: Int?,
-        _ revision: String, _ problems: [ObjectKey: String]
+        _ metadata: ObjectMeta, _ problems: [ObjectKey: String]
     ) -> JSONValue {
         [
             "policy": .string(key.description), "kind": .string(tier.kind), "tier": .string(tier.apiName),
             "priority": priority.map { .integer(Int64($0)) } ?? .null, "pods": .integer(Int64(pods)),
             "ingressRules": ingress.map { .integer(Int64($0)) } ?? .null,
-            "egressRules": egress.map { .integer(Int64($0)) } ?? .null, "revision": .string(revision),
-            "problem": problems[key].map { .string($0) } ?? .null,
+            "egressRules": egress.map { .integer(Int64($0)) } ?? .null, "revision": .string(metadata.resourceVersion),
+            "problem": metadata.isDryRun
+                ? "dry run: not enforced" : problems[key].map { .string($0) } ?? .null,
         ]
     }
 

@@ -32,6 +32,10 @@ package struct FlowsView: Sendable {
         text += "  \(item["decision"]?.string ?? "")"
         if let reason = item["reason"]?.string, verdict == "dropped" { text += " (\(reason))" }
         if let revision = item["revision"]?.string { text += " at revision \(revision)" }
+        if let trial = item["trial"] {
+            let rule = ListView.ruleText(trial).map { " by \($0)" } ?? ""
+            text += style.warn("  \(trial["verdict"]?.string ?? "")\(rule) (dry run)")
+        }
         return text
     }
 

@@ -1,0 +1,67 @@
+package import JSONText
+
+/// `policy diff`: gains and losses by workload, then what becomes of flows that were seen.
+package struct PolicyDiffView {
+    /// Workloads named in one cell, and flows in one list; -o json has all.
+    static let namesMax = 6
+    static let flowsMax = 10
+
+    private let style: Style
+
+    package init(style: Style) { self.style = style }
+
+    package func text(_ value: JSONValue) -> String {
+        var text = ""
+        for row in value["rows"]?.array ?? [] {
+            text += style.strong("\(names(row["from"])) -> \(names(row["to"]))") + "\n"
+            for (field, sign) in [("gained", "+"), ("lost", "-")] {
+                let ports = row["\(field)Text"]?.string ?? ""
+                if ports.isEmpty { continue }
+                let line = "  \(sign) \(ports)"
+                text += (sign == "+" ? style.good(line) : style.bad(line)) + "\n"
+            }
+            text += "    by \(names(row["because"]))\n"
+        }
+        let rows = value["rows"]?.array?.count ?? 0
+        if rows == 0 { text += "no pair of workloads gains or loses a port\n" }
+        if value["flowsKnown"]?.bool == true { text += flows(value) }
+        for note in strings(value["notes"]) { text += style.warn("note: \(note)") + "\n" }
+        return text
+    }
+
+    private func flows(_ value: JSONValue) -> String {
+        let live = value["cutLive"]?.array ?? []
+        let cut = value["cut"]?.array ?? []
+        let opened = value["opened"]?.array ?? []
+        let count = live.reduce(0) { $0 + ($1["flows"]?.integer ?? 0) }
+        var text = count == 0 ? "cuts no live connection\n" : style.bad("cuts \(count) live connections") + "\n"
+        text += list(live)
+        text +=
+            cut.isEmpty
+            ? "of the flows of the last hour all that got through would\n"
+            : style.bad("of the flows of the last hour these got through and would not:") + "\n"
+        text += list(cut)
+        if !opened.isEmpty { text += "of those dropped in the last hour these would get through:\n" + list(opened) }
+        return text
+    }
+
+    private func list(_ flows: [JSONValue]) -> String {
+        var text = ""
+        for flow in flows.prefix(Self.flowsMax) {
+            text += "  \(flow["source"]?.string ?? "?") -> \(flow["destination"]?.string ?? "?")"
+            text += " \(flow["port"]?.string ?? "?"), \(flow["flows"]?.integer ?? 0) flows"
+            if let last = flow["last"]?.string, !last.isEmpty { text += ", last \(last)" }
+            text += "\n"
+        }
+        if flows.count > Self.flowsMax { text += "  and \(flows.count - Self.flowsMax) more (-o json)\n" }
+        return text
+    }
+
+    private func names(_ value: JSONValue?) -> String {
+        let all = strings(value)
+        let shown = all.prefix(Self.namesMax).joined(separator: ", ")
+        return all.count > Self.namesMax ? "\(shown) and \(all.count - Self.namesMax) more" : shown
+    }
+
+    private func strings(_ value: JSONValue?) -> [String] { (value?.array ?? []).compactMap(\.string) }
+}

@@ -1,0 +1,176 @@
+package import JSONText
+import KubeObjects
+import NetTypes
+package import PolicyCompiler
+
+/// What a change of policies does: which workloads gain or lose which ports, by classes of pods and not by pairs, and
+/// what becomes of flows that were seen.
+package struct PolicyDiff: Sendable {
+    /// Pairs with the same answer, in one row.
+    package struct Row: Hashable, Sendable {
+        package let from: [String]
+        package let to: [String]
+        package let gained: [PortSpan]
+        package let lost: [PortSpan]
+        /// Rules that let through what is gained (after) or was lost (before).
+        package let because: [String]
+
+        package var json: JSONValue {
+            [
+                "from": .array(from.map { .string($0) }), "to": .array(to.map { .string($0) }),
+                "gained": .array(gained.map { .string($0.text) }), "lost": .array(lost.map { .string($0.text) }),
+                "gainedText": .string(PortSpan.text(gained)), "lostText": .string(PortSpan.text(lost)),
+                "because": .array(because.map { .string($0) }),
+            ]
+        }
+    }
+
+    package let rows: [Row]
+    /// Of the pods that are looked at, those that the change touches.
+    package let touchedParts: Int
+    package let parts: Int
+    /// What the answer leaves out, in words.
+    package let notes: [String]
+    let before: PolicyMesh
+    let after: PolicyMesh
+    let workloads: [ObjectKey: [ObjectKey]]
+
+    /// `new`: the same cluster after the change. Pods that are in `new` alone are left out.
+    package init(_ old: PolicyWorld, _ new: PolicyWorld) {
+        let places = PodPlaces(old)
+        let before = PolicyMesh(old, places: places)
+        self.before = before
+        let (changes, moved) = Self.changes(old, new, places)
+        let (after, touched) = before.after(changes, pods: moved)
+        self.after = after
+        var notes = (Set(after.problems).subtracting(before.problems)).sorted().map { "does not fit: \($0)" }
+        let fresh = new.policyPods.filter { old.pods[$0.key] == nil }
+        if !fresh.isEmpty { notes.append("\(fresh.count) pods that the cluster does not have yet are left out") }
+        let parts = before.parts(with: after)
+        var byWorkload: [ObjectKey: [ObjectKey]] = [:]
+        for part in parts { byWorkload[part.workload, default: []].append(part.pods[0]) }
+        workloads = byWorkload
+        let isTouched = parts.map { part -> Bool in
+            guard let mine = before.place(part.pods[0]), let other = after.place(part.pods[0]) else { return true }
+            return other.classIndex.map(touched.contains) ?? true || mine.likeness != other.likeness
+        }
+        self.parts = parts.count
+        touchedParts = isTouched.filter { $0 }.count
+        let outside = OutsideRegion.all(of: [old, new])
+        if outside.isCut { notes.append("of the address blocks only \(OutsideRegion.blocksMax) are looked at") }
+        self.notes = notes
+        var collector = RowCollector(before, after)
+        for (index, part) in parts.enumerated() {
+            for (number, other) in parts.enumerated() where isTouched[index] || isTouched[number] {
+                collector.add(part, other)
+            }
+            if isTouched[index] {
+                for region in outside.regions {
+                    collector.add(part, region, isOutgoing: true)
+                    collector.add(part, region, isOutgoing: false)
+                }
+            }
+        }
+        rows = collector.rows
+    }
+
+    /// From one world to the other, for the compiler.
+    private static func changes(
+        _ old: PolicyWorld, _ new: PolicyWorld, _ places: PodPlaces
+    ) -> (changes: [PolicyChange], pods: [ObjectKey]) {
+        var changes: [PolicyChange] = []
+        var moved: [ObjectKey] = []
+        for (name, labels) in new.namespaces.sorted(by: { $0.key < $1.key }) where old.namespaces[name] != labels {
+            changes.append(.namespace(name: name, labels: labels))
+        }
+        for place in places.pods {
+            guard let pod = new.pods[place.key], let endpoint = places.endpoints[place.key] else { continue }
+            let fresh = PolicyPod(pod, endpoint: endpoint, addresses: place.addresses)
+            if fresh == PolicyPod(place, endpoint: endpoint, addresses: place.addresses) { continue }
+            changes.append(.pod(fresh))
+            moved.append(place.key)
+        }
+        let policies = Dictionary(old.policies.map { ($0.policy.key, $0.policy) }) { $1 }
+        for entry in new.policies where policies[entry.policy.key] != entry.policy {
+            changes.append(.policy(entry.policy))
+        }
+        let kept = Set(new.policies.map(\.policy.key))
+        for key in policies.keys.sorted() where !kept.contains(key) { changes.append(.policyRemoved(key)) }
+        let cluster = Dictionary(old.clusterPolicies.map { ($0.key, $0) }) { $1 }
+        for policy in new.clusterPolicies where cluster[policy.key] != policy { changes.append(.clusterPolicy(policy)) }
+        let keptCluster = Set(new.clusterPolicies.map(\.key))
+        for key in cluster.keys.sorted() where !keptCluster.contains(key) { changes.append(.policyRemoved(key)) }
+        return (changes, moved)
+    }
+}
+
+/// Gathers pairs into rows.
+private struct RowCollector {
+    private struct Outcome: Hashable {
+        let gained: [PortSpan]
+        let lost: [PortSpan]
+        let because: [String]
+    }
+
+    private let before: PolicyMesh
+    private let after: PolicyMesh
+    /// By what the pair comes to: receivers of each sender.
+    private var pairs: [Outcome: [String: Set<String>]] = [:]
+
+    init(_ before: PolicyMesh, _ after: PolicyMesh) {
+        self.before = before
+        self.after = after
+    }
+
+    mutating func add(_ from: PolicyMesh.Part, _ to: PolicyMesh.Part) {
+        guard let receiver = to.pods.first(where: { $0 != from.pods[0] }) else { return }
+        guard let a = before.place(from.pods[0]), let b = before.place(receiver), let c = after.place(from.pods[0]),
+            let d = after.place(receiver)
+        else { return }
+        add(from.text, to.text, before.compiler.passes(from: a, to: b), after.compiler.passes(from: c, to: d))
+    }
+
+    mutating func add(_ part: PolicyMesh.Part, _ region: OutsideRegion, isOutgoing: Bool) {
+        guard let a = before.place(part.pods[0]), let b = before.place(region.address),
+            let c = after.place(part.pods[0]), let d = after.place(region.address)
+        else { return }
+        if isOutgoing {
+            add(part.text, region.text, before.compiler.passes(from: a, to: b), after.compiler.passes(from: c, to: d))
+        } else {
+            add(region.text, part.text, before.compiler.passes(from: b, to: a), after.compiler.passes(from: d, to: c))
+        }
+    }
+
+    private mutating func add(_ from: String, _ to: String, _ old: [ReachPass], _ new: [ReachPass]) {
+        let (was, will) = (old.map(\.span), new.map(\.span))
+        let gained = PortSpan.difference(will, was)
+        let lost = PortSpan.difference(was, will)
+        if gained.isEmpty, lost.isEmpty { return }
+        let because = Set(Self.rules(old, lost, before) + Self.rules(new, gained, after)).sorted()
+        pairs[Outcome(gained: gained, lost: lost, because: because), default: [:]][from, default: []].insert(to)
+    }
+
+    /// The rules behind spans; `no policy` where both directions were open.
+    private static func rules(_ passes: [ReachPass], _ spans: [PortSpan], _ mesh: PolicyMesh) -> [String] {
+        passes.filter { !PortSpan.difference([$0.span], spans).elementsEqual([$0.span]) }.flatMap { pass in
+            let rules = [pass.egressRule, pass.ingressRule].compactMap(mesh.ruleText)
+            return rules.isEmpty ? ["no policy"] : rules
+        }
+    }
+
+    /// Senders with the same receivers stand together. The widest rows first.
+    var rows: [PolicyDiff.Row] {
+        pairs.flatMap { outcome, receivers -> [PolicyDiff.Row] in
+            Dictionary(grouping: receivers.keys) { receivers[$0] ?? [] }.map { to, from in
+                PolicyDiff.Row(
+                    from: from.sorted(), to: to.sorted(), gained: outcome.gained, lost: outcome.lost,
+                    because: outcome.because)
+            }
+        }.sorted { left, right in
+            let sizes = (left.from.count * left.to.count, right.from.count * right.to.count)
+            if sizes.0 != sizes.1 { return sizes.0 > sizes.1 }
+            if left.from != right.from { return left.from.lexicographicallyPrecedes(right.from) }
+            return left.to.lexicographicallyPrecedes(right.to)
+        }
+    }
+}

@@ -1,0 +1,268 @@
+package import KubeObjects
+import NetTypes
+import PolicyCompiler
+
+/// NetworkPolicies that let through the flows that were seen, and as little besides as labels allow. Of the rules none
+/// can be left out: without it a flow that was seen would be dropped.
+package struct PolicySuggestion: Sendable {
+    package enum Direction: String, Sendable {
+        case ingress
+        case egress
+    }
+
+    package struct Rule: Sendable {
+        package let peers: [PolicyPeer]
+        package let ports: [PolicyPort]
+        /// The flows that prove it.
+        package let proof: [SeenFlow]
+        /// What it lets through beside them, in words.
+        package let also: [String]
+
+        var rule: PolicyRule { PolicyRule(peers: peers, ports: ports) }
+    }
+
+    package struct Policy: Sendable {
+        package let direction: Direction
+        package let workload: ObjectKey
+        package let name: String
+        package let labels: [String: String]
+        package let rules: [Rule]
+
+        /// With the rules at these places alone.
+        func object(_ kept: (Int) -> Bool = { _ in true }) -> NetworkPolicy {
+            let content = rules.indices.filter(kept).map { rules[$0].rule }
+            return NetworkPolicy(
+                metadata: ObjectMeta(namespace: workload.namespace, name: name),
+                podSelector: LabelSelector(matchLabels: labels),
+                ingress: direction == .ingress ? content : nil, egress: direction == .egress ? content : nil)
+        }
+    }
+
+    /// Addresses outside that are named one by one in a rule; with more, the rule is for any address, and says so.
+    package static let addressesMax = 16
+
+    package private(set) var policies: [Policy] = []
+    /// Flows that no NetworkPolicy can name, in words.
+    package private(set) var notes: [String] = []
+
+    /// - Parameters:
+    ///   - directions: `ingress` closes what workloads take, `egress` what they ask.
+    ///   - namespace: of the workloads that get policies; nil: all.
+    package init(
+        _ world: PolicyWorld, _ traffic: SeenTraffic, directions: [Direction] = [.ingress], namespace: String? = nil
+    ) {
+        let workloads = Dictionary(grouping: world.policyPods, by: \.workload)
+        var seen: [Subject: [SeenFlow]] = [:]
+        var unnamed: Set<String> = []
+        for flow in traffic.pairs where flow.isAllowed {
+            guard TransportProtocol(rawValue: flow.transport) != nil else {
+                unnamed.insert("\(flow.source) -> \(flow.destination) \(flow.portText): no port tells it from others")
+                continue
+            }
+            for direction in directions {
+                let (subject, peer) =
+                    direction == .ingress ? (flow.destination, flow.source) : (flow.source, flow.destination)
+                guard case .name(let workload) = subject, namespace == nil || namespace == workload.namespace else {
+                    continue
+                }
+                guard let pods = workloads[workload] else {
+                    unnamed.insert("\(workload) is gone")
+                    continue
+                }
+                if Self.labels(of: pods, in: world) == nil {
+                    unnamed.insert("\(workload) has no label: no policy can select it alone")
+                    continue
+                }
+                if case .name(let key) = peer {
+                    guard let pods = workloads[key], Self.labels(of: pods, in: world) != nil else {
+                        unnamed.insert("\(key), which \(workload) talks with, is gone or has no label")
+                        continue
+                    }
+                }
+                seen[Subject(direction: direction, workload: workload), default: []].append(flow)
+            }
+        }
+        for (subject, flows) in seen.sorted(by: { $0.key < $1.key }) {
+            policies.append(Self.policy(subject, flows, world, workloads))
+        }
+        thin(world, workloads)
+        notes = unnamed.sorted()
+    }
+
+    private struct Subject: Hashable, Comparable {
+        let direction: Direction
+        let workload: ObjectKey
+
+        static func < (left: Self, right: Self) -> Bool {
+            (left.workload, left.direction.rawValue) < (right.workload, right.direction.rawValue)
+        }
+    }
+
+    // MARK: Selectors
+
+    /// The fewest labels that all pods share and that the fewest others have; nil where they share none.
+    static func labels(of pods: [Pod], in world: PolicyWorld) -> [String: String]? {
+        guard let first = pods.first else { return nil }
+        let shared = first.metadata.labels.filter { label in
+            !label.key.hasSuffix("-hash") && pods.allSatisfy { $0.metadata.labels[label.key] == label.value }
+        }
+        if shared.isEmpty { return nil }
+        let others = world.policyPods.filter { pod in
+            pod.metadata.namespace == first.metadata.namespace && !pods.contains { $0.key == pod.key }
+        }
+        func strangers(_ labels: [String: String]) -> Int {
+            let selector = LabelSelector(matchLabels: labels)
+            return others.count { selector.matches($0.metadata.labels) }
+        }
+        let order = Pod.workloadLabels
+        let single = shared.keys.sorted { left, right in
+            (order.firstIndex(of: left) ?? order.count, left) < (order.firstIndex(of: right) ?? order.count, right)
+        }.map { [$0: shared[$0] ?? ""] }
+        let fewest = strangers(shared)
+        return single.first { strangers($0) == fewest } ?? shared
+    }
+
+    // MARK: Rules
+
+    private static func policy(
+        _ subject: Subject, _ flows: [SeenFlow], _ world: PolicyWorld, _ workloads: [ObjectKey: [Pod]]
+    ) -> Policy {
+        let labels = labels(of: workloads[subject.workload] ?? [], in: world) ?? [:]
+        // Peers with the same ports share a rule.
+        var byPeer: [SeenFlow.Party: [SeenFlow]] = [:]
+        for flow in flows {
+            byPeer[subject.direction == .ingress ? flow.source : flow.destination, default: []].append(flow)
+        }
+        var byPorts: [[PolicyPort]: [SeenFlow.Party]] = [:]
+        for (peer, flows) in byPeer { byPorts[ports(flows), default: []].append(peer) }
+        let rules = byPorts.map { ports, peers -> Rule in
+            let proof = peers.flatMap { byPeer[$0] ?? [] }
+                .sorted { ($0.source, $0.destination, $0.port) < ($1.source, $1.destination, $1.port) }
+            let selectors = Self.peers(peers.sorted(), subject.workload.namespace, world, workloads)
+            return Rule(
+                peers: selectors, ports: ports, proof: proof,
+                also: also(subject, labels, selectors, Set(peers), world))
+        }
+        return Policy(
+            direction: subject.direction, workload: subject.workload, name: name(subject), labels: labels,
+            rules: rules.sorted { ($0.proof[0].source, $0.proof[0].port) < ($1.proof[0].source, $1.proof[0].port) })
+    }
+
+    private static func ports(_ flows: [SeenFlow]) -> [PolicyPort] {
+        let spans = Set(flows.map { PortSpan($0.transport, PortRange($0.port)) })
+        return spans.sorted { ($0.transport, $0.ports.low) < ($1.transport, $1.ports.low) }.compactMap { span in
+            TransportProtocol(rawValue: span.transport).map { PolicyPort($0, .range(span.ports)) }
+        }
+    }
+
+    private static func peers(
+        _ parties: [SeenFlow.Party], _ namespace: String, _ world: PolicyWorld, _ workloads: [ObjectKey: [Pod]]
+    ) -> [PolicyPeer] {
+        var found: [PolicyPeer] = []
+        var addresses: [IPAddress] = []
+        for party in parties {
+            switch party {
+            case .address(let address): addresses.append(address)
+            case .name(let key):
+                let labels = labels(of: workloads[key] ?? [], in: world) ?? [:]
+                let home =
+                    key.namespace == namespace
+                    ? nil : LabelSelector(matchLabels: ["kubernetes.io/metadata.name": key.namespace])
+                found.append(.pods(namespaces: home, pods: LabelSelector(matchLabels: labels)))
+            }
+        }
+        if addresses.count > addressesMax {
+            let families = Set(addresses.map(\.family)).sorted()
+            found += families.compactMap { CIDR($0 == .v4 ? "0.0.0.0/0" : "::/0") }.map { .block(AddressBlock($0)) }
+        } else {
+            found += addresses.map { .block(AddressBlock(CIDR($0))) }
+        }
+        // One that another covers proves nothing of its own.
+        var kept: [PolicyPeer] = []
+        for (index, peer) in found.enumerated() {
+            let isCovered = found.enumerated().contains { number, other in
+                number != index && other.covers(peer) && (!peer.covers(other) || number < index)
+            }
+            if !isCovered { kept.append(peer) }
+        }
+        return kept
+    }
+
+    /// Workloads that its selectors take in without having been seen, and addresses that were not.
+    private static func also(
+        _ subject: Subject, _ labels: [String: String], _ peers: [PolicyPeer], _ seen: Set<SeenFlow.Party>,
+        _ world: PolicyWorld
+    ) -> [String] {
+        let selector = LabelSelector(matchLabels: labels)
+        let extra = world.policyPods.filter {
+            $0.metadata.namespace == subject.workload.namespace && selector.matches($0.metadata.labels)
+                && $0.workload != subject.workload
+        }
+        var found: [String] = []
+        if !extra.isEmpty {
+            found.append("it selects \(Set(extra.map { "\($0.workload)" }).sorted().joined(separator: ", ")) as well")
+        }
+        var strangers: Set<String> = []
+        for peer in peers {
+            if case .block(let block) = peer, block.cidr.prefixLength == 0 {
+                found.append("any address of \(block.cidr), pods' too: more than \(addressesMax) were seen")
+            }
+            for pod in world.pods(of: peer, in: subject.workload.namespace) ?? []
+            where !seen.contains(.name(pod.workload)) && pod.workload != subject.workload {
+                strangers.insert("\(pod.workload)")
+            }
+        }
+        if !strangers.isEmpty {
+            found.append("peers that were not seen: \(strangers.sorted().joined(separator: ", "))")
+        }
+        return found
+    }
+
+    private static func name(_ subject: Subject) -> String {
+        let plain = subject.workload.name.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
+        return "seen-\(subject.direction.rawValue)-\(String(plain.prefix(180)))"
+    }
+
+    // MARK: Nothing too much
+
+    /// Takes away rules without which every flow of the workload still passes, since another policy selects it too.
+    private mutating func thin(_ world: PolicyWorld, _ workloads: [ObjectKey: [Pod]]) {
+        for (place, policy) in policies.enumerated() {
+            for index in policy.rules.indices.reversed() {
+                let current = policies[place]
+                guard current.rules.indices.contains(index), current.rules.count > 1 else { continue }
+                let others = policies.enumerated().filter { $0.offset != place }.map { $0.element.object() }
+                let left = PolicyEvaluator(
+                    namespaces: world.namespaces, policies: others + [current.object { $0 != index }])
+                let passes = current.rules[index].proof.allSatisfy { flow in
+                    Self.isAllowed(flow, policy.direction, left, workloads)
+                }
+                if passes {
+                    var rules = current.rules
+                    rules.remove(at: index)
+                    policies[place] = Policy(
+                        direction: current.direction, workload: current.workload, name: current.name,
+                        labels: current.labels, rules: rules)
+                }
+            }
+        }
+    }
+
+    /// In the direction that the policy is about.
+    static func isAllowed(
+        _ flow: SeenFlow, _ direction: Direction, _ evaluator: PolicyEvaluator, _ workloads: [ObjectKey: [Pod]]
+    ) -> Bool {
+        func end(_ party: SeenFlow.Party) -> PolicyEvaluator.End? {
+            switch party {
+            case .address(let address): return PolicyEvaluator.End(address)
+            case .name(let key):
+                guard let pod = workloads[key]?.first else { return nil }
+                return PolicyEvaluator.End(pod.addresses.first ?? IPAddress(v4: 0), pod: pod)
+            }
+        }
+        guard let source = end(flow.source), let destination = end(flow.destination) else { return false }
+        let answer = evaluator.judge(
+            .init(source: source, destination: destination, transport: flow.transport, port: flow.port))
+        return direction == .ingress ? answer.ingress.decision.isAllowed : answer.egress.decision.isAllowed
+    }
+}

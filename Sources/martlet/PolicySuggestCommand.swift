@@ -1,0 +1,88 @@
+import ArgumentParser
+import CommandLineUI
+import JSONText
+import PolicyTools
+
+enum SuggestedDirection: String, ExpressibleByArgument {
+    case ingress
+    case egress
+    case both
+}
+
+struct PolicySuggestCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "suggest", abstract: "Policies for the flows of the last hour, each rule with its proof.",
+        discussion: """
+            Writes YAML: a policy for each workload that was talked to (or that talked), with the flows that prove each
+            rule and what else the rule lets through as comments. Flows that are rare did not happen in this hour: read
+            it before you apply it, and try it with policy.martlet.io/dry-run first.
+            """)
+
+    @OptionGroup var sources: PolicySources
+    @OptionGroup var daemon: DaemonSocketOptions
+
+    @Option(help: "Only for workloads of this namespace.")
+    var namespace: String?
+
+    @Option(help: "ingress, egress or both.")
+    var direction: SuggestedDirection = .ingress
+
+    func run() async throws {
+        let world = try await sources.world()
+        let seen = daemon.traffic(id: sources.id)
+        if let fault = seen.fault {
+            Terminal.error("flows are not known: \(fault)")
+            throw ExitCode(69)
+        }
+        let directions: [PolicySuggestion.Direction] =
+            switch direction {
+            case .ingress: [.ingress]
+            case .egress: [.egress]
+            case .both: [.ingress, .egress]
+            }
+        let suggestion = PolicySuggestion(world, seen.traffic, directions: directions, namespace: namespace)
+        sources.show(suggestion.json) { _ in
+            suggestion.yaml + (suggestion.policies.isEmpty ? "# no flow of the last hour asks for a policy\n" : "")
+        }
+    }
+}
+
+enum GraphFormat: String, ExpressibleByArgument {
+    case svg
+    case dot
+}
+
+struct PolicyGraphCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "graph", abstract: "Who may reach whom, and who did in the last hour, as SVG or for Graphviz.",
+        discussion: """
+            Grey arrows: a rule allows it; green: it was seen; red: it was dropped. Dashed workloads take everything,
+            since no policy decides who may ask them. Without a daemon the picture has no flows.
+            """)
+
+    @OptionGroup var sources: PolicySources
+    @OptionGroup var daemon: DaemonSocketOptions
+
+    @Option(help: "svg or dot.")
+    var format: GraphFormat = .svg
+
+    @Option(help: "Only workloads of this namespace, and those that reach them or are reached.")
+    var namespace: String?
+
+    func run() async throws {
+        let world = try await sources.world().inForce
+        for entry in world.unreadable { Terminal.error("\(entry.object) is left out: \(entry.error)") }
+        let seen = daemon.traffic(id: sources.id, isWanted: sources.asksCluster)
+        if let fault = seen.fault { Terminal.error("drawn without flows: \(fault)") }
+        let mesh = PolicyMesh(world, places: PodPlaces(world))
+        let regions = OutsideRegion.all(of: [world]).regions
+        guard let graph = PolicyGraph(mesh, seen.traffic, outside: regions, namespace: namespace) else {
+            Terminal.error("more than \(PolicyGraph.nodesMax) workloads; choose a --namespace")
+            throw ExitCode(1)
+        }
+        switch format {
+        case .svg: print(graph.svg, terminator: "")
+        case .dot: print(graph.dot, terminator: "")
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import JSONText
+import KubeObjects
+import NetTypes
+import Testing
+
+@testable import Flows
+
+@Suite struct TrafficLedgerTests {
+    static let hour: UInt64 = 3_600
+    static let now: UInt64 = 1_800_000_000
+
+    static func pair(_ port: UInt16, isAllowed: Bool = true) -> TrafficLedger.Pair {
+        TrafficLedger.Pair(
+            source: .workload(ObjectKey("shop", "app=web")), destination: .address(IPAddress(v4: 0xC000_0201)),
+            transport: 6, port: port, isAllowed: isAllowed)
+    }
+
+    static func flows(_ ledger: TrafficLedger, at seconds: UInt64) -> [Int64] {
+        ledger.rows(at: seconds).compactMap { $0["flows"]?.integer }
+    }
+
+    @Test func anHourIsCountedAndOlderFlowsFallOut() {
+        var ledger = TrafficLedger()
+        ledger.add(Self.pair(80), flows: 3, at: Self.now)
+        ledger.add(Self.pair(80), flows: 2, at: Self.now + 1_800)
+        #expect(Self.flows(ledger, at: Self.now + 1_800) == [5])
+        #expect(Self.flows(ledger, at: Self.now + Self.hour + 300) == [2])
+        #expect(Self.flows(ledger, at: Self.now + 3 * Self.hour) == [])
+        ledger.add(Self.pair(80), flows: 1, at: Self.now + 3 * Self.hour)
+        #expect(Self.flows(ledger, at: Self.now + 3 * Self.hour) == [1])
+    }
+
+    @Test func whatComesLateCountsWhereItBelongs() {
+        var ledger = TrafficLedger()
+        ledger.add(Self.pair(80), at: Self.now + 900)
+        ledger.add(Self.pair(80), at: Self.now)
+        #expect(Self.flows(ledger, at: Self.now + 900) == [2])
+        #expect(Self.flows(ledger, at: Self.now + Self.hour + 300) == [1])
+    }
+
+    @Test func fullLedgerForgetsTheQuietestQuarter() {
+        var ledger = TrafficLedger(capacity: 8)
+        for port in 1...9 { ledger.add(Self.pair(UInt16(port)), at: Self.now + UInt64(port)) }
+        #expect(ledger.count == 7)
+        #expect(ledger.evicted == 2)
+        #expect(ledger.rows(at: Self.now + 9).compactMap { $0["port"]?.integer }.sorted() == [3, 4, 5, 6, 7, 8, 9])
+    }
+
+    @Test func ledgerIsTheSameAfterARestart() throws {
+        var ledger = TrafficLedger()
+        ledger.add(Self.pair(80), flows: 7, at: Self.now)
+        ledger.add(Self.pair(443, isAllowed: false), at: Self.now + 600)
+        #expect(ledger.isDirty)
+        let text = ledger.json(at: Self.now + 600).compactText
+        #expect(!ledger.isDirty)
+        let read = TrafficLedger(try JSONValue(parsing: Array(text.utf8)))
+        #expect(read.rows(at: Self.now + 600) == ledger.rows(at: Self.now + 600))
+        var fresh = TrafficLedger()
+        fresh.add(Self.pair(80), flows: 1, at: Self.now + 900)
+        fresh.append(read)
+        #expect(Self.flows(fresh, at: Self.now + 900) == [8, 1])
+        #expect(TrafficLedger(["version": 2]).count == 0)
+    }
+}

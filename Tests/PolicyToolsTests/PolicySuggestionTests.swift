@@ -1,0 +1,109 @@
+import CommandLineUI
+import KubeObjects
+import NetTypes
+import PolicyCompiler
+import Testing
+
+@testable import PolicyTools
+
+@Suite struct PolicySuggestionTests {
+    static func party(_ name: String) -> SeenFlow.Party { .name(ObjectKey("prod", name)) }
+
+    static let flows = [
+        SeenFlow(source: party("app=api"), destination: party("app=db"), transport: 6, port: 5432, count: 9),
+        SeenFlow(source: party("app=web"), destination: party("app=api"), transport: 6, port: 8080),
+        SeenFlow(source: party("app=db"), destination: party("app=api"), transport: 6, port: 8080),
+        SeenFlow(source: .address(IPAddress(v4: 0xC000_0201)), destination: party("app=web"), transport: 6, port: 80),
+        SeenFlow(source: party("app=api"), destination: party("app=web"), transport: 1, port: 0),
+        SeenFlow(source: party("app=web"), destination: party("app=db"), transport: 6, port: 22, isAllowed: false),
+    ]
+
+    /// What was suggested, read back from its text.
+    static func reread(_ suggestion: PolicySuggestion) throws -> PolicyWorld {
+        try PolicyLintTests.world(PolicyDiffTests.pods + suggestion.yaml)
+    }
+
+    @Test func eachFlowPassesAndNoRuleCanGo() throws {
+        let world = try PolicyLintTests.world(PolicyDiffTests.pods)
+        let suggestion = PolicySuggestion(world, SeenTraffic(pairs: Self.flows), directions: [.ingress, .egress])
+        let workloads = Dictionary(grouping: world.policyPods, by: \.workload)
+        let written = try Self.reread(suggestion)
+        #expect(written.unreadable.isEmpty)
+        #expect(written.policies.count == suggestion.policies.count)
+        let all = PolicyEvaluator(namespaces: world.namespaces, policies: written.policies.map(\.policy))
+        let wanted = Self.flows.filter { $0.isAllowed && $0.transport == 6 }
+        for flow in wanted {
+            #expect(PolicySuggestion.isAllowed(flow, .ingress, all, workloads))
+            #expect(PolicySuggestion.isAllowed(flow, .egress, all, workloads))
+        }
+        #expect(!PolicySuggestion.isAllowed(Self.flows[5], .ingress, all, workloads))
+        for (place, policy) in suggestion.policies.enumerated() {
+            for index in policy.rules.indices {
+                let others = suggestion.policies.enumerated().filter { $0.offset != place }.map { $0.element.object() }
+                let less = PolicyEvaluator(
+                    namespaces: world.namespaces, policies: others + [policy.object { $0 != index }])
+                #expect(!policy.rules[index].proof.isEmpty)
+                #expect(
+                    policy.rules[index].proof.contains {
+                        !PolicySuggestion.isAllowed($0, policy.direction, less, workloads)
+                    })
+            }
+        }
+        #expect(suggestion.notes.count == 2)
+    }
+
+    @Test func whatASelectorTakesInBesidesIsSaid() throws {
+        // The one label of the pod `lone` is on the others too.
+        let pods = """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: lone, namespace: prod, labels: {tier: x}}
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: other, namespace: prod, labels: {tier: x, app: o}}
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: db, namespace: prod, labels: {app: db}}
+
+            """
+        let world = try PolicyLintTests.world(pods)
+        let flow = SeenFlow(source: Self.party("lone"), destination: Self.party("app=db"), transport: 6, port: 1)
+        let suggestion = PolicySuggestion(world, SeenTraffic(pairs: [flow]))
+        #expect(suggestion.policies.map { $0.rules.map(\.also) } == [[["peers that were not seen: prod/app=o"]]])
+        #expect(suggestion.yaml.contains("# also lets through: peers that were not seen: prod/app=o"))
+    }
+
+    @Test func manyAddressesAreOneBlock() throws {
+        let world = try PolicyLintTests.world(PolicyDiffTests.pods)
+        let flows = (0...UInt32(PolicySuggestion.addressesMax)).map {
+            SeenFlow(
+                source: .address(IPAddress(v4: 0xC000_0200 + $0)), destination: Self.party("app=web"), transport: 6,
+                port: 80)
+        }
+        let suggestion = PolicySuggestion(world, SeenTraffic(pairs: flows))
+        #expect(suggestion.policies[0].rules[0].peers.map(PolicyLint.describe) == ["0.0.0.0/0"])
+        #expect(suggestion.policies[0].rules[0].also.count == 1)
+    }
+
+    @Test func pictureHasAnArrowForRulesAndFlows() throws {
+        let world = try PolicyLintTests.world(
+            PolicyDiffTests.pods + PolicyDiffTests.policy("db", PolicyDiffTests.onlyAPI))
+        let mesh = PolicyMesh(world, places: PodPlaces(world))
+        let graph = try #require(
+            PolicyGraph(mesh, SeenTraffic(pairs: Self.flows), outside: OutsideRegion.all(of: [world]).regions))
+        func edges(_ kind: PolicyGraph.Kind) -> [String] {
+            graph.edges.filter { $0.kind == kind }
+                .map { "\(graph.nodes[$0.from].name) \(graph.nodes[$0.to].name) \($0.ports)" }.sorted()
+        }
+        #expect(edges(.dropped) == ["prod/app=web prod/app=db TCP 22"])
+        #expect(edges(.seen).contains("prod/app=api prod/app=db TCP 5432"))
+        #expect(graph.nodes.first { $0.name == "prod/app=db" }?.isOpen == false)
+        #expect(graph.nodes.first { $0.name == "prod/app=web" }?.isOpen == true)
+        #expect(graph.dot.hasPrefix("digraph policy {") && graph.dot.contains("label=\"TCP 22\", color=\"#c62828\""))
+        #expect(graph.svg.hasSuffix("</svg>\n"))
+        let silent = try #require(PolicyGraph(mesh, SeenTraffic(), outside: []))
+        #expect(silent.edges.map(\.kind) == [.allowed])
+    }
+}
