@@ -98,7 +98,7 @@ package final class ChangeFeed: AsyncSequence, Sendable {
 
     /// What has gathered; nil where nothing has.
     package func takeNow() -> ChangeNotice? {
-        state.withLock { state in
+        state.withLock { state -> ChangeNotice? in
             guard !state.pending.isEmpty else { return nil }
             defer { state.pending = ChangeNotice() }
             return state.pending

@@ -3,8 +3,13 @@ import JSONText
 
 /// The objects that the benchmark applies.
 enum Manifests {
-    /// The port of every measured server.
+    /// The port of a measured server.
     static let port: UInt16 = 9_000
+    /// Ways to one Pod have a port each: what a connection by one of them leaves at the server (TIME_WAIT, with the
+    /// sequence numbers and timestamps of another destination) would hold up the same port by another.
+    static let portAtSocket: UInt16 = 9_002
+    static let portPerPacket: UInt16 = 9_003
+    static var ports: [UInt16] { [port, portAtSocket, portPerPacket] }
     /// Where packets go that are not answered.
     static let drainPort: UInt16 = 9_001
 
@@ -36,7 +41,7 @@ enum Manifests {
 
     /// Closes both Pods but for what is measured; `extraPort` is what a change changes.
     static func policy(extraPort: Int64) -> JSONValue {
-        let ports: JSONValue = [["port": .integer(Int64(port))], ["port": .integer(extraPort)]]
+        let ports = JSONValue.array((Self.ports.map(Int64.init) + [extraPort]).map { ["port": .integer($0)] })
         return [
             "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
             "metadata": ["name": "measured", "namespace": "bench"],
@@ -83,13 +88,13 @@ enum Manifests {
         ]
     }
 
-    static func service(_ name: String) -> JSONValue {
-        [
+    static func service(_ name: String, ports: [UInt16] = [port]) -> JSONValue {
+        let entries = ports.map { port -> JSONValue in
+            ["name": .string("p\(port)"), "port": .integer(Int64(port)), "targetPort": .integer(Int64(port))]
+        }
+        return [
             "apiVersion": "v1", "kind": "Service", "metadata": ["name": .string(name), "namespace": "bench"],
-            "spec": [
-                "selector": ["app": "server"],
-                "ports": [["port": .integer(Int64(port)), "targetPort": .integer(Int64(port))]],
-            ],
+            "spec": ["selector": ["app": "server"], "ports": .array(entries)],
         ]
     }
 

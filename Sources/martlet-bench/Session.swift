@@ -74,7 +74,7 @@ final class Session {
         try await objects.namespace("bench")
         for name in ["server", "client"] { try await objects.create(.pods, name, Manifests.pod(name)) }
         try await objects.create(.networkPolicies, "measured", Manifests.policy(extraPort: 9_999))
-        try await objects.create(.services, "measured", Manifests.service("measured"))
+        try await objects.create(.services, "measured", Manifests.service("measured", ports: Manifests.ports))
         await client.shutDown()
         for name in ["server", "client"] {
             guard let process = Shell.poll(seconds: 30, { try node.podProcess(name) }) else {

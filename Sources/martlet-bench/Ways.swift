@@ -12,6 +12,7 @@ struct Ways {
         let text: String
         let client: String
         let address: String
+        var port = Manifests.port
     }
 
     /// By round.
@@ -56,12 +57,18 @@ struct Ways {
         guard let cluster = service[path: "spec", "clusterIP"]?.string else { throw BenchError("no cluster address") }
         ways += [
             Way(name: "pod", text: "pod to pod", client: pod, address: try node.address(of: "server")),
-            Way(name: "socket", text: "ClusterIP at the socket", client: try node.asMember(pod), address: cluster),
-            Way(name: "packet", text: "ClusterIP per packet", client: pod, address: cluster),
+            Way(
+                name: "socket", text: "ClusterIP at the socket", client: try node.asMember(pod), address: cluster,
+                port: Manifests.portAtSocket),
+            Way(
+                name: "packet", text: "ClusterIP per packet", client: pod, address: cluster,
+                port: Manifests.portPerPacket),
         ]
-        let prefixes = [plain.server, filtered?.server, serverPod].compactMap(\.self)
-        let servers = try prefixes.map {
-            try Shell.Running("exec \($0)taskset -c 0 \(session.own) serve --port \(Manifests.port)")
+        let ends =
+            [plain.server, filtered?.server].compactMap(\.self).map { ($0, Manifests.port) }
+            + Manifests.ports.map { (serverPod, $0) }
+        let servers = try ends.map { prefix, port in
+            try Shell.Running("exec \(prefix)taskset -c 0 \(session.own) serve --port \(port)")
         }
         return Ways(all: ways, filtered: filtered, own: session.own, id: node.id, servers: servers)
     }
@@ -79,7 +86,7 @@ struct Ways {
             // Another way is the first of each round: what one leaves behind is not always the same other's load.
             for index in all.indices {
                 let way = all[(index + round) % all.count]
-                let dial = "taskset -c 1 \(own) ask --address \(way.address) --port \(Manifests.port)"
+                let dial = "taskset -c 1 \(own) ask --address \(way.address) --port \(way.port)"
                 let line = try Shell.run("\(way.client)\(dial)")
                 let values = line.split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
                 guard values.count == 3 else { throw BenchError("\(way.name): \(line)") }
@@ -92,7 +99,7 @@ struct Ways {
     }
 
     private func waitUntilReady(_ way: Way) throws {
-        let dial = "\(way.client)\(own) ask --address \(way.address) --port \(Manifests.port) --milliseconds 5"
+        let dial = "\(way.client)\(own) ask --address \(way.address) --port \(way.port) --milliseconds 5"
         if Shell.poll(seconds: 10, { try Shell.run(dial) }) == nil {
             throw BenchError("\(way.name): \(way.address) does not answer: \(try Shell.run(dial))")
         }

@@ -1,6 +1,7 @@
 import APIClient
 import APIMachinery
 import JSONText
+import Store
 import Synchronization
 import Testing
 

@@ -87,7 +87,7 @@ final class ObjectCache: Sendable {
                 var events: [StoreEvent] = []
                 for prefix in prefixes { events += try Self.pull(store, prefix, after: state.revision, to: newest) }
                 if prefixes.count > 1 { events.sort { $0.revision < $1.revision } }
-                let together = zip(events, events.dropFirst()).last { $0.revision == $1.revision }?.0.revision
+                let together = zip(events, events.dropFirst()).filter { $0.revision == $1.revision }.last?.0.revision
                 if let together { state.announce(together) }
                 for event in events { state.apply(event) }
                 state.revision = newest

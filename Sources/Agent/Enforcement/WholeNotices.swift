@@ -20,7 +20,7 @@ struct WholeNotices {
 
     /// - Parameter together: the newest revision that is known to have written several objects.
     init(
-        feed: ChangeFeed, kinds: [APIResource], holdMax: Duration = Self.holdMax,
+        feed: ChangeFeed, kinds: [APIResource], holdMax: Duration = WholeNotices.holdMax,
         together: @escaping @Sendable () -> Int64?
     ) {
         self.feed = feed
