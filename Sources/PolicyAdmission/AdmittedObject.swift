@@ -49,7 +49,10 @@ package struct AdmittedObject: Sendable {
     package var isPolicy: Bool { kind == .networkPolicy || kind == .clusterNetworkPolicy }
 
     /// The object, unless it is the dry run of a policy: that counts as being gone.
-    var enforced: JSONValue? { value.flatMap { ObjectMeta.isDryRun($0) ? nil : $0 } }
+    var enforced: JSONValue? {
+        guard let value, !ObjectMeta.isDryRun(value) else { return nil }
+        return value
+    }
 
     /// Whether the step from `old` to this can take more room or let more through. Status never does.
     package func mayMatter(after old: JSONValue?) -> Bool {

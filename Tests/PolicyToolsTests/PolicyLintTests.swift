@@ -174,7 +174,8 @@ import Testing
     @Test func soundClusterPolicyHasNoFinding() throws {
         let spec =
             "priority: 1, \(Self.all), ingress: "
-            + "[{action: Pass, from: [{pods: {podSelector: {matchLabels: {app: api}}}}]}, {action: Deny, from: [{namespaces: {}}], protocols: [{destinationNamedPort: sql}]}], "
+            + "[{action: Pass, from: [{pods: {podSelector: {matchLabels: {app: api}}}}]}, "
+            + "{action: Deny, from: [{namespaces: {}}], protocols: [{destinationNamedPort: sql}]}], "
             + "egress: [{action: Pass, to: [{namespaces: {}}]}, {action: Deny, to: [{networks: [0.0.0.0/0]}]}]"
         let world = try Self.world(Self.pods + Self.clusterPolicy("p", spec))
         #expect(PolicyLint(world, serviceBlocks: []).findings() == [])

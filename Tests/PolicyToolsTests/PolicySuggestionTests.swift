@@ -49,7 +49,7 @@ import Testing
                     })
             }
         }
-        #expect(suggestion.notes.count == 2)
+        #expect(suggestion.notes.count == 1)
     }
 
     @Test func whatASelectorTakesInBesidesIsSaid() throws {
