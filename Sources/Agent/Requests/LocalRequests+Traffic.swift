@@ -32,7 +32,7 @@ extension LocalRequests {
         let now = UInt64(SystemClock.monotonicNanoseconds)
         var counts: [Connection: Int] = [:]
         for (key, flow) in try datapath.entries(MapCatalog.flows)
-        where flow.isLive(key.protocol, at: now) && !Self.isUnjudged(flow) {
+        where flow.isLive(key.protocol, at: now) && Self.isOpen(flow) && !Self.isUnjudged(flow) {
             let opensLow = UInt32(flow.flags) & MARTLET_FLOW_OPENER_LOW.rawValue != 0
             let connection = Connection(
                 source: IPAddress(opensLow ? key.low : key.high), destination: IPAddress(opensLow ? key.high : key.low),
@@ -50,6 +50,11 @@ extension LocalRequests {
             ])
         }
         return (rows, counts.count - shown.count)
+    }
+
+    /// Not on its way out: a connection that closes has nothing left to cut.
+    private static func isOpen(_ flow: martlet_flow) -> Bool {
+        [MARTLET_STATE_NEW.rawValue, MARTLET_STATE_ESTABLISHED.rawValue].contains(UInt32(flow.state))
     }
 
     /// A pod with its own node or with itself: policy is not asked.
