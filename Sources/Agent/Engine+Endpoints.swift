@@ -49,8 +49,9 @@ extension Engine {
             unborn.remove(record.number)
             try writer.removeEndpoint(record)
             for (cookie, number) in namespaces where number == record.number {
+                // Registered still, as before its birth: the pod may be attached twice, and its DEL takes the entry.
                 namespaces[cookie] = nil
-                try datapath.remove(MapCatalog.podNamespaces, cookie)
+                try datapath.put(MapCatalog.podNamespaces, cookie, 0)
             }
         }
         for record in delta.born { holders[record.number] = record.owner.pod.map { (record.incarnation, $0) } }

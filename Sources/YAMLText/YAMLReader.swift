@@ -50,9 +50,10 @@ package enum YAMLReader {
         try checkDepth(text)
         do {
             var converter = Converter()
-            let stream = try Yams.compose_all(yaml: text)
-            let nodes = Array(stream)
-            // The sequence ends at what it cannot read, and says so only here.
+            // The sequence ends at what it cannot read, and only the value that was iterated says so.
+            var stream = try Yams.compose_all(yaml: text)
+            var nodes: [Node] = []
+            while let node = stream.next() { nodes.append(node) }
             if let error = stream.error { throw error }
             return
                 try nodes

@@ -112,8 +112,9 @@ final class Traffic: Sendable {
     }
 
     private func blocking(_ body: @escaping @Sendable (Traffic) throws -> Void) async {
+        // A thread of its own: the shared queues have as many as there are CPUs, and others need them.
         await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
+            Thread.detachNewThread {
                 do { try body(self) } catch { self.fault("\(error)") }
                 continuation.resume()
             }

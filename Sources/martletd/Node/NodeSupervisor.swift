@@ -85,9 +85,20 @@ final class NodeSupervisor {
     private func superviseDaemon(_ network: NodeNetwork, _ cgroup: NodeCgroup, _ runtime: [String]) throws(NodeError) {
         let program = try NodeFiles.ownPath()
         var pause: Int32 = 0
+        var hasStarted = false
         while true {
             let began = clinux_monotonic_ns()
-            let daemon = try start("martletd", [program] + daemonArguments(cgroup), network, cgroup, listener: listener)
+            let daemon: ChildProcess
+            do throws(NodeError) {
+                daemon = try start("martletd", [program] + daemonArguments(cgroup), network, cgroup, listener: listener)
+                hasStarted = true
+            } catch {
+                guard hasStarted else { throw error }
+                // A program that is being replaced, say. Pods go on meanwhile: no reason to end the node.
+                note("martletd cannot be started, and is tried again: \(error)")
+                if isToldToStop(within: Self.pauseMillisecondsMax) { return }
+                continue
+            }
             guard
                 let status = try waitForEnd(
                     of: daemon,
