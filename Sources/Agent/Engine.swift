@@ -106,7 +106,9 @@ package actor Engine {
         problems = delta.problems
         desired.apply(delta)
         for birth in delta.bornNetworks { liveNetworks.insert(birth.number) }
+        // A class that was in force before is switched, not born.
         liveClasses.formUnion(delta.bornClasses.keys)
+        liveClasses.formUnion(delta.classLists.keys)
         var change = KernelPlanner.Change(delta)
         change.retired += extra
         if let revision { pendingRevision = max(pendingRevision ?? revision, revision) }

@@ -31,7 +31,11 @@ struct RowModel: Sendable {
     /// Sets the row of a class that nothing refers to yet. It is written even where it is empty: the array may hold
     /// what the index meant before.
     mutating func set(_ row: UInt32, bits: [UInt32], _ out: inout [UInt32: [UInt64]]) {
-        if inForce.remove(row) != nil { return add(row, bits: bits, &out) }
+        if inForce.remove(row) != nil {
+            add(row, bits: bits, &out)
+            out[row] = rows[row]
+            return
+        }
         var wanted = [UInt64](repeating: 0, count: Self.words)
         for bit in bits { wanted[Int(bit / 64)] |= 1 << UInt64(bit % 64) }
         rows[row] = wanted

@@ -151,6 +151,8 @@ import Testing
         let new = try await daemon()
         try await settle(new)
         #expect(try inForce() == before)
+        let differences = try await new.differences(hooks: Self.hooks, repair: false)
+        #expect(differences.filter { $0.map != "hooks" } == [])
     }
 
     @Test(.timeLimit(.minutes(1))) func anEndpointThatOutlivesItsPodIsClosed() async throws {
@@ -170,9 +172,13 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func aPodIsBornClosedAndOpensWithItsOwnGeneration() async throws {
         setPolicy(port: 80, block: "192.0.2.0/24")
-        _ = try await daemon()
-        // A daemon whose first generation waits for a grace period: so does what is born meanwhile.
         let engine = try await daemon()
+        // As many flips are in flight as there may be: the next generation waits, and so does what is born meanwhile.
+        for _ in 0..<KernelPlanner.flipsInFlightMax {
+            var delta = PolicyDelta()
+            delta.blocksCoverPods = false
+            try await engine.submit(delta, revision: nil)
+        }
         let address = IPAddress(v4: 0x0a01_0009)
         let mac = try #require(MACAddress(bytes: [2, 0, 0, 0, 0, 9]))
         let attachment = LocalAttachment(

@@ -73,6 +73,12 @@ private final class CrashWorld: Sendable {
         let port: UInt16
     }
 
+    /// What a daemon does not live to do.
+    enum Last {
+        case write(number: Int)
+        case first(WatchedDatapath.Step)
+    }
+
     struct State {
         /// The pods are there.
         var isOpen = false
@@ -82,7 +88,7 @@ private final class CrashWorld: Sendable {
         var coming: [Bool] = []
         /// Writes of the daemon that is watched, and the one it does not live to make.
         var writes = 0
-        var lastWrite: Int?
+        var last: Last?
         /// Where daemons ended.
         var ends: Set<WatchedDatapath.Step> = []
         var moments: UInt16 = 0
@@ -108,8 +114,8 @@ private final class CrashWorld: Sendable {
 
     init(_ datapath: KernelDatapath) { self.datapath = datapath }
 
-    /// The daemon that comes next compiles these objects, and ends before its write number `last`.
-    func expect(_ objects: GivenObjects, endingAt last: Int?) {
+    /// The daemon that comes next compiles these objects, and ends before `last`.
+    func expect(_ objects: GivenObjects, endingAt last: Last?) {
         let evaluator = objects.evaluator
         let coming = Self.probes.map { probe in
             func end(_ text: String) -> PolicyEvaluator.End {
@@ -126,7 +132,7 @@ private final class CrashWorld: Sendable {
         state.withLock {
             $0.coming = coming
             $0.writes = 0
-            $0.lastWrite = last
+            $0.last = last
         }
     }
 
@@ -141,7 +147,13 @@ private final class CrashWorld: Sendable {
         let generation = try datapath.generation()
         try state.withLock { (state) throws(DatapathError) in
             state.writes += 1
-            if state.writes == state.lastWrite {
+            let isLast =
+                switch state.last {
+                case .write(let number): state.writes == number
+                case .first(let kind): step == kind
+                case nil: false
+                }
+            if isLast {
                 state.ends.insert(step)
                 throw DatapathError(.system, "ended before \(step)")
             }
@@ -180,6 +192,14 @@ extension PacketSuite {
     /// next one goes on from what is in the kernel.
     @Suite(.timeLimit(.minutes(5)))
     struct CrashPointTests {
+        /// What a switch does.
+        private static let kinds: [WatchedDatapath.Step] =
+            [
+                MapCatalog.rules.identity, MapCatalog.classRows.identity, MapCatalog.blockRows.identity,
+                MapCatalog.networks.identity, MapCatalog.networkIDs.identity, MapCatalog.classLists.identity,
+                MapCatalog.endpoints.identity, MapCatalog.control.identity,
+            ].map { .write($0) } + [.publish, .remove(MapCatalog.networkIDs.identity)]
+
         /// Of a switch, and of the starts after it.
         private struct Lengths {
             var ofSwitch = 60
@@ -195,7 +215,7 @@ extension PacketSuite {
             var lengths = Lengths()
             var given = objects.next()
 
-            func start(endingAt last: Int?) async throws -> Engine {
+            func start(endingAt last: CrashWorld.Last?) async throws -> Engine {
                 world.expect(given, endingAt: last)
                 let engine = try await engines.start(given, attachments, over: world.watched(fault))
                 try await engines.settle(engine)
@@ -206,7 +226,10 @@ extension PacketSuite {
             world.state.withLock { $0.isOpen = true }
             for round in 0..<rounds where world.state.withLock({ $0.faults.isEmpty }) {
                 given = objects.next()
-                world.expect(given, endingAt: Int.random(in: 1...lengths.ofSwitch, using: &random))
+                let number = Int.random(in: 1...lengths.ofSwitch, using: &random)
+                let isByKind = round % 2 == 0
+                let kind = Self.kinds[round / 2 % Self.kinds.count]
+                world.expect(given, endingAt: isByKind ? .first(kind) : .write(number: number))
                 do {
                     try await engines.compile(given, engine)
                     try await engines.settle(engine)
@@ -216,7 +239,7 @@ extension PacketSuite {
                 // One more in two is ended in its own start.
                 if Bool.random(using: &random) {
                     let last = Int.random(in: 1...lengths.ofStart, using: &random)
-                    do { _ = try await start(endingAt: last) } catch is DatapathError {}
+                    do { _ = try await start(endingAt: .write(number: last)) } catch is DatapathError {}
                 }
                 engine = try await start(endingAt: nil)
                 lengths.ofStart = max(10, world.state.withLock { $0.writes })
@@ -228,7 +251,7 @@ extension PacketSuite {
             return world
         }
 
-        @Test("Ended before any of its writes: the next daemon puts the wanted state there, and nothing passes meanwhile")
+        @Test("Ended before any of its writes: the next puts the wanted state there, and no packet passes meanwhile")
         func eachStep() async throws {
             let world = try await run(rounds: 120)
             let state = world.state.withLock { $0 }
@@ -236,13 +259,7 @@ extension PacketSuite {
             #expect(state.passed > 1_000 && state.dropped > 1_000, "\(state.passed) passed, \(state.dropped) dropped")
             // The ports of probes do not come round: each is a new flow.
             #expect(state.moments < 60_000)
-            let ends: [WatchedDatapath.Step] =
-                [
-                    MapCatalog.rules.identity, MapCatalog.classRows.identity, MapCatalog.blockRows.identity,
-                    MapCatalog.networks.identity, MapCatalog.networkIDs.identity, MapCatalog.classLists.identity,
-                    MapCatalog.endpoints.identity, MapCatalog.control.identity,
-                ].map { .write($0) } + [.publish, .remove(MapCatalog.networkIDs.identity)]
-            #expect(Set(ends).subtracting(state.ends) == [], "kinds of steps at which no daemon ended")
+            #expect(Set(Self.kinds).subtracting(state.ends) == [], "kinds of steps at which no daemon ended")
         }
 
         @Test("A daemon that takes the maps for empty ones is seen")
