@@ -1,7 +1,7 @@
 package import JSONText
 
-/// NodeDataplanes (`martlet.io`): a node's agent reports here what is in force; there is nothing to be wished for, so no
-/// `spec`.
+/// NodeDataplanes (`martlet.io`): a node's agent reports here what is in force; there is nothing to be wished for, so
+/// no `spec`.
 package enum NodeDataplaneRules: KindRules {
     package static func prepareForCreate(_ object: inout JSONValue) { object["status"] = Optional.none }
 

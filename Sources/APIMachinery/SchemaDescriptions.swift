@@ -135,6 +135,7 @@ enum SchemaDescriptions {
         events.v1.Event.regarding The object that it happened to.
         events.v1.Event.type Normal or Warning.
         martlet.v1alpha1.NetworkInvariant What has to hold between sets of pods, whatever the policies say.
+        martlet.v1alpha1.NodeDataplane What one node enforces, and what it does not.
         martlet.v1alpha1.Transaction Objects that are written together, or not at all.
         martlet.v1alpha1.Transaction.items The objects, each as it would be applied alone.
         meta.v1.LabelSelector.matchExpressions Requirements on labels, all of which have to hold.

@@ -8,8 +8,8 @@ package struct ChangeNotice: Sendable, Hashable {
     package var names: [APIResource: Set<ObjectKey>] = [:]
     /// Too many names, or a resync: look at everything of these kinds.
     package var everything: Set<APIResource> = []
-    /// Up to which revision the names of a kind's changes are all in this notice or in earlier ones. Only for feeds that
-    /// follow it.
+    /// Up to which revision the names of a kind's changes are all in this notice or in earlier ones. Only for feeds
+    /// that follow it.
     package var progress: [APIResource: Int64] = [:]
 
     package init() {}

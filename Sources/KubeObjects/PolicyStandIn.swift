@@ -1,8 +1,8 @@
 package import JSONText
 import NetTypes
 
-/// What takes the place of a policy that cannot be read, and of which no good version is known: nothing opens for want of
-/// it. A stand-in has no resourceVersion.
+/// What takes the place of a policy that cannot be read, and of which no good version is known: nothing opens for want
+/// of it. A stand-in has no resourceVersion.
 extension NetworkPolicy {
     /// Isolates the pods that the object selects in the directions that it names; where the selector cannot be read
     /// every pod of its namespace, where the directions cannot be told both. Nil where not even its name is there.

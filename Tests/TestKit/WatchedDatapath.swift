@@ -3,8 +3,9 @@ package import CMartletABI
 package import MapLayout
 import Synchronization
 
-/// A datapath whose writes to maps are announced before they are made: a test looks at what stands until then, or
-/// ends the writer there by throwing. Whatever the watcher throws, it throws for every later write too: the dead do not write.
+/// A datapath whose writes to maps are announced before they are made: a test looks at what stands until then, or ends
+/// the writer there by throwing. Whatever the watcher throws, it throws for every later write too: the dead do not
+/// write.
 package final class WatchedDatapath: Datapath {
     package enum Step: Hashable, Sendable {
         case write(MapIdentity)

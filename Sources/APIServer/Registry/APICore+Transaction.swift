@@ -2,8 +2,8 @@ import APIMachinery
 import JSONText
 import Store
 
-/// `POST /apis/martlet.io/v1alpha1/transactions`: server-side apply of many objects as one write. All of it is committed
-/// under one revision, or nothing is.
+/// `POST /apis/martlet.io/v1alpha1/transactions`: server-side apply of many objects as one write. All of it is
+/// committed under one revision, or nothing is.
 extension APICore {
     static let transactionItemsMax = 1_000
 

@@ -41,8 +41,8 @@ package protocol CommitJudge: Sendable {
     func reset(_ objects: [CommittedObject])
     /// Takes what was committed since.
     func follow(_ objects: [CommittedObject])
-    /// Judges writes that are committed together, at least one. Throws the refusal, an `APIStatus`. What it remembers of
-    /// writes that it lets pass is corrected by `follow` with the objects as they are, should they not come about.
+    /// Judges writes that are committed together, at least one. Throws the refusal, an `APIStatus`. What it remembers
+    /// of writes that it lets pass is corrected by `follow` with the objects as they are, should they not come about.
     /// - Parameter present: what stands there now, in the order of `writes`.
     func judge(_ writes: [ProposedWrite], present: [CommittedObject]) throws
 }

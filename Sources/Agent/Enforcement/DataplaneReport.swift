@@ -87,8 +87,8 @@ package struct DataplaneReport: Hashable, Sendable {
     }
 }
 
-/// When a report is to be written: where it differs from what was written, at most once a second. Nothing but the report
-/// decides, so that writing it, or time passing, makes no further write.
+/// When a report is to be written: where it differs from what was written, at most once a second. Nothing but the
+/// report decides, so that writing it, or time passing, makes no further write.
 package struct ReportSchedule: Sendable {
     package static let interval = Duration.seconds(1)
 

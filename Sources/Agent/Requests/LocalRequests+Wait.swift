@@ -40,7 +40,8 @@ extension LocalRequests {
             }
             try await Task.sleep(for: Self.lookInterval)
         }
-        // What other nodes report stands still while nothing that they read changes: no further than the newest of that.
+        // What other nodes report stands still while nothing that they read changes: no further than the newest of
+        // that.
         let wanted = min(revision, await engine.enforcement.reported ?? revision)
         let nodes = try await waitForOthers(wanted, policy: nil, deadline)
         return [

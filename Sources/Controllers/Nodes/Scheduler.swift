@@ -56,8 +56,8 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
     }
 
     private func schedule(_ key: ObjectKey) async throws -> Duration? {
-        // One cache for all that follows: an assumption is dropped only where the same cache shows the pod bound, or its
-        // room would be given twice.
+        // One cache for all that follows: an assumption is dropped only where the same cache shows the pod bound, or
+        // its room would be given twice.
         let cache = pods.cache
         guard let pod = cache[key], pod.waits, pod.schedulerName == Self.schedulerName else { return nil }
         let pending = assumed.withLock { assumed in

@@ -6,8 +6,8 @@ import KubeObjects
 import Logging
 import ServiceLifecycle
 
-/// Keeps this node's NodeDataplane true, and writes an Event about each object that is not enforced. What is written and
-/// when is `ReportSchedule`'s to say.
+/// Keeps this node's NodeDataplane true, and writes an Event about each object that is not enforced. What is written
+/// and when is `ReportSchedule`'s to say.
 struct DataplaneReporter: ServiceLifecycle.Service {
     static let lookInterval = Duration.milliseconds(200)
     /// How soon an object that somebody deleted is there again.
