@@ -135,7 +135,11 @@ enum SchemaDescriptions {
         events.v1.Event.regarding The object that it happened to.
         events.v1.Event.type Normal or Warning.
         martlet.v1alpha1.NetworkInvariant What has to hold between sets of pods, whatever the policies say.
-        martlet.v1alpha1.NodeDataplane What one node enforces, and what it does not.
+        martlet.v1alpha1.NodeDataplane What a node enforces, as its agent reports it.
+        martlet.v1alpha1.NodeDataplaneStatus.enforcedRevision What the node reads of the API is in force up to here.
+        martlet.v1alpha1.NodeDataplaneStatus.generation The policy generation that packets are judged by.
+        martlet.v1alpha1.NodeDataplaneStatus.notEnforced Objects that are not in force as the API has them.
+        martlet.v1alpha1.NodeDataplaneStatus.tables How full the node's tables are.
         martlet.v1alpha1.Transaction Objects that are written together, or not at all.
         martlet.v1alpha1.Transaction.items The objects, each as it would be applied alone.
         meta.v1.LabelSelector.matchExpressions Requirements on labels, all of which have to hold.

@@ -50,11 +50,11 @@ let martletSchemaTableText: StaticString = #"""
     metadata meta.v1.ListMeta !
     @martlet.v1alpha1.NodeDataplaneStatus
     conditions []meta.v1.Condition L=m:type P=merge K=type
-    enforcedRevision integer:int64
-    generation integer:int64
+    enforcedRevision integer:int64 *
+    generation integer:int64 *
     lastError string
     notEnforced []martlet.v1alpha1.NotEnforced L=a
-    notEnforcedCount integer:int64
+    notEnforcedCount integer:int64 *
     tables []martlet.v1alpha1.TableFill L=m:name
     @martlet.v1alpha1.NotEnforced
     enforcedVersion string
@@ -65,7 +65,7 @@ let martletSchemaTableText: StaticString = #"""
     reason string
     resourceVersion string
     @martlet.v1alpha1.TableFill
-    limit integer:int64
+    limit integer:int64 *
     name string r
-    used integer:int64
+    used integer:int64 *
     """#

@@ -20,10 +20,10 @@ import Testing
         let status: JSONValue = [
             "apiVersion": "martlet.io/v1alpha1", "kind": "NodeDataplane", "metadata": ["name": "n1"],
             "status": [
-                "enforcedRevision": 77, "generation": 5, "notEnforcedCount": 1,
+                "enforcedRevision": 77, "generation": 0, "notEnforcedCount": 1,
                 "notEnforced": [["kind": "NetworkPolicy", "namespace": "a", "name": "p", "message": "too long"]],
                 "tables": [
-                    ["name": "rules", "used": 1, "limit": 10], ["name": "classes", "used": 5, "limit": 10],
+                    ["name": "rules", "used": 0, "limit": 10], ["name": "classes", "used": 5, "limit": 10],
                 ],
             ],
         ]
@@ -36,7 +36,7 @@ import Testing
             "GET", Self.path, accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
         #expect(table.json["columnDefinitions"]?.array?.compactMap { $0["name"]?.string }.first == "Node")
         #expect(
-            table.json["rows"]?[0]?["cells"]?.array?.prefix(5) == ["n1", "77", "5", "1", "classes 50%"])
+            table.json["rows"]?[0]?["cells"]?.array?.prefix(5) == ["n1", "77", "0", "1", "classes 50%"])
     }
 
     @Test func documentsDescribeIt() async throws {

@@ -83,8 +83,7 @@ final class WatchQueue: Sendable {
         change { $0.isFinished = true }
     }
 
-    /// Several objects of one revision come, to this queue or others. Whoever follows the revision hears it before
-    /// them.
+    /// Several objects of one revision come, to this queue or others. Whoever follows the revision hears it first.
     func announce(_ revision: Int64) {
         guard followsRevision else { return }
         change(wakes: false) { state in

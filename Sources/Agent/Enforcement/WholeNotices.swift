@@ -3,9 +3,9 @@ import Informers
 
 /// Notices in which nothing that one commit wrote is missing, so that it goes out with one generation.
 ///
-/// Each kind has a watch of its own. Where a kind has heard that a commit wrote several objects, the notice waits
-/// until every kind has got past its revision; what comes meanwhile goes into it. Where a kind does not get there in
-/// time (its watch was cut off), the notice goes out as it is, and is not held for that revision again.
+/// Each kind has a watch of its own. Where a kind has heard that a commit wrote several objects, the notice waits until
+/// every kind has got past its revision; what comes meanwhile goes into it. Where a kind does not get there in time
+/// (its watch was cut off), the notice goes out as it is, and is not held for that revision again.
 struct WholeNotices {
     static let holdMax = Duration.seconds(1)
     private static let lookInterval = Duration.milliseconds(1)

@@ -40,8 +40,7 @@ extension LocalRequests {
             }
             try await Task.sleep(for: Self.lookInterval)
         }
-        // What other nodes report stands still while nothing that they read changes: no further than the newest of
-        // that.
+        // What other nodes report stands still while nothing that they read changes: the newest of that is enough.
         let wanted = min(revision, await engine.enforcement.reported ?? revision)
         let nodes = try await waitForOthers(wanted, policy: nil, deadline)
         return [
@@ -64,7 +63,7 @@ extension LocalRequests {
             wanted = object[path: "metadata", "resourceVersion"]?.string ?? ""
             isDryRun = ObjectMeta.isDryRun(object)
         } catch {
-            throw DaemonError(.notFound, "there is no policy \(key)", cause: "\(error)")
+            throw DaemonError(.notFound, "there is no policy \(key)", cause: error.message)
         }
         if isDryRun { throw DaemonError(.stateMismatch, "policy \(key) is a dry run: it is never in force") }
         var standing = PolicyStanding.underWay
