@@ -3,8 +3,8 @@ package import APIClient
 /// Up to which revision all that the node reads of the API is in force.
 ///
 /// Each kind has a watch of its own, and a watch says how far it is. What a kind reached counts when a compile has
-/// taken all its changes up to there, and is in force when nothing of a compile waits for a generation any more. The slowest
-/// kind decides: a newer revision of another kind proves nothing of it.
+/// taken all its changes up to there, and is in force when nothing of a compile waits for a generation any more. The
+/// slowest kind decides: a newer revision of another kind proves nothing of it.
 package struct EnforcedProgress: Sendable {
     private let kinds: [APIResource]
     /// Told of, with changes that are not compiled yet.
