@@ -27,7 +27,7 @@ final class Session {
 
     private static func machine() -> BenchReport.Machine {
         BenchReport.Machine(
-            date: Shell.line("date -u +%F"), kernel: Shell.line("uname -r"),
+            date: Shell.line("date -u +%F"), kernel: Shell.line("uname -r | cut -d - -f 1"),
             processor: Shell.line("sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo"),
             cores: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))),
             load: Double(Shell.line("cut -d ' ' -f 1 /proc/loadavg")) ?? .nan,
