@@ -50,14 +50,15 @@ package enum YAMLReader {
         try checkDepth(text)
         do {
             var converter = Converter()
-            // The sequence ends at what it cannot read, and only the value that was iterated says so.
-            var stream = try Yams.compose_all(yaml: text)
-            var nodes: [Node] = []
-            while let node = stream.next() { nodes.append(node) }
-            if let error = stream.error { throw error }
-            return
-                try nodes
-                .map { node throws(YAMLError) in try converter.value(node, depth: 0) }.filter { !$0.isNull }
+            // A value: only the sequence that is itself walked knows the error that ended it.
+            var nodes = try Yams.compose_all(yaml: text)
+            var documents: [JSONValue] = []
+            while let node = nodes.next() {
+                let document = try converter.value(node, depth: 0)
+                if !document.isNull { documents.append(document) }
+            }
+            if let error = nodes.error { throw error }
+            return documents
         } catch let error as YAMLError {
             throw error
         } catch {
