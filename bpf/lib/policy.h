@@ -13,8 +13,8 @@ static __always_inline struct martlet_list *list_of(__u32 class_id, __u32 slot, 
     return way == EGRESS ? &lists->egress[slot & 3] : &lists->ingress[slot & 3];
 }
 
-/* Fills one side: class, CIDR class, whether the pod is this node's. False where the pod went while the packet was under
- * way: nobody judges for it any more. */
+/* Fills one side: class, CIDR class, whether the pod is this node's. False where the pod went while the packet was
+ * under way: nobody judges for it any more. */
 static __always_inline bool identify_side(struct query *query, int side, __u32 slot, bool blocks_cover_pods)
 {
     struct martlet_address address = side == SOURCE ? query->source : query->destination;
