@@ -156,11 +156,9 @@ enum EventValidation {
     static func validate(_ event: JSONValue, isNewAPI: Bool) -> [FieldError] {
         var errors: [FieldError] = []
         let involved = event["involvedObject"]?.text("namespace") ?? ""
-        let clusterScoped = ["Node", "Namespace", "PersistentVolume", "ClusterRole", "ClusterRoleBinding"]
-        let isClusterScoped = clusterScoped.contains(event["involvedObject"]?.text("kind") ?? "")
         let home = event.namespace
-        let agrees =
-            isClusterScoped ? involved.isEmpty && (home == "default" || home == "kube-system") : involved == home
+        // What lies in no namespace is told of in one of these.
+        let agrees = involved.isEmpty ? home == "default" || home == "kube-system" : involved == home
         if !agrees {
             errors.append(
                 .invalid("involvedObject.namespace", .string(involved), "does not match event.namespace"))

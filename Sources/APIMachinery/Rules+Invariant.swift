@@ -30,7 +30,10 @@ package enum NetworkInvariantRules: KindRules {
             switch error.code {
             case .missing: return [.required(path, error.message)]
             case .unsupported: return [.forbidden(path, error.message)]
-            case .invalid, .wrongType: return [.invalid(path, .null, error.message)]
+            case .invalid, .wrongType:
+                let members = error.field.split(separator: ".").map(String.init)
+                let found = members.reduce(Optional(object)) { value, member in value?[member] }
+                return [.invalid(path, found ?? .null, error.message)]
             }
         }
     }

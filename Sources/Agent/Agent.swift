@@ -149,8 +149,8 @@ package struct Agent: Service {
         }
     }
 
-    /// The first compile, then one after each notice. An error is told and tried again with the next change or after a
-    /// while: what is in the kernel stays in force.
+    /// The first compile, then one after each notice. Objects that give an error are compiled again with the next
+    /// notice; what is in the kernel stays in force. Ends where the kernel refuses a write.
     private func keepCompiled() async throws {
         await informers.waitForSync()
         if Task.isCancelled { return }
@@ -170,7 +170,7 @@ package struct Agent: Service {
         reports.continuation.yield()
         var notices = WholeNotices(feed: feed, kinds: ClusterInformers.resources) { informers.together }
         while let notice = await notices.next() {
-            await engine.compileOrRetry(notice, informers)
+            try await engine.compileOrRetry(notice, informers)
             if notice.namesNothing { continue }
             reports.continuation.yield()
             await connect.testOnce(engine.serviceEntries)

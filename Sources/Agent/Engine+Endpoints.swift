@@ -44,7 +44,7 @@ extension Engine {
         _ delta: RouteDelta, pods changed: [ObjectKey: Pod], removed: [ObjectKey], extra: [PolicyChange],
         revision: Int64?, completing: (inout PolicyDelta) -> Void = { _ in }
     ) throws {
-        try journal.append(delta.journal)
+        persist(delta.journal)
         for record in delta.gone {
             unborn.remove(record.number)
             try writer.removeEndpoint(record)

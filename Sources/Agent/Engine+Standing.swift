@@ -21,7 +21,9 @@ extension Engine {
         if let refusal = policy.refusal(of: key), Self.reaches(refusal.resourceVersion, version) {
             return .refused(refusal.error.message)
         }
-        guard let compiled = policy.version(of: key), Self.reaches(compiled, version), !planner.isHeldBack else {
+        guard let compiled = policy.version(of: key), Self.reaches(compiled, version), !planner.isHeldBack,
+            owed.isEmpty
+        else {
             return .underWay
         }
         return .inForce

@@ -44,7 +44,7 @@ extension Engine {
         try submit(services.finishAdoption())
 
         let unclaimed = routes.finishAdoption()
-        try journal.append(unclaimed.journal)
+        persist(unclaimed.journal)
         for (attachment, cookie) in attached {
             guard let address = attachment.addresses.first, let record = routes.record(of: address) else { continue }
             try bindNamespace(cookie: cookie, endpoint: record.number)
@@ -94,8 +94,9 @@ extension Engine {
     }
 
     /// As `compile`; an error is kept for `status`, and everything of the notice's kinds is compiled again with the
-    /// next one.
-    func compileOrRetry(_ notice: ChangeNotice, _ informers: ClusterInformers) {
+    /// next one. Throws where the kernel refused a write: the compilers are then ahead of the maps, and only a new
+    /// daemon, which starts from what is in force, brings them together.
+    func compileOrRetry(_ notice: ChangeNotice, _ informers: ClusterInformers) throws(DatapathError) {
         enforcement.notice(notice.progress)
         var due = notice
         due.everything.formUnion(owed)
@@ -110,6 +111,9 @@ extension Engine {
             }
             enforcement.compile(lastChange: lastChange)
             settle()
+        } catch let error as DatapathError {
+            fail(error, "the kernel refused a change")
+            throw error
         } catch {
             owed = due.everything.union(due.names.keys)
             fail(error, "a change is not in force")

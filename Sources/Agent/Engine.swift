@@ -67,6 +67,8 @@ package actor Engine {
     var flipWaiters: [CheckedContinuation<Void, Never>] = []
     /// The first error of the kernel's side that was not made good since.
     package var lastError: String?
+    /// Why the newest numbers are not on disk.
+    var journalFault: String?
 
     private let tickets: AsyncStream<KernelPlanner.Ticket>.Continuation
     let graceTickets: AsyncStream<KernelPlanner.Ticket>
@@ -100,9 +102,21 @@ package actor Engine {
 
     // MARK: Submitting
 
+    /// Puts numbers on disk. One that does not get there costs a later daemon the number, not correctness: enforcement
+    /// goes on, and the journal catches up with the next change.
+    func persist(_ entries: [JournalEntry]) {
+        do {
+            try journal.append(entries)
+            journalFault = nil
+        } catch {
+            if journalFault == nil { logger.error("numbers are not on disk", metadata: ["error": "\(error)"]) }
+            journalFault = "\(error)"
+        }
+    }
+
     /// Persists a policy delta's ids, then writes it. `extra` goes out with the same flip.
     func submit(_ delta: PolicyDelta, retiring extra: [RetiredKernelNumber] = [], revision: Int64?) throws {
-        try journal.append(delta.journal)
+        persist(delta.journal)
         problems = delta.problems
         desired.apply(delta)
         for birth in delta.bornNetworks { liveNetworks.insert(birth.number) }
@@ -119,7 +133,7 @@ package actor Engine {
     /// Persists a Service delta's ids, then writes it; nothing of it waits for a generation.
     func submit(_ delta: ServiceDelta) throws {
         steps.compiled(.services)
-        try journal.append(delta.journal)
+        persist(delta.journal)
         try writer.perform(delta.operations)
         steps.visible(.services, generation: planner.generation)
         serviceProblems = delta.problems
@@ -166,7 +180,7 @@ package actor Engine {
         guard !ofPolicy.isEmpty else { return }
         let delta = policy.release(ofPolicy)
         desired.apply(delta)
-        try journal.append(delta.journal)
+        persist(delta.journal)
         try perform(planner.submit(KernelPlanner.Change(delta)))
     }
 

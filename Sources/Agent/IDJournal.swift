@@ -14,6 +14,10 @@ package struct IDJournal: ~Copyable {
     private let path: String
     private var file: Int32
     private var lines: Int
+    /// Of the file, all of them whole lines.
+    private var length: Int
+    /// Whether `entries` has what the file has not: the next append writes it anew.
+    private var isBehind = false
 
     /// Reads the journal at `path`, or makes an empty one. Throws `journal` where it is corrupt: nothing is
     /// overwritten.
@@ -25,20 +29,30 @@ package struct IDJournal: ~Copyable {
         self.entries = entries
         self.lines = lines
         self.file = file
+        length = sound
     }
 
     deinit { close(file) }
 
-    /// Appends and syncs. The entries hold only when this returns.
+    /// Appends and syncs. What could not be written is kept, and goes to the disk with the next call.
     package mutating func append(_ changes: [JournalEntry]) throws(AgentError) {
-        if changes.isEmpty { return }
+        if changes.isEmpty, !isBehind { return }
         var bytes: [UInt8] = []
         for change in changes {
             bytes += Self.line(change)
             entries[change.key] = change.value
         }
-        try Self.writeAll(file, bytes, path)
-        guard fdatasync(file) == 0 else { throw Self.failure("fdatasync", path) }
+        if isBehind { return try rewrite() }
+        do throws(AgentError) {
+            try Self.writeAll(file, bytes, path)
+            guard fdatasync(file) == 0 else { throw Self.failure("fdatasync", path) }
+        } catch {
+            // A piece of a line (a full disk) must not stand before the next one.
+            _ = ftruncate(file, off_t(length))
+            isBehind = true
+            throw error
+        }
+        length += bytes.count
         lines += changes.count
         if lines > Self.rewriteLinesMin, lines > entries.count * Self.garbageFactor { try rewrite() }
     }
@@ -55,12 +69,19 @@ package struct IDJournal: ~Copyable {
         guard out >= 0 else { throw Self.failure("open", fresh) }
         var bytes: [UInt8] = []
         for (key, value) in entries { bytes += Self.line(JournalEntry(key, value)) }
-        try Self.writeAll(out, bytes, fresh)
-        guard fsync(out) == 0 else { throw Self.failure("fsync", fresh) }
-        guard rename(fresh, path) == 0 else { throw Self.failure("rename", path) }
+        do throws(AgentError) {
+            try Self.writeAll(out, bytes, fresh)
+            guard fsync(out) == 0 else { throw Self.failure("fsync", fresh) }
+            guard rename(fresh, path) == 0 else { throw Self.failure("rename", path) }
+        } catch {
+            close(out)
+            throw error
+        }
         close(file)
         file = out
         lines = entries.count
+        length = bytes.count
+        isBehind = false
     }
 
     // MARK: Text

@@ -133,6 +133,7 @@ package struct TrafficLedger: Sendable {
     package mutating func append(_ other: TrafficLedger) {
         for (pair, count) in other.counts {
             for age in 0..<UInt64(Self.slotCount) where count.slot >= age {
+                guard count.slot <= UInt64.max / Self.slotSeconds else { continue }
                 let flows = count.slots[Int((count.slot - age) % UInt64(Self.slotCount))]
                 let time = age == 0 ? count.last : (count.slot - age) * Self.slotSeconds
                 if flows > 0 { add(pair, flows: flows, at: time) }

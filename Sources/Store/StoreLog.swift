@@ -203,7 +203,11 @@ final class StoreLog: Sendable {
     /// By the writer, between two commits: nobody appends, so all of it is copied and the next write starts anew.
     func checkpointIfOverdue(_ database: Database) throws {
         guard walBytes > Self.walBytesMax else { return }
-        _ = try database.checkpoint(.passive)
+        do {
+            _ = try database.checkpoint(.passive)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+            // The other connection is at it: it copies the same pages.
+        }
     }
 }
 

@@ -7,7 +7,8 @@ import Logging
 
 struct ApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "apply", abstract: "Apply YAML files by server-side apply, for machines without kubectl.")
+        commandName: "apply", abstract: "Apply YAML files by server-side apply, for machines without kubectl.",
+        discussion: "Fields that other managers own are taken over.")
 
     @Option(help: "Kubeconfig. Default: KUBECONFIG, else the administrator's own.")
     var kubeconfig: String?
@@ -46,7 +47,7 @@ struct ApplyCommand: AsyncParsableCommand {
             do throws(APIError) {
                 try await applyAll(documents, client)
             } catch {
-                failures = documents.count
+                failures = max(1, documents.count)
                 Terminal.error("nothing was applied: \(error.message)")
             }
         }

@@ -51,6 +51,10 @@ struct PolicyTestCommand: AsyncParsableCommand {
                 throw ExitCode(66)
             }
         }
+        if expectations.isEmpty {
+            Terminal.error("no expectation in \(tests.joined(separator: ", "))")
+            throw ExitCode(66)
+        }
         let (results, judge, reason) = try judge(expectations, world)
         var answer: JSONValue = ["engine": .string(judge), "items": .array(results.map(\.json))]
         if let reason { answer["kernelNotAsked"] = .string(reason) }

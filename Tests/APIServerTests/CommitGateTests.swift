@@ -112,6 +112,36 @@ import Testing
         #expect(judge.total == 10)
     }
 
+    /// Keeps what it was asked about.
+    private final class Witness: CommitJudge {
+        let seen = Mutex<[(key: String, isGone: Bool)]>([])
+        let storages: Set<String> = ["core/configmaps"]
+
+        func concerns(_ write: ProposedWrite) -> Bool { true }
+        func reset(_ objects: [CommittedObject]) {}
+        func follow(_ objects: [CommittedObject]) {}
+        func judge(_ writes: [ProposedWrite], present: [CommittedObject]) throws {
+            seen.withLock { seen in seen += writes.map { ($0.key, $0.new == nil) } }
+        }
+    }
+
+    @Test func aDeletionIsJudgedAsNothingUnderItsOwnKey() async throws {
+        let witness = Witness()
+        let server = try TestServer { $0.judge = witness }
+        await server.makeNamespace("default")
+        var held = map("a", 1)
+        held["metadata"]?["finalizers"] = ["example.com/hold"]
+        #expect(await server.call("POST", Self.path, held).status == 201)
+        // Marked first; gone with its last finalizer.
+        #expect(await server.call("DELETE", Self.path + "/a").status == 200)
+        #expect(await server.call("PUT", Self.path + "/a", map("a", 1)).status == 200)
+        #expect(await server.call("POST", Self.path, map("b", 1)).status == 201)
+        #expect(await server.call("DELETE", Self.path + "/b").status == 200)
+        let seen = witness.seen.withLock { $0 }
+        #expect(seen.map(\.key) == ["default/a", "default/a", "default/a", "default/b", "default/b"])
+        #expect(seen.map(\.isGone) == [false, false, true, false, true])
+    }
+
     @Test func otherKindsAreNotAskedAboutAndAStartReadsWhatIsThere() async throws {
         let judge = TenInAll()
         let server = try await server(judge)

@@ -112,6 +112,10 @@ import Testing
         let dry = await server.call("POST", Self.path + "?dryRun=All", transaction([map("m", in: "a", "1")]))
         #expect(dry.status == 201, "\(dry.text)")
         #expect(await server.call("GET", "/api/v1/namespaces/a/configmaps/m").status == 404)
+        let both = await server.call(
+            "POST", Self.path + "?dryRun=All", transaction([namespace("c"), map("m", in: "c", "1")]))
+        #expect(both.status == 201, "\(both.text)")
+        #expect(await server.call("GET", "/api/v1/namespaces/c").status == 404)
         let nobody = UserInfo(name: "nobody", groups: [UserInfo.authenticatedGroup])
         let refused = await server.call("POST", Self.path, transaction([map("m", in: "a", "1")]), user: nobody)
         #expect(refused.status == 403)

@@ -72,4 +72,28 @@ import Testing
             #expect(entries.count == 10 && entries["key/3"] == "49")
         }
     }
+
+    @Test func aWriteThatWasCutShortLeavesNoPieceAndIsMadeGoodLater() throws {
+        try withPath { path in
+            var journal = try IDJournal(path: path)
+            try journal.append([JournalEntry("a", "1")])
+            let size = try Data(contentsOf: URL(filePath: path)).count
+            // No file may grow beyond three bytes more.
+            var old = rlimit()
+            getrlimit(__rlimit_resource_t(1), &old)
+            var low = old
+            low.rlim_cur = rlim_t(size + 3)
+            let handler = signal(SIGXFSZ, SIG_IGN)
+            setrlimit(__rlimit_resource_t(1), &low)
+            do {
+                try journal.append([JournalEntry("b", "2")])
+                Issue.record("the write was not cut short")
+            } catch {}
+            setrlimit(__rlimit_resource_t(1), &old)
+            signal(SIGXFSZ, handler)
+            #expect(try IDJournal(path: path).entries == ["a": "1"])
+            try journal.append([])
+            #expect(try IDJournal(path: path).entries == ["a": "1", "b": "2"])
+        }
+    }
 }

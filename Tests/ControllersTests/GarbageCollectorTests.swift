@@ -102,7 +102,7 @@ import Testing
             try await fixture.until("the dependent is going") { object("held")?.isBeingDeleted == true }
             #expect(fixture.cluster.object(.services, namespace: "default", name: "svc") != nil)
             _ = try await fixture.cluster.mergePatch(
-                ObjectReference(.configMaps, namespace: "default", name: "held"), ["metadata": ["finalizers": nil]])
+                ObjectReference(.configMaps, namespace: "default", name: "held"), ["metadata": ["finalizers": .null]])
             try await fixture.until("both are gone") {
                 object("held") == nil && fixture.cluster.object(.services, namespace: "default", name: "svc") == nil
             }

@@ -49,7 +49,7 @@ import Testing
             }
             #expect(fixture.cluster.object(.configMaps, namespace: "old", name: "a") == nil)
             _ = try await fixture.cluster.mergePatch(
-                ObjectReference(.secrets, namespace: "old", name: "held"), ["metadata": ["finalizers": nil]])
+                ObjectReference(.secrets, namespace: "old", name: "held"), ["metadata": ["finalizers": .null]])
             try await fixture.until("gone") { fixture.cluster.object(.namespaces, name: "old") == nil }
             #expect(fixture.cluster.object(.configMaps, namespace: "default", name: "a") != nil)
         }

@@ -15,7 +15,7 @@ struct MessageTests {
             #expect(try Request(json: try JSONValue(parsing: request.json.compactText)) == request)
         }
         let replies: [Reply] = [
-            .result(["x": [1, nil]]), .item("one"), .end,
+            .result(["x": [1, .null]]), .item("one"), .end,
             .failure(DaemonError(.tryAgainLater, "Pod a/b is not known", cause: "ECONNREFUSED")),
         ]
         for reply in replies {

@@ -49,7 +49,7 @@ extension APICore {
                 let made = fresh
                 return try await judged(old: nil, new: made, context, isDryRun: options.isDryRun) {
                     () async throws(APIStatus) -> JSONValue in
-                    guard options.isDryRun else {
+                    guard options.isDryRun, context.transaction == nil else {
                         return try await insert(made, context, namespaceKey: namespaceKey)
                     }
                     try checkAbsent(made.name, context)

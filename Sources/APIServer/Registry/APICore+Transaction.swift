@@ -78,6 +78,7 @@ extension APICore {
             made.warnings += writer.warnings
         }
         guard let revision = try await commit(scope, options) else { return nil }
+        if options.isDryRun { giveBack(scope) }
         made.revision = revision
         for index in made.items.indices where scope.staged(requests[index].storage, key(of: requests[index])) != nil {
             if !options.isDryRun { made.items[index]["metadata"]?["resourceVersion"] = .string(String(revision)) }

@@ -162,6 +162,11 @@ extension LocalRequests {
         if let error = await engine.lastError {
             problems.add("error", error, next: "martlet fsck; see the daemon's log")
         }
+        if let fault = await engine.journalFault {
+            problems.add(
+                "warning", "\(fault): a restart may give other numbers, enforcement goes on",
+                next: "is the disk of the state directory full?")
+        }
         if !informers.isSynced {
             problems.add(
                 "error", "the objects of the API are not read yet",

@@ -61,7 +61,12 @@ final class DatapathJudge: CommitJudge {
         let before = present.compactMap(Self.admitted)
         let verdict = state.withLock { $0.shadow.judge(objects, present: before) }
         if verdict.isEmpty { return }
-        guard verdict.refusals.isEmpty else { throw Self.doesNotFit(first, verdict) }
+        guard verdict.refusals.isEmpty else {
+            let guilty = writes.first { write in
+                verdict.refusals.contains { $0.message.hasPrefix("\(write.key): ") }
+            }
+            throw Self.doesNotFit(guilty ?? first, verdict)
+        }
         guard let holder = writes.first(where: { Self.reason($0) != nil }), let reason = Self.reason(holder) else {
             throw Self.breaks(first, verdict)
         }

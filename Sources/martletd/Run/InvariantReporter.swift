@@ -23,13 +23,19 @@ struct InvariantReporter: ServiceLifecycle.Service {
                 let states = judge.invariants
                 written = written.filter { states[$0.key] != nil }
                 for (name, broken) in states.sorted(by: { $0.key < $1.key }) {
-                    if let known = written[name], known == broken { continue }
+                    if let known = written[name], known == broken, await isWritten(name) { continue }
                     if await write(name, broken, clock.timestamp) { written[name] = .some(broken) }
                 }
                 for override in judge.takeOverrides() { await record(override, recorder) }
                 try? await Task.sleep(for: Self.interval)
             }
         }
+    }
+
+    /// Whether the object still has its condition: it may be another one of that name.
+    private func isWritten(_ name: String) async -> Bool {
+        let object = try? await client.get(ObjectReference(.networkInvariants, name: name), subresource: "")
+        return object?[path: "status", "conditions"]?.array?.isEmpty == false
     }
 
     private func write(_ name: String, _ broken: String?, _ now: String) async -> Bool {
