@@ -181,7 +181,9 @@ extension PacketSuite {
             #expect(try await slotReuse() == 0)
             let mutant = try MutantObject.compile(
                 "lib/forward.h", "return READ_ONCE(endpoint->flags) & MARTLET_ENDPOINT_CLOSED;", by: "return false;")
-            let passed = try await slotReuse(.classesLast, elf: mutant)
+            // A race between the prober and the writer: seen sooner or later.
+            var passed = 0
+            for _ in 0..<6 where passed == 0 { passed = try await slotReuse(.classesLast, elf: mutant) }
             #expect(passed > 0, "a pod that is born open, and found before it has its class, is seen")
         }
 
