@@ -141,6 +141,12 @@ struct BenchObjects: Sendable {
         } catch  where error.code == 409 {
             // Another part made it.
         }
+        // Without its ServiceAccount no Pod is admitted.
+        let account = ObjectReference(.serviceAccounts, namespace: name, name: "default")
+        let deadline = ContinuousClock.now + .seconds(10)
+        while (try? await client.get(account, subresource: "")) == nil, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     func create(_ resource: APIResource, _ name: String, namespace: String = "bench", _ body: JSONValue) async throws {

@@ -28,6 +28,12 @@ enum NodeFiles {
         }
     }
 
+    /// Puts a new file in the old one's place: whoever reads finds one or the other, whole.
+    static func replace(_ path: String, _ text: String, mode: mode_t = 0o644) throws(NodeError) {
+        try write(path + ".new", text, mode: mode)
+        guard rename(path + ".new", path) == 0 else { throw .call("rename \(path)", -errno) }
+    }
+
     /// The text of a file; nil where it cannot be read.
     static func read(_ path: String) -> String? {
         (try? bytes(of: path)).map { String(decoding: $0, as: UTF8.self) }

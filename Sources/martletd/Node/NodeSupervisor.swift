@@ -188,7 +188,7 @@ final class NodeSupervisor {
 
     private func record(_ child: ChildProcess) throws(NodeError) {
         let earlier = NodeRemains.recorded(layout).filter { $0.isAlive }.map(\.line)
-        try NodeFiles.write(layout.processes, (earlier + [child.line]).joined(separator: "\n") + "\n", mode: 0o600)
+        try NodeFiles.replace(layout.processes, (earlier + [child.line]).joined(separator: "\n") + "\n", mode: 0o600)
     }
 
     /// Into the supervisor's log, at once.
