@@ -78,7 +78,7 @@ struct FieldOwnership {
 
     private func with(_ managed: ManagedFields, _ object: JSONValue) -> JSONValue {
         var object = object
-        object["metadata"]?["managedFields"] = managed.entries.isEmpty ? Optional.none : managed.json
+        object["metadata"]?["managedFields"] = managed.entries.isEmpty ? nil : managed.json
         return object
     }
 

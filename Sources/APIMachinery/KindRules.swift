@@ -77,6 +77,34 @@ extension KindRules {
     }
 }
 
+/// Kinds whose `spec` is written with the object and whose `status` is written through the subresource of that name.
+package protocol SpecAndStatusRules: KindRules {}
+
+extension SpecAndStatusRules {
+    package static func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, subresource: String) {
+        if subresource == "status" {
+            object["spec"] = old["spec"]
+        } else {
+            object["status"] = old["status"]
+        }
+    }
+
+    package static func resetFields(subresource: String) -> [[String]] {
+        subresource == "status" ? [["spec"]] : [["status"]]
+    }
+}
+
+/// Such a kind whose status is the server's alone from the start, and whose `spec` counts generations.
+package protocol GeneratedStatusRules: SpecAndStatusRules {}
+
+extension GeneratedStatusRules {
+    package static func prepareForCreate(_ object: inout JSONValue) { object["status"] = nil }
+
+    package static func generationChanged(_ object: JSONValue, old: JSONValue) -> Bool? {
+        object["spec"] != old["spec"]
+    }
+}
+
 /// Reviews and bindings: answered at once, never kept.
 package enum ReviewRules: KindRules {
     package static func nameFault(_ name: String, generated: Bool) -> String? { nil }

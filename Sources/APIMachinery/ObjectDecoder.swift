@@ -113,13 +113,13 @@ package struct ObjectDecoder {
         }
         switch value {
         case .null: return nil
-        case .bool(let flag): return flag ? value : Optional.none
-        case .integer(let number): return isNumber(field.type) && number == 0 ? Optional.none : value
-        case .number(let number): return isNumber(field.type) && number == 0 ? Optional.none : value
-        case .string(let text): return text.isEmpty ? Optional.none : value
-        case .array(let elements): return elements.isEmpty ? Optional.none : value
+        case .bool(let flag): return flag ? value : nil
+        case .integer(let number): return isNumber(field.type) && number == 0 ? nil : value
+        case .number(let number): return isNumber(field.type) && number == 0 ? nil : value
+        case .string(let text): return text.isEmpty ? nil : value
+        case .array(let elements): return elements.isEmpty ? nil : value
         case .object(let entries):
-            if case .map = field.type { return entries.isEmpty ? Optional.none : value }
+            if case .map = field.type { return entries.isEmpty ? nil : value }
             return value
         }
     }

@@ -32,8 +32,12 @@ package enum ObjectWarnings {
     }
 
     private static func dryRun(_ policy: JSONValue, old: JSONValue?) -> [String] {
-        guard ObjectMeta.isDryRun(policy), old.map(ObjectMeta.isDryRun) != true else { return [] }
         let name = "\(policy.text("kind")) \(policy["metadata"]?.text("name") ?? "")"
+        let value = policy[path: "metadata", "annotations", ObjectMeta.dryRunAnnotation]?.string
+        if let value, value != "true", value != "false" {
+            return ["\(name) is enforced: \(ObjectMeta.dryRunAnnotation) is \"\(value)\", neither true nor false"]
+        }
+        guard ObjectMeta.isDryRun(policy), old.map(ObjectMeta.isDryRun) != true else { return [] }
         return [
             old == nil
                 ? "\(name) is a dry run: it enforces nothing, and events of new flows say what it would do"

@@ -168,7 +168,7 @@ package struct ObjectWriter {
         object["metadata"]?["resourceVersion"] = nil
         stampConditions(&object)
         let counts = rules.generationChanged(object, old: object) != nil
-        object["metadata"]?["generation"] = counts ? .integer(1) : Optional.none
+        object["metadata"]?["generation"] = counts ? .integer(1) : nil
         let generateName = object["metadata"]?["generateName"]?.string ?? ""
         if object.name.isEmpty, !generateName.isEmpty {
             object["metadata"]?["name"] = .string(String(generateName.prefix(58)) + request.nameSuffix)
@@ -239,7 +239,7 @@ package struct ObjectWriter {
         if let changed = rules.generationChanged(object, old: old) {
             let generation = old["metadata"]?["generation"]?.integer ?? 0
             let next = generation + (changed ? 1 : 0)
-            object["metadata"]?["generation"] = next == 0 ? Optional.none : .integer(next)
+            object["metadata"]?["generation"] = next == 0 ? nil : .integer(next)
         } else {
             object["metadata"]?["generation"] = old["metadata"]?["generation"]
         }

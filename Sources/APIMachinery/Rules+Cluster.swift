@@ -71,7 +71,7 @@ package enum NamespaceRules: KindRules {
 }
 
 /// Nodes.
-package enum NodeRules: KindRules {
+package enum NodeRules: SpecAndStatusRules {
     package static func applyDefaults(_ object: inout JSONValue) {
         if let cidr = object["spec"]?["podCIDR"], object["spec"]?["podCIDRs"] == nil {
             object["spec"]?["podCIDRs"] = .array([cidr])
@@ -81,20 +81,6 @@ package enum NodeRules: KindRules {
         }
         guard let capacity = object["status"]?["capacity"] else { return }
         if object["status"]?["allocatable"] == nil { object["status"]?["allocatable"] = capacity }
-    }
-
-    package static func prepareForCreate(_ object: inout JSONValue) {}
-
-    package static func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, subresource: String) {
-        if subresource == "status" {
-            object["spec"] = old["spec"]
-        } else {
-            object["status"] = old["status"]
-        }
-    }
-
-    package static func resetFields(subresource: String) -> [[String]] {
-        subresource == "status" ? [["spec"]] : [["status"]]
     }
 
     package static func validateCreate(_ object: JSONValue, _ context: ValidationContext) -> [FieldError] {

@@ -3,25 +3,7 @@ import KubeObjects
 
 /// ClusterNetworkPolicies (`policy.networking.k8s.io`). What the compiler can read is what may be stored: the object
 /// goes through its reader.
-package enum ClusterNetworkPolicyRules: KindRules {
-    package static func prepareForCreate(_ object: inout JSONValue) { object["status"] = Optional.none }
-
-    package static func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, subresource: String) {
-        if subresource == "status" {
-            object["spec"] = old["spec"]
-        } else {
-            object["status"] = old["status"]
-        }
-    }
-
-    package static func resetFields(subresource: String) -> [[String]] {
-        subresource == "status" ? [["spec"]] : [["status"]]
-    }
-
-    package static func generationChanged(_ object: JSONValue, old: JSONValue) -> Bool? {
-        object["spec"] != old["spec"]
-    }
-
+package enum ClusterNetworkPolicyRules: GeneratedStatusRules {
     package static func validateCreate(_ object: JSONValue, _ context: ValidationContext) -> [FieldError] {
         let errors = selectors(object["spec"], "spec")
         guard errors.isEmpty else { return errors }

@@ -2,15 +2,7 @@ package import JSONText
 
 /// NodeDataplanes (`martlet.io`): a node's agent reports here what is in force; there is nothing to be wished for, so
 /// no `spec`.
-package enum NodeDataplaneRules: KindRules {
-    package static func prepareForCreate(_ object: inout JSONValue) { object["status"] = Optional.none }
-
-    package static func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, subresource: String) {
-        if subresource != "status" { object["status"] = old["status"] }
-    }
-
-    package static func resetFields(subresource: String) -> [[String]] { subresource == "status" ? [] : [["status"]] }
-
+package enum NodeDataplaneRules: GeneratedStatusRules {
     package static func generationChanged(_ object: JSONValue, old: JSONValue) -> Bool? { nil }
 
     package static var table: TableColumns {

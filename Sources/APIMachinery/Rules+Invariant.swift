@@ -2,39 +2,13 @@ package import JSONText
 import KubeObjects
 
 /// NetworkInvariants (`martlet.io`). What the checker can read is what may be stored.
-package enum NetworkInvariantRules: KindRules {
-    package static func prepareForCreate(_ object: inout JSONValue) { object["status"] = Optional.none }
-
-    package static func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, subresource: String) {
-        if subresource == "status" {
-            object["spec"] = old["spec"]
-        } else {
-            object["status"] = old["status"]
-        }
-    }
-
-    package static func resetFields(subresource: String) -> [[String]] {
-        subresource == "status" ? [["spec"]] : [["status"]]
-    }
-
-    package static func generationChanged(_ object: JSONValue, old: JSONValue) -> Bool? {
-        object["spec"] != old["spec"]
-    }
-
+package enum NetworkInvariantRules: GeneratedStatusRules {
     package static func validateCreate(_ object: JSONValue, _ context: ValidationContext) -> [FieldError] {
         do throws(ObjectError) {
             _ = try NetworkInvariant(object)
             return []
         } catch {
-            let path = FieldPath(error.field)
-            switch error.code {
-            case .missing: return [.required(path, error.message)]
-            case .unsupported: return [.forbidden(path, error.message)]
-            case .invalid, .wrongType:
-                let members = error.field.split(separator: ".").map(String.init)
-                let found = members.reduce(Optional(object)) { value, member in value?[member] }
-                return [.invalid(path, found ?? .null, error.message)]
-            }
+            return [error.fieldError(in: object)]
         }
     }
 

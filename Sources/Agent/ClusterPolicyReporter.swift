@@ -20,28 +20,30 @@ struct ClusterPolicyReporter {
 
     /// Looks again for each signal, until the stream ends or the task is cancelled.
     func run(_ signals: AsyncStream<Void>) async throws {
-        var written: [ObjectKey: PolicyCondition] = [:]
+        // By uid: another policy may come by the name.
+        var written: [String: PolicyCondition] = [:]
         for await _ in signals {
             while try await !report(&written) { try await Task.sleep(for: Self.retryInterval) }
         }
     }
 
     /// Writes what is not written yet. False where a write failed.
-    private func report(_ written: inout [ObjectKey: PolicyCondition]) async throws -> Bool {
+    private func report(_ written: inout [String: PolicyCondition]) async throws -> Bool {
         let policies = informers.snapshot().clusterNetworkPolicies
         var isComplete = true
-        written = written.filter { policies[$0.key] != nil }
+        let present = Set(policies.items.map(\.metadata.uid))
+        written = written.filter { present.contains($0.key) }
         for policy in policies.items {
             // Of a version that cannot be read `status.conditions` may be what cannot be read.
             if policies.faults[policy.key] != nil { continue }
             guard let wanted = await engine.condition(of: policy, nodeName: nodeName) else { continue }
-            if policy.condition == wanted || written[policy.key] == wanted { continue }
+            if policy.condition == wanted || written[policy.metadata.uid] == wanted { continue }
             do {
                 _ = try await client.patch(
                     ObjectReference(.clusterNetworkPolicies, name: policy.key.name), subresource: "status",
                     type: .apply,
                     fieldManager: Self.fieldManager, force: true, body(policy.key.name, wanted))
-                written[policy.key] = wanted
+                written[policy.metadata.uid] = wanted
             } catch {
                 try Task.checkCancellation()
                 if error.isNotFound { continue }

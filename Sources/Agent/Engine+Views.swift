@@ -41,6 +41,10 @@ extension Engine {
         }
     }
 
+    func service(at address: IPAddress) -> ObjectKey? {
+        services.entries.first { $0.key.address == address }?.value.service
+    }
+
     func pod(at address: IPAddress) -> ObjectKey? { routes.record(of: address)?.owner.pod }
     func addresses(of pod: ObjectKey) -> [IPAddress] { routes.record(of: pod)?.addresses ?? [] }
     var podCIDRs: [CIDR] { policy.podCIDRs }

@@ -81,7 +81,7 @@ actor FlowObserver {
     /// Takes up what an earlier daemon counted in the last hour.
     func load() async {
         let earlier = await file.load()
-        ledger.append(earlier)
+        ledger.append(earlier, at: UInt64(SystemClock.unixNanoseconds) / 1_000_000_000)
     }
 
     /// Writes the ledger where something came in since the last time.

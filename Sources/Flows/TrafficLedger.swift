@@ -129,11 +129,10 @@ package struct TrafficLedger: Sendable {
         isDirty = true
     }
 
-    /// Takes what another ledger counted besides.
-    package mutating func append(_ other: TrafficLedger) {
-        for (pair, count) in other.counts {
+    /// Takes what another ledger counted up to `seconds`; what it says of later is no count.
+    package mutating func append(_ other: TrafficLedger, at seconds: UInt64) {
+        for (pair, count) in other.counts where count.slot <= seconds / Self.slotSeconds && count.last <= seconds {
             for age in 0..<UInt64(Self.slotCount) where count.slot >= age {
-                guard count.slot <= UInt64.max / Self.slotSeconds else { continue }
                 let flows = count.slots[Int((count.slot - age) % UInt64(Self.slotCount))]
                 let time = age == 0 ? count.last : (count.slot - age) * Self.slotSeconds
                 if flows > 0 { add(pair, flows: flows, at: time) }

@@ -33,8 +33,8 @@ extension ClusterNetworkPolicy {
     /// priority or subject cannot be read: whom to close cannot be told.
     package init?(closing object: JSONValue) {
         var head = object
-        head["spec"]?["ingress"] = Optional.none
-        head["spec"]?["egress"] = Optional.none
+        head["spec"]?["ingress"] = nil
+        head["spec"]?["egress"] = nil
         guard var policy = try? ClusterNetworkPolicy(head) else { return nil }
         policy.metadata.resourceVersion = ""
         func closed(_ rules: JSONValue?, _ peers: [ClusterPolicyPeer]) -> [ClusterPolicyRule] {

@@ -64,8 +64,8 @@ package struct AdmittedObject: Sendable {
             return value["spec"] != old["spec"] || ObjectMeta.isDryRun(value) != ObjectMeta.isDryRun(old)
         case .service: return value["spec"] != old["spec"]
         case .endpointSlice:
-            return value["endpoints"]?.array?.count ?? 0 > old["endpoints"]?.array?.count ?? 0
-                || value["ports"] != old["ports"]
+            return value["endpoints"] != old["endpoints"] || value["ports"] != old["ports"]
+                || value[path: "metadata", "labels"] != old[path: "metadata", "labels"]
         case .node, .networkInvariant: return false
         }
     }

@@ -1,4 +1,4 @@
-import KubeObjects
+package import KubeObjects
 import MapLayout
 package import PolicyCompiler
 import ServiceCompiler
@@ -7,6 +7,8 @@ import ServiceCompiler
 package struct CapacityRefusal: Hashable, Sendable, CustomStringConvertible {
     /// The table that is full, as `status` names it; `spec` where the object itself cannot be read.
     package let table: String
+    /// Whose need it is: the object itself, or one that it makes too large.
+    package let object: ObjectKey
     package let message: String
 
     package var description: String { message }
@@ -150,10 +152,11 @@ package struct CapacityShadow: Sendable {
             let isOwn = objects.contains { $0.kind == .service && problem.service == $0.key }
             if isOwn || !servicesBefore.contains(Place(problem)) { refusals.append(refusal(problem)) }
         }
-        if objects.contains(where: { $0.kind == .pod && surplus.contains($0.key) }) {
+        for object in objects where object.kind == .pod && surplus.contains(object.key) {
             refusals.append(
                 CapacityRefusal(
-                    table: "endpoints", message: "needs an endpoint; none of \(endpoints - 1) is free"))
+                    table: "endpoints", object: object.key,
+                    message: "needs an endpoint; none of \(endpoints - 1) is free"))
         }
         let verdict = AdmissionVerdict(refusals: refusals, broken: broken)
         if !refusals.isEmpty || (!broken.isEmpty && !overriding) { take(present) }
@@ -198,7 +201,7 @@ package struct CapacityShadow: Sendable {
             }
             return nil
         } catch {
-            return CapacityRefusal(table: "spec", message: "cannot be enforced: \(error)")
+            return CapacityRefusal(table: "spec", object: object.key, message: "cannot be enforced: \(error)")
         }
     }
 
@@ -217,14 +220,15 @@ package struct CapacityShadow: Sendable {
         let most = policy.heaviest(for: problem).filter { !own.contains($0.policy) }
             .map { "\($0.policy) (\($0.share) \(unit))" }
         let about = objects.map(\.key) == [problem.object] ? "" : "\(problem.object): "
-        return CapacityRefusal(table: table, message: about + problem.message + Self.list(most))
+        return CapacityRefusal(table: table, object: problem.object, message: about + problem.message + Self.list(most))
     }
 
     private func refusal(_ problem: ServiceError) -> CapacityRefusal {
         let table = problem.code == .noServiceFree ? "frontends" : "backends"
         let most = services.heaviest(for: problem.code).map { "\($0.service) (\($0.share) \(table))" }
         return CapacityRefusal(
-            table: table, message: "Service \(problem.service): \(problem.message)" + Self.list(most))
+            table: table, object: problem.service,
+            message: "Service \(problem.service): \(problem.message)" + Self.list(most))
     }
 
     private static func list(_ most: [String]) -> String {

@@ -33,7 +33,7 @@ package final class KernelEngine {
 
     /// Loads the programs; needs root. An address in `clusterPods` that is no pod's is one of a pod not known yet.
     package init(clusterPods: [CIDR] = KernelEngine.clusterPods) throws {
-        var template = Array("/tmp/martlet-conformance-XXXXXX".utf8CString)
+        var template = Array("/tmp/martlet-kernel-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Fault(message: "mkdtemp: errno \(errno)") }
         directory = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         guard mount("bpf", directory, "bpf", 0, nil) == 0 else {

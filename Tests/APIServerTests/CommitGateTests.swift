@@ -22,6 +22,7 @@ import Testing
             return write.new != nil
         }
 
+        func cameAbout() {}
         func reset(_ objects: [CommittedObject]) {
             state.withLock { state in
                 state.held = [:]
@@ -115,9 +116,11 @@ import Testing
     /// Keeps what it was asked about.
     private final class Witness: CommitJudge {
         let seen = Mutex<[(key: String, isGone: Bool)]>([])
+        let done = Mutex(0)
         let storages: Set<String> = ["core/configmaps"]
 
         func concerns(_ write: ProposedWrite) -> Bool { true }
+        func cameAbout() { done.withLock { $0 += 1 } }
         func reset(_ objects: [CommittedObject]) {}
         func follow(_ objects: [CommittedObject]) {}
         func judge(_ writes: [ProposedWrite], present: [CommittedObject]) throws {
@@ -140,6 +143,18 @@ import Testing
         let seen = witness.seen.withLock { $0 }
         #expect(seen.map(\.key) == ["default/a", "default/a", "default/a", "default/b", "default/b"])
         #expect(seen.map(\.isGone) == [false, false, true, false, true])
+        #expect(witness.done.withLock { $0 } == 5)
+    }
+
+    @Test func whatDoesNotComeAboutIsNotToldAsDone() async throws {
+        let witness = Witness()
+        let server = try TestServer { $0.judge = witness }
+        await server.makeNamespace("default")
+        #expect(await server.call("POST", Self.path + "?dryRun=All", map("a", 1)).status == 201)
+        #expect(witness.done.withLock { $0 } == 0)
+        #expect(await server.call("POST", Self.path, map("a", 1)).status == 201)
+        #expect(await server.call("POST", Self.path, map("a", 1)).status == 409)
+        #expect(witness.done.withLock { $0 } == 1 && witness.seen.withLock { $0.count } == 3)
     }
 
     @Test func otherKindsAreNotAskedAboutAndAStartReadsWhatIsThere() async throws {

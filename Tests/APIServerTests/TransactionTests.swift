@@ -147,6 +147,7 @@ import Testing
         let storages: Set<String> = ["core/configmaps"]
 
         func concerns(_ write: ProposedWrite) -> Bool { true }
+        func cameAbout() {}
         func reset(_ objects: [CommittedObject]) {
             held.withLock { $0 = [:] }
             follow(objects)

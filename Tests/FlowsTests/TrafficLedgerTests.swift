@@ -57,8 +57,15 @@ import Testing
         #expect(read.rows(at: Self.now + 600) == ledger.rows(at: Self.now + 600))
         var fresh = TrafficLedger()
         fresh.add(Self.pair(80), flows: 1, at: Self.now + 900)
-        fresh.append(read)
+        fresh.append(read, at: .max)
         #expect(Self.flows(fresh, at: Self.now + 900) == [8, 1])
         #expect(TrafficLedger(["version": 2]).count == 0)
+        // What a file says of times to come is no count, however far off.
+        let odd =
+            #"{"version":1,"pairs":[{"source":"a/b","destination":"a/c","transport":6,"port":80,"allowed":true,"#
+            + #""slots":[1,0,0,0,0,0,0,0,0,0,0,0],"slot":9000000000000000000,"last":5}]}"#
+        var unharmed = TrafficLedger()
+        unharmed.append(TrafficLedger(try JSONValue(parsing: Array(odd.utf8))), at: Self.now)
+        #expect(unharmed.count == 0)
     }
 }

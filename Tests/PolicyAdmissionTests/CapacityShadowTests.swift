@@ -141,13 +141,19 @@ import Testing
                     ],
                 ])
         }
-        func slice(_ count: Int) -> AdmittedObject {
+        func slice(_ count: Int, ready: Int? = nil) -> AdmittedObject {
             AdmittedObject(
                 .endpointSlice, path: "n/s",
                 [
                     "metadata": ["namespace": "n", "name": "s", "labels": ["kubernetes.io/service-name": "a"]],
                     "addressType": "IPv4", "ports": [["name": "p0", "port": 80, "protocol": "TCP"]],
-                    "endpoints": .array((0..<count).map { ["addresses": [.string("10.1.0.\($0 + 1)")]] }),
+                    "endpoints": .array(
+                        (0..<count).map { index in
+                            [
+                                "addresses": [.string("10.1.0.\(index + 1)")],
+                                "conditions": ["ready": .bool(index < ready ?? count)],
+                            ]
+                        }),
                 ])
         }
         #expect(shadow.judge(service("a", ports: 1), present: gone(service("a", ports: 1))).isEmpty)
@@ -158,6 +164,11 @@ import Testing
         #expect(shadow.judge(slice(4), present: gone(slice(4))).isEmpty)
         shadow.take([gone(slice(4))])
         #expect(shadow.judge(slice(5), present: gone(slice(5))).refusals.map(\.table) == ["backends"])
+        // As many endpoints, of which more are ready, are more backends.
+        let (few, all) = (slice(5, ready: 4), slice(5))
+        #expect(shadow.judge(few, present: gone(few)).isEmpty)
+        #expect(all.mayMatter(after: few.value))
+        #expect(shadow.judge(all, present: few).refusals.map(\.table) == ["backends"])
     }
 
     @Test func onlyWhatCanGrowIsAskedAbout() {

@@ -38,7 +38,7 @@ final class CommitGate: Sendable {
         }
         do {
             let result = try await perform()
-            if isDryRun { judge.follow(judged.map(present)) }
+            if isDryRun { judge.follow(judged.map(present)) } else { judge.cameAbout() }
             return result
         } catch {
             judge.follow(judged.map(present))

@@ -45,4 +45,6 @@ package protocol CommitJudge: Sendable {
     /// of writes that it lets pass is corrected by `follow` with the objects as they are, should they not come about.
     /// - Parameter present: what stands there now, in the order of `writes`.
     func judge(_ writes: [ProposedWrite], present: [CommittedObject]) throws
+    /// What was judged last is committed. Not called for a dry run.
+    func cameAbout()
 }

@@ -106,7 +106,7 @@ package struct ReportSchedule: Sendable {
         nextAt = now + Self.interval
     }
 
-    /// The object is gone: it has to be written anew.
+    /// The object is not as it was left: it has to be written anew.
     package mutating func lost() { written = nil }
 }
 
@@ -120,7 +120,7 @@ extension Engine {
         }
         return DataplaneReport(
             revision: enforcement.reported, generation: planner.generation, tables: fill,
-            notEnforced: unreadable + refusals, lastError: lastError ?? "")
+            notEnforced: unreadable + refusals, lastError: lastError ?? journalFault ?? "")
     }
 
     /// What the tables have no room for.

@@ -15,12 +15,21 @@ extension LocalRequests {
         let snapshot = informers.snapshot()
         let source = try await end(params, "source", snapshot)
         let destination = try await end(params, "destination", snapshot, family: source.address.family)
-        guard let port = params["port"]?.integer.flatMap({ UInt16(exactly: $0) }) else {
-            throw DaemonError(.decodingFailure, "port is to be a number from 0 to 65535")
+        guard let port = params["port"]?.integer.flatMap({ UInt16(exactly: $0) }), port > 0 else {
+            throw DaemonError(.decodingFailure, "port is to be a number from 1 to 65535")
         }
         let name = params["protocol"]?.string ?? "TCP"
         guard let transport = TransportProtocol(kubernetesName: name) else {
             throw DaemonError(.decodingFailure, "protocol \(name) is not one of TCP, UDP, SCTP")
+        }
+        guard source.address.family == destination.address.family else {
+            throw DaemonError(
+                .decodingFailure, "\(source.address) and \(destination.address) are not of one address family")
+        }
+        if destination.pod == nil, let service = await engine.service(at: destination.address) {
+            throw DaemonError(
+                .decodingFailure,
+                "\(destination.address) is of Service \(service): policy is asked about the pods behind it")
         }
         let namespaces = Dictionary(
             snapshot.namespaces.items.map { ($0.name, $0.metadata.labels) }, uniquingKeysWith: { $1 })

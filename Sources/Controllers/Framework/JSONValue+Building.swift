@@ -15,9 +15,9 @@ extension JSONValue {
     static func stringMap(_ values: [String: String]) -> JSONValue { .object(values.mapValues { .string($0) }) }
 
     /// A string, or nothing where it is empty.
-    static func nonEmpty(_ text: String) -> JSONValue? { text.isEmpty ? Optional.none : .string(text) }
+    static func nonEmpty(_ text: String) -> JSONValue? { text.isEmpty ? nil : .string(text) }
 
-    static func nonEmpty(_ elements: [JSONValue]) -> JSONValue? { elements.isEmpty ? Optional.none : .array(elements) }
+    static func nonEmpty(_ elements: [JSONValue]) -> JSONValue? { elements.isEmpty ? nil : .array(elements) }
 
     var stringMap: [String: String] { (object ?? [:]).compactMapValues(\.string) }
 

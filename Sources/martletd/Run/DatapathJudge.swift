@@ -1,6 +1,7 @@
 import APIMachinery
 import APIServer
 import JSONText
+import KubeObjects
 import PolicyAdmission
 import Synchronization
 
@@ -19,6 +20,8 @@ final class DatapathJudge: CommitJudge {
 
     private struct State {
         var shadow = CapacityShadow()
+        /// Of the writes that were let pass last, until they came about.
+        var pending: [Override] = []
         var overrides: [Override] = []
     }
 
@@ -53,7 +56,16 @@ final class DatapathJudge: CommitJudge {
         state.withLock { _ = $0.shadow.take(objects.compactMap(Self.admitted)) }
     }
 
+    func cameAbout() {
+        state.withLock { state in
+            state.overrides += state.pending
+            state.pending = []
+            state.overrides.removeFirst(max(0, state.overrides.count - Self.overridesMax))
+        }
+    }
+
     func judge(_ writes: [ProposedWrite], present: [CommittedObject]) throws {
+        state.withLock { $0.pending = [] }
         let objects = writes.compactMap { write in
             AdmittedObject.Kind(storage: write.storage).map { AdmittedObject($0, path: write.key, write.new) }
         }
@@ -62,10 +74,8 @@ final class DatapathJudge: CommitJudge {
         let verdict = state.withLock { $0.shadow.judge(objects, present: before) }
         if verdict.isEmpty { return }
         guard verdict.refusals.isEmpty else {
-            let guilty = writes.first { write in
-                verdict.refusals.contains { $0.message.hasPrefix("\(write.key): ") }
-            }
-            throw Self.doesNotFit(guilty ?? first, verdict)
+            let guilty = Set(verdict.refusals.map(\.object.description))
+            throw Self.doesNotFit(writes.first { guilty.contains($0.key) } ?? first, verdict)
         }
         guard let holder = writes.first(where: { Self.reason($0) != nil }), let reason = Self.reason(holder) else {
             throw Self.breaks(first, verdict)
@@ -89,14 +99,12 @@ final class DatapathJudge: CommitJudge {
         guard isFree else { throw Self.breaks(write, verdict) }
         state.withLock { state in
             _ = state.shadow.judge(objects, present: present, overriding: true)
-            for broken in verdict.broken {
-                state.overrides.append(
-                    Override(
-                        invariant: broken.name,
-                        message: "\(write.user.name) wrote \(write.resource) \(write.key) although it breaks "
-                            + "\(broken); reason: \(reason)"))
+            state.pending = verdict.broken.map { broken in
+                Override(
+                    invariant: broken.name,
+                    message: "\(write.user.name) wrote \(write.resource) \(write.key) although it breaks "
+                        + "\(broken); reason: \(reason)")
             }
-            state.overrides.removeFirst(max(0, state.overrides.count - Self.overridesMax))
         }
     }
 

@@ -10,7 +10,7 @@ import ServiceLifecycle
 /// and when is `ReportSchedule`'s to say.
 struct DataplaneReporter: ServiceLifecycle.Service {
     static let lookInterval = Duration.milliseconds(200)
-    /// How soon an object that somebody deleted is there again.
+    /// How soon an object that somebody deleted or changed is true again.
     static let presenceInterval = Duration.seconds(5)
     private static let component = "martlet-agent"
 
@@ -21,7 +21,8 @@ struct DataplaneReporter: ServiceLifecycle.Service {
 
     private struct State {
         var schedule = ReportSchedule()
-        var transition: (isTrue: Bool, time: String)?
+        /// The object's resourceVersion as this daemon left it.
+        var version: String?
         /// What an Event was written about.
         var told: Set<NotEnforced> = []
         var nextPresence = Duration.zero
@@ -49,16 +50,18 @@ struct DataplaneReporter: ServiceLifecycle.Service {
         if now >= state.nextPresence {
             state.nextPresence = now + Self.presenceInterval
             do throws(APIError) {
-                _ = try await client.get(reference, subresource: "")
+                let present = try await client.get(reference, subresource: "")
+                if present[path: "metadata", "resourceVersion"]?.string != state.version { state.schedule.lost() }
             } catch {
                 if error.isNotFound { state.schedule.lost() }
             }
         }
         guard state.schedule.isDue(report, now: now) else { return }
-        let isTrue = report.condition.isTrue
-        if state.transition?.isTrue != isTrue { state.transition = (isTrue, clock.timestamp) }
+        let present = try? await client.get(reference, subresource: "")
+        let since = present?.transition(of: "Enforced", to: report.condition.isTrue ? "True" : "False")
         do throws(APIError) {
-            try await write(report.status(transition: state.transition?.time ?? clock.timestamp))
+            let written = try await write(report.status(transition: since ?? clock.timestamp))
+            state.version = written[path: "metadata", "resourceVersion"]?.string
             state.schedule.tried(report, succeeded: true, now: now)
         } catch {
             // Until the node is registered nobody owns the report.
@@ -69,7 +72,7 @@ struct DataplaneReporter: ServiceLifecycle.Service {
         }
     }
 
-    private func write(_ status: JSONValue) async throws(APIError) {
+    private func write(_ status: JSONValue) async throws(APIError) -> JSONValue {
         let head: JSONValue = [
             "apiVersion": .string(APIResource.nodeDataplanes.apiVersion),
             "kind": .string(APIResource.nodeDataplanes.kind), "metadata": ["name": .string(nodeName)],
@@ -77,7 +80,7 @@ struct DataplaneReporter: ServiceLifecycle.Service {
         var body = head
         body["status"] = status
         do throws(APIError) {
-            try await apply(body)
+            return try await apply(body)
         } catch  where error.isNotFound {
             let node = try await client.get(ObjectReference(.nodes, name: nodeName), subresource: "")
             var new = head
@@ -88,12 +91,12 @@ struct DataplaneReporter: ServiceLifecycle.Service {
                 ]
             ]
             _ = try await client.create(reference, subresource: "", new)
-            try await apply(body)
+            return try await apply(body)
         }
     }
 
-    private func apply(_ body: JSONValue) async throws(APIError) {
-        _ = try await client.patch(
+    private func apply(_ body: JSONValue) async throws(APIError) -> JSONValue {
+        try await client.patch(
             reference, subresource: "status", type: .apply, fieldManager: Self.component, force: true, body)
     }
 

@@ -18,51 +18,48 @@ struct InvariantReporter: ServiceLifecycle.Service {
         await cancelWhenGracefulShutdown {
             let clock = ControllerClock.system
             let recorder = EventRecorder(client: client, clock: clock, component: Self.component)
-            var written: [String: String?] = [:]
             while !Task.isCancelled {
                 let states = judge.invariants
-                written = written.filter { states[$0.key] != nil }
-                for (name, broken) in states.sorted(by: { $0.key < $1.key }) {
-                    if let known = written[name], known == broken, await isWritten(name) { continue }
-                    if await write(name, broken, clock.timestamp) { written[name] = .some(broken) }
-                }
+                if !states.isEmpty { await report(states, clock.timestamp) }
                 for override in judge.takeOverrides() { await record(override, recorder) }
                 try? await Task.sleep(for: Self.interval)
             }
         }
     }
 
-    /// Whether the object still has its condition: it may be another one of that name.
-    private func isWritten(_ name: String) async -> Bool {
-        let object = try? await client.get(ObjectReference(.networkInvariants, name: name), subresource: "")
-        return object?[path: "status", "conditions"]?.array?.isEmpty == false
+    /// Writes those conditions that the objects do not have. What stands there decides, not what was written: it may be
+    /// another object of that name, or another daemon's word.
+    private func report(_ states: [String: String?], _ now: String) async {
+        guard let objects = try? await client.list(.networkInvariants, ListOptions()).items else { return }
+        for object in objects {
+            guard let name = object[path: "metadata", "name"]?.string, let broken = states[name] else { continue }
+            let status = broken == nil ? "True" : "False"
+            let message = broken ?? "no flow breaks it"
+            let present = object.condition("Holds")
+            if present?["status"]?.string == status, present?["message"]?.string == message { continue }
+            await write(
+                name,
+                [
+                    "type": "Holds", "status": .string(status),
+                    "reason": broken == nil ? "NoFlowFound" : "FlowFound", "message": .string(message),
+                    "lastTransitionTime": .string(object.transition(of: "Holds", to: status) ?? now),
+                ])
+        }
     }
 
-    private func write(_ name: String, _ broken: String?, _ now: String) async -> Bool {
+    private func write(_ name: String, _ condition: JSONValue) async {
         let body: JSONValue = [
             "apiVersion": .string(APIResource.networkInvariants.apiVersion),
             "kind": .string(APIResource.networkInvariants.kind), "metadata": ["name": .string(name)],
-            "status": [
-                "conditions": [
-                    [
-                        "type": "Holds", "status": broken == nil ? "True" : "False",
-                        "reason": broken == nil ? "NoFlowFound" : "FlowFound",
-                        "message": .string(broken ?? "no flow breaks it"), "lastTransitionTime": .string(now),
-                    ]
-                ]
-            ],
+            "status": ["conditions": [condition]],
         ]
         do {
             _ = try await client.patch(
                 ObjectReference(.networkInvariants, name: name), subresource: "status", type: .apply,
                 fieldManager: Self.component, force: true, body)
-            return true
         } catch {
-            if !error.isNotFound {
-                logger.warning(
-                    "an invariant's status was not written", metadata: ["name": "\(name)", "why": "\(error)"])
-            }
-            return false
+            if error.isNotFound { return }
+            logger.warning("an invariant's status was not written", metadata: ["name": "\(name)", "why": "\(error)"])
         }
     }
 
@@ -70,5 +67,18 @@ struct InvariantReporter: ServiceLifecycle.Service {
         let reference = ObjectReference(.networkInvariants, name: override.invariant)
         guard let object = try? await client.get(reference, subresource: "") else { return }
         await recorder.record(object, isWarning: true, reason: "InvariantOverridden", override.message)
+    }
+}
+
+extension JSONValue {
+    /// The condition of a type in an object's status.
+    func condition(_ type: String) -> JSONValue? {
+        self[path: "status", "conditions"]?.array?.first { $0["type"]?.string == type }
+    }
+
+    /// Since when a condition has this status; nil where it has another one.
+    func transition(of type: String, to status: String) -> String? {
+        guard let condition = condition(type), condition["status"]?.string == status else { return nil }
+        return condition["lastTransitionTime"]?.string
     }
 }
