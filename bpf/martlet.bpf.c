@@ -6,6 +6,7 @@
 #include "explain.h"
 #include "from_network.h"
 #include "from_pod.h"
+#include "recheck.h"
 #include "to_network.h"
 #include "to_pod.h"
 

@@ -39,5 +39,8 @@ int to_pod(struct __sk_buff *skb)
         verdict = conntrack(skb, &packet);
     if (verdict == GO_ON)
         verdict = pass_to_stack(skb, &packet);
+    /* Nothing can be sent back from here. */
+    if (verdict >= REFUSE)
+        verdict = drop(skb, &packet, (__u8)(verdict - REFUSE));
     return verdict;
 }

@@ -16,8 +16,8 @@ static int prepare(struct mnl_socket *socket, int timeout_seconds) {
     return setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
 }
 
-struct mnl_socket *cmnl_open(int timeout_seconds) {
-    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+struct mnl_socket *cmnl_open(int family, int timeout_seconds) {
+    struct mnl_socket *socket = mnl_socket_open2(family, SOCK_CLOEXEC);
     if (socket == NULL) return NULL;
     if (prepare(socket, timeout_seconds) == 0) return socket;
     int failure = errno;

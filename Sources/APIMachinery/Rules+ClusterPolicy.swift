@@ -5,7 +5,7 @@ import KubeObjects
 /// goes through its reader.
 package enum ClusterNetworkPolicyRules: GeneratedStatusRules {
     package static func validateCreate(_ object: JSONValue, _ context: ValidationContext) -> [FieldError] {
-        let errors = selectors(object["spec"], "spec")
+        let errors = ChangeMode.validate(object) + selectors(object["spec"], "spec")
         guard errors.isEmpty else { return errors }
         do {
             _ = try ClusterNetworkPolicy(object)
@@ -52,6 +52,16 @@ package enum ClusterNetworkPolicyRules: GeneratedStatusRules {
     private static func enforced(_ object: JSONValue) -> String {
         let conditions = object["status"]?["conditions"]?.elements ?? []
         return conditions.first { $0.text("type") == PolicyCondition.type }?.text("status") ?? "Unknown"
+    }
+}
+
+extension ChangeMode {
+    /// The annotation of a policy of either kind.
+    static func validate(_ object: JSONValue) -> [FieldError] {
+        guard let value = object[path: "metadata", "annotations", annotation] else { return [] }
+        let text = value.string ?? ""
+        return Self(rawValue: text) == nil
+            ? [.notSupported(FieldPath(field), text, allCases.map(\.rawValue).sorted())] : []
     }
 }
 

@@ -1,4 +1,5 @@
 package import JSONText
+import KubeObjects
 import NetTypes
 
 /// EndpointSlices (`discovery.k8s.io`).
@@ -215,7 +216,8 @@ package enum NetworkPolicyRules: KindRules {
     package static func validateCreate(_ object: JSONValue, _ context: ValidationContext) -> [FieldError] {
         let spec = object["spec"] ?? .object([:])
         let path: FieldPath = "spec"
-        var errors = LabelSelectorRules.validate(spec["podSelector"], path["podSelector"])
+        var errors = ChangeMode.validate(object)
+        errors += LabelSelectorRules.validate(spec["podSelector"], path["podSelector"])
         for (direction, peers) in [("ingress", "from"), ("egress", "to")] {
             for (index, rule) in (spec[direction]?.elements ?? []).enumerated() {
                 let at = path[direction][index]

@@ -113,6 +113,7 @@ package struct Agent: Service {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await keepGrace() }
                 group.addTask { try await keepCompiled() }
+                group.addTask { try await keepReset() }
                 group.addTask { try await reporter.run(reports.stream) }
                 group.addTask { await observeFlows() }
                 group.addTask { await keepTraffic() }
@@ -147,6 +148,12 @@ package struct Agent: Service {
             try await engine.graceElapsed(ticket)
             reports.continuation.yield()
         }
+    }
+
+    private func keepReset() async throws {
+        let resetter = FlowResetter(
+            datapath: datapath, network: network, thread: try SerialThread(), logger: logger)
+        await resetter.run(engine.resetSignals)
     }
 
     /// The first compile, then one after each notice. Objects that give an error are compiled again with the next

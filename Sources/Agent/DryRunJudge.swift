@@ -64,7 +64,7 @@ struct DryRunJudge {
         switch event.kind {
         case .flow: wasAllowed = true
         case .drop where event.reason == .policy: wasAllowed = false
-        case .drop, .close: return nil
+        case .drop, .close, .reset: return nil
         }
         guard let source = end(event.source, record.sourcePod),
             let destination = end(event.destination, record.destinationPod)

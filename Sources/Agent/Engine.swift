@@ -72,6 +72,12 @@ package actor Engine {
 
     private let tickets: AsyncStream<KernelPlanner.Ticket>.Continuation
     let graceTickets: AsyncStream<KernelPlanner.Ticket>
+    /// After a generation that may have to reset open flows.
+    private let resets: AsyncStream<Void>.Continuation
+    let resetSignals: AsyncStream<Void>
+    /// Whether flows may have been judged by policies that reset; an earlier daemon's may.
+    private var couldReset = true
+    private var settledGeneration: UInt32?
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -96,6 +102,7 @@ package actor Engine {
         planner = KernelPlanner(generation: try datapath.generation())
         self.journal = journal
         (graceTickets, tickets) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(16))
+        (resetSignals, resets) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     private static let bootKey = "boot"
@@ -190,11 +197,19 @@ package actor Engine {
         revisions[generation &- UInt32(Self.generationsMax)] = nil
     }
 
+    private func signalResets() {
+        guard planner.generation != settledGeneration else { return }
+        settledGeneration = planner.generation
+        if couldReset || policy.mayReset { resets.yield() }
+        couldReset = policy.mayReset
+    }
+
     /// Where nothing is held back, everything submitted is in force: whoever waits for that goes on.
     func settle() {
         guard !planner.isHeldBack else { return }
         steps.visible(.policy, generation: planner.generation)
         enforcement.settle()
+        signalResets()
         if let pendingRevision { enforcedRevision = max(enforcedRevision ?? 0, pendingRevision) }
         pendingRevision = nil
         if let enforcedRevision { revisions[planner.generation] = enforcedRevision }

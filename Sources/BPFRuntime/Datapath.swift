@@ -59,6 +59,10 @@ package protocol Datapath: Sendable {
     /// The kernel's answer, by the program `explain`, which writes no map.
     func explain(_ question: martlet_question) throws(DatapathError) -> martlet_question
 
+    /// Judges an open flow again, as its next packet would. Flags of its entry afterwards (`enum martlet_flow_flag`);
+    /// nil where there is none.
+    func recheck(_ key: martlet_flow_key) throws(DatapathError) -> UInt32?
+
     /// Cookie of the network namespace at a path such as `/run/netns/NAME` or `/proc/PID/ns/net`.
     func networkNamespaceCookie(path: String) throws(DatapathError) -> UInt64
 

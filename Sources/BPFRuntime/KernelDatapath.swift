@@ -160,14 +160,28 @@ package final class KernelDatapath: Datapath {
     // MARK: Answers
 
     package func explain(_ question: martlet_question) throws(DatapathError) -> martlet_question {
-        let output = try testRun("explain", TestRunInput(data: MapBytes.of(question)))
+        try ask("explain", question)
+    }
+
+    package func recheck(_ key: martlet_flow_key) throws(DatapathError) -> UInt32? {
+        var question = martlet_recheck()
+        question.key = key
+        let answer = try ask("recheck", question)
+        return answer.is_open == 0 ? nil : UInt32(answer.flags)
+    }
+
+    /// Runs a program that fills in the answer where the question stands.
+    private func ask<Question: BitwiseCopyable>(
+        _ name: String, _ question: Question
+    ) throws(DatapathError) -> Question {
+        let output = try testRun(name, TestRunInput(data: MapBytes.of(question)))
         // TC_ACT_OK is the only verdict of an answer.
         guard output.verdict == 0 else {
             throw DatapathError(
-                .layout, "explain could not answer: it returned \(output.verdict) for a question of this build")
+                .layout, "\(name) could not answer: it returned \(output.verdict) for a question of this build")
         }
-        let size = MemoryLayout<martlet_question>.size
-        guard let answer = MapBytes.value(martlet_question.self, from: Array(output.data.prefix(size))) else {
+        let size = MemoryLayout<Question>.size
+        guard let answer = MapBytes.value(Question.self, from: Array(output.data.prefix(size))) else {
             throw DatapathError(.layout, "the answer has \(output.data.count) bytes where \(size) are expected")
         }
         return answer

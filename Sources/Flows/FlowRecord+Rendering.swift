@@ -13,7 +13,7 @@ extension FlowRecord {
             "hook": .string(event.hook.name), "generation": .integer(Int64(event.generation)),
             "decision": .string(decision), "ruleID": .integer(Int64(event.ruleID)),
         ]
-        if event.kind == .drop { object["reason"] = .string(event.reason.name) }
+        if event.kind == .drop || event.kind == .reset { object["reason"] = .string(event.reason.name) }
         if event.direction != .none { object["direction"] = .string(event.direction.name) }
         if let revision { object["revision"] = .string(revision) }
         if event.transport == 6 { object["tcpFlags"] = .string(tcpFlagNames) }
@@ -28,7 +28,7 @@ extension FlowRecord {
             let members = trial.rule.map(Self.members) ?? [:]
             object["trial"] = .object(members.merging(["verdict": .string(trial.verdict.rawValue)]) { $1 })
         }
-        if event.kind == .close {
+        if event.kind == .close || event.kind == .reset {
             object["original"] = Self.json(event.original)
             object["reply"] = Self.json(event.reply)
         }

@@ -6,6 +6,8 @@ package enum FlowVerdict: String, Sendable, CaseIterable {
     case allowed
     case dropped
     case closed
+    /// Open, and ended by a change of policy.
+    case reset
 }
 
 /// An event with the names that its numbers had when it came in.
@@ -43,6 +45,7 @@ package struct FlowRecord: Hashable, Sendable {
         case .flow: .allowed
         case .drop: .dropped
         case .close: .closed
+        case .reset: .reset
         }
     }
 
@@ -50,7 +53,7 @@ package struct FlowRecord: Hashable, Sendable {
     package var decision: String {
         if let rule { return rule.text }
         switch event.kind {
-        case .drop: return event.reason == .policy ? "rule \(event.ruleID)" : event.reason.name
+        case .drop, .reset: return event.reason == .policy ? "rule \(event.ruleID)" : event.reason.name
         case .flow, .close: break
         }
         switch event.ruleID {

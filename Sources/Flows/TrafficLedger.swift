@@ -109,7 +109,7 @@ package struct TrafficLedger: Sendable {
         switch event.kind {
         case .flow: break
         case .drop where event.reason == .policy: break
-        case .drop, .close: return
+        case .drop, .close, .reset: return
         }
         if MARTLET_RULE_NODE.rawValue == event.ruleID || MARTLET_RULE_SELF.rawValue == event.ruleID { return }
         func party(_ end: FlowEvent.End, _ pod: ObjectKey?) -> Party {

@@ -61,6 +61,7 @@ package struct ClusterNetworkPolicy: Hashable, Sendable {
     package static let ruleNameMax = 100
 
     package var metadata: ObjectMeta
+    package var onChange = ChangeMode.recheck
     /// `metadata.generation`: grows with each change of `spec`.
     package var generation: Int64 = 0
     /// What stands in `status`.
@@ -115,6 +116,7 @@ extension ClusterNetworkPolicy {
             egress: try Self.readRules(
                 spec["egress"], peers: "to", ["namespaces", "pods", "nodes", "networks", "domainNames"]))
         metadata.namespace = ""
+        onChange = try ChangeMode(metadata)
         generation = try reader["metadata"]["generation"].integer(in: 0...(.max)) ?? 0
         condition = try PolicyCondition(status: reader["status"])
     }

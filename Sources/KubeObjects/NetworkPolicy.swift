@@ -61,6 +61,7 @@ package struct PolicyRule: Hashable, Sendable {
 /// NetworkPolicy (networking.k8s.io/v1). A direction that is nil is not isolated by this policy.
 package struct NetworkPolicy: Hashable, Sendable {
     package var metadata: ObjectMeta
+    package var onChange = ChangeMode.recheck
     package var podSelector: LabelSelector
     package var ingress: [PolicyRule]?
     package var egress: [PolicyRule]?
@@ -83,6 +84,7 @@ package struct NetworkPolicy: Hashable, Sendable {
         let spec = reader["spec"]
         try spec.allow(only: ["podSelector", "ingress", "egress", "policyTypes"])
         self.init(metadata: try ObjectMeta(object: reader), podSelector: try LabelSelector(spec["podSelector"]))
+        onChange = try ChangeMode(metadata)
         let ingress = try Self.readRules(spec["ingress"], peers: "from")
         let egress = try Self.readRules(spec["egress"], peers: "to")
         let types = try spec["policyTypes"].elements()

@@ -82,12 +82,15 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     case flow = 1
     case drop
     case close
+    /// A change of policy forbids an open flow, and resets it.
+    case reset
 
     package var name: String {
         switch self {
         case .flow: "flow"
         case .drop: "drop"
         case .close: "close"
+        case .reset: "reset"
         }
     }
 }
@@ -100,6 +103,7 @@ package enum Hook: UInt8, Sendable, CaseIterable {
     case toNetwork
     case connect
     case explain
+    case recheck
 
     package var name: String {
         switch self {
@@ -109,6 +113,7 @@ package enum Hook: UInt8, Sendable, CaseIterable {
         case .toNetwork: "to-network"
         case .connect: "connect"
         case .explain: "explain"
+        case .recheck: "recheck"
         }
     }
 }

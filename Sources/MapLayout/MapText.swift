@@ -91,7 +91,8 @@ package struct MapText {
             UInt32(list.flags.rawValue),
             [
                 (MARTLET_LIST_ISOLATED.rawValue, "isolated"), (MARTLET_LIST_CLOSED.rawValue, "closed"),
-                (MARTLET_LIST_POD_DENY.rawValue, "pod-deny"),
+                (MARTLET_LIST_POD_DENY.rawValue, "pod-deny"), (MARTLET_LIST_KEEP.rawValue, "keep"),
+                (MARTLET_LIST_RECHECK.rawValue, "recheck"), (MARTLET_LIST_RESET.rawValue, "reset"),
             ])
         return "rules \(list.extent.offset)+\(list.extent.count) flags \(flags) version \(list.version)"
     }
@@ -156,7 +157,10 @@ package struct MapText {
                 (MARTLET_FLOW_OPENER_LOW.rawValue, "opener-low"), (MARTLET_FLOW_REPLIED.rawValue, "replied"),
                 (MARTLET_FLOW_PICKED_UP.rawValue, "picked-up"), (MARTLET_FLOW_FIN_OPENER.rawValue, "fin-opener"),
                 (MARTLET_FLOW_FIN_RESPONDER.rawValue, "fin-responder"), (MARTLET_FLOW_HAIRPIN.rawValue, "hairpin"),
-                (MARTLET_FLOW_CLOSE_TOLD.rawValue, "close-told"),
+                (MARTLET_FLOW_CLOSE_TOLD.rawValue, "close-told"), (MARTLET_FLOW_BY_SOCKET.rawValue, "by-socket"),
+                (MARTLET_FLOW_KEEP.rawValue, "keep"), (MARTLET_FLOW_RECHECK.rawValue, "recheck"),
+                (MARTLET_FLOW_RESET.rawValue, "reset"), (MARTLET_FLOW_KEPT.rawValue, "kept"),
+                (MARTLET_FLOW_WAS_RESET.rawValue, "was-reset"),
             ])
         var text =
             "\(state) \(endpoint(flow.endpoint.0)) -> \(endpoint(flow.endpoint.1)) generation \(flow.generation) "

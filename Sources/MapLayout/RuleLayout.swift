@@ -76,6 +76,9 @@ package struct ListFlags: OptionSet, Hashable, Sendable {
     package static let isolated = ListFlags(rawValue: 1)
     package static let closed = ListFlags(rawValue: 2)
     package static let podDeny = ListFlags(rawValue: 4)
+    package static let keep = ListFlags(rawValue: 8)
+    package static let recheck = ListFlags(rawValue: 16)
+    package static let reset = ListFlags(rawValue: 32)
 }
 
 /// Where the rules of one class and direction are.

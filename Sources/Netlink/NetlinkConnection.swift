@@ -11,7 +11,9 @@ package final class NetlinkConnection {
     package init(socket: any NetlinkSocket) { self.socket = socket }
 
     /// A connection to the namespace of the calling thread.
-    package convenience init() throws(NetlinkError) { self.init(socket: try RouteSocket()) }
+    package convenience init(_ family: NetlinkFamily = .route) throws(NetlinkError) {
+        self.init(socket: try KernelNetlinkSocket(family))
+    }
 
     package func close() { socket.close() }
 

@@ -13,8 +13,8 @@ package protocol NetlinkSocket: AnyObject {
     func close()
 }
 
-/// The kernel's route netlink, through libmnl.
-package final class RouteSocket: NetlinkSocket {
+/// One of the kernel's netlink families, through libmnl.
+package final class KernelNetlinkSocket: NetlinkSocket {
     /// The largest datagram that the kernel builds for a dump is 32 KiB.
     private static let datagramBytesMax = 65_536
     static let timeoutSeconds: Int32 = 5
@@ -23,8 +23,8 @@ package final class RouteSocket: NetlinkSocket {
     package let port: UInt32
 
     /// Opens it in the calling thread's namespace.
-    package init() throws(NetlinkError) {
-        guard let handle = cmnl_open(Self.timeoutSeconds) else {
+    package init(_ family: NetlinkFamily) throws(NetlinkError) {
+        guard let handle = cmnl_open(family.rawValue, Self.timeoutSeconds) else {
             throw NetlinkError(.systemCall, "socket(AF_NETLINK)", errno: errno)
         }
         self.handle = handle

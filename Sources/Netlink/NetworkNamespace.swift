@@ -56,8 +56,8 @@ package final class NetworkNamespace: Sendable {
     }
 
     /// A connection to this namespace.
-    package func connect() throws(NetlinkError) -> NetlinkConnection {
-        try run { () throws(NetlinkError) in try NetlinkConnection() }
+    package func connect(_ family: NetlinkFamily = .route) throws(NetlinkError) -> NetlinkConnection {
+        try run { () throws(NetlinkError) in try NetlinkConnection(family) }
     }
 
     /// The number that kernel programs see (`bpf_get_netns_cookie`).

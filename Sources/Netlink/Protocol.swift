@@ -1,9 +1,19 @@
 // Numbers of the kernel's interface: linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h,
-// linux/neighbour.h and linux/veth.h.
+// linux/neighbour.h, linux/veth.h, linux/sock_diag.h and linux/inet_diag.h.
+
+package enum NetlinkFamily: Int32, Sendable {
+    /// Links, addresses, routes, neighbours.
+    case route = 0
+    /// Sockets.
+    case socketDiagnosis = 4
+}
 
 enum MessageType {
     static let error: UInt16 = 2
     static let done: UInt16 = 3
+    /// Of the family `socketDiagnosis`, as the next.
+    static let socketByFamily: UInt16 = 20
+    static let destroySocket: UInt16 = 21
     static let newLink: UInt16 = 16
     static let deleteLink: UInt16 = 17
     static let getLink: UInt16 = 18

@@ -46,6 +46,15 @@ package actor PodNetworking {
         records.values.filter { $0.state == .attached }.map(\.attachment).sorted { $0.key < $1.key }
     }
 
+    /// Where the network namespaces of the pods are, by their addresses.
+    package var namespacePaths: [IPAddress: String] {
+        var paths: [IPAddress: String] = [:]
+        for record in records.values where record.state == .attached {
+            for address in record.addresses { paths[address] = record.namespacePath }
+        }
+        return paths
+    }
+
     var records: [AttachmentKey: AttachmentRecord] { journal?.state.records ?? [:] }
 
     /// The node's pod CIDRs, one a family, as soon as they are known and again when they change. Attachments keep their

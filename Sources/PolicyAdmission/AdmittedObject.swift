@@ -62,6 +62,8 @@ package struct AdmittedObject: Sendable {
         case .pod, .namespace: return value[path: "metadata", "labels"] != old[path: "metadata", "labels"]
         case .networkPolicy, .clusterNetworkPolicy:
             return value["spec"] != old["spec"] || ObjectMeta.isDryRun(value) != ObjectMeta.isDryRun(old)
+                || value[path: "metadata", "annotations", ChangeMode.annotation]
+                    != old[path: "metadata", "annotations", ChangeMode.annotation]
         case .service: return value["spec"] != old["spec"]
         case .endpointSlice:
             return value["endpoints"] != old["endpoints"] || value["ports"] != old["ports"]

@@ -53,6 +53,7 @@ struct OrderedPolicy: Hashable, Sendable {
     /// Lower first, within the tier.
     let priority: Int
     let subject: PodCondition
+    var onChange: ChangeMode
     var ingress: Content?
     var egress: Content?
     /// Whether this is what is left of a policy that does not fit.
@@ -110,8 +111,8 @@ extension OrderedPolicy {
         }
         self.init(
             key: policy.key, resourceVersion: policy.metadata.resourceVersion, tier: .networkPolicy, priority: 0,
-            subject: PodCondition(.namespace(namespace), policy.podSelector), ingress: lower(policy.ingress),
-            egress: lower(policy.egress))
+            subject: PodCondition(.namespace(namespace), policy.podSelector), onChange: policy.onChange,
+            ingress: lower(policy.ingress), egress: lower(policy.egress))
     }
 
     init(_ policy: ClusterNetworkPolicy) {
@@ -142,8 +143,8 @@ extension OrderedPolicy {
             }
         self.init(
             key: policy.key, resourceVersion: policy.metadata.resourceVersion, tier: tier, priority: policy.priority,
-            subject: PodCondition(.namespaces(policy.namespaces), policy.pods), ingress: lower(policy.ingress),
-            egress: lower(policy.egress))
+            subject: PodCondition(.namespaces(policy.namespaces), policy.pods), onChange: policy.onChange,
+            ingress: lower(policy.ingress), egress: lower(policy.egress))
     }
 }
 

@@ -150,8 +150,9 @@ extension PolicyCompiler {
             return (.open, .open, nil)
         }
         selecting.sort { OrderedPolicy.inOrder($0.policy, $1.policy) }
-        let ingress = content(selecting, \.ingress, pod)
-        let egress = content(selecting, \.egress, pod)
+        let mode = (selecting.map(\.policy.onChange).max() ?? .recheck).listFlags
+        let ingress = content(selecting, \.ingress, pod, mode)
+        let egress = content(selecting, \.egress, pod, mode)
         let count = max(ingress.rules.count, egress.rules.count)
         guard count > limits.listRules else { return (ingress, egress, nil) }
         let names = selecting.prefix(4).map { "\($0.policy.key)" }.joined(separator: ", ")
@@ -168,9 +169,10 @@ extension PolicyCompiler {
     /// The rules of all tiers, in the order of `selecting`. Where a NetworkPolicy isolates, Baseline is not reached and
     /// is left out.
     private func content(
-        _ selecting: [PolicyRecord], _ direction: KeyPath<PolicyRecord, CompiledDirection?>, _ pod: PolicyPod
+        _ selecting: [PolicyRecord], _ direction: KeyPath<PolicyRecord, CompiledDirection?>, _ pod: PolicyPod,
+        _ mode: ListFlags
     ) -> ListContent {
-        var content = ListContent.open
+        var content = ListContent(rules: [], flags: mode, isolationRuleID: 0)
         for record in selecting {
             guard let compiled = record[keyPath: direction] else { continue }
             let tier = record.policy.tier
@@ -201,5 +203,16 @@ extension PolicyCompiler {
         return RuleEntry(
             peer: template.peer, ruleID: template.ruleID, transport: transport, ports: ports,
             action: template.action, tier: tier)
+    }
+}
+
+extension ChangeMode {
+    /// As the lists of a class say it.
+    var listFlags: ListFlags {
+        switch self {
+        case .keep: .keep
+        case .recheck: .recheck
+        case .reset: .reset
+        }
     }
 }

@@ -11,6 +11,7 @@ extension PolicyCompiler {
         guard let policy else {
             if let old { drop(old, keptIDs: [], &batch) }
             policies[key] = nil
+            resetting.remove(key)
             return
         }
         if let problem = misfit(policy) {
@@ -27,6 +28,7 @@ extension PolicyCompiler {
     private mutating func install(_ policy: OrderedPolicy, _ old: PolicyRecord?, _ batch: inout Batch) {
         let record = compile(policy, &batch)
         policies[policy.key] = record
+        if policy.onChange == .reset { resetting.insert(policy.key) } else { resetting.remove(policy.key) }
         policiesBySubject[record.subject, default: []].insert(policy.key)
         for port in record.namedPorts { policiesByPort[port, default: []].insert(policy.key) }
         batch.subjects.insert(record.subject)

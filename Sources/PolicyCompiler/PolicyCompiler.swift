@@ -17,6 +17,8 @@ package struct PolicyCompiler: Sendable {
     var namespaces: [String: [String: String]] = [:]
     var policies: [ObjectKey: PolicyRecord] = [:]
     var policiesBySubject: [UInt32: Set<ObjectKey>] = [:]
+    /// Policies that reset the flows they forbid.
+    var resetting: Set<ObjectKey> = []
     var policiesByPort: [NamedPort: Set<ObjectKey>] = [:]
     /// How many pods give a name which number.
     var portValues: [NamedPort: [UInt16: Int]] = [:]
@@ -121,6 +123,9 @@ package struct PolicyCompiler: Sendable {
         let all = Array(policyProblems.values) + Array(podProblems.values) + Array(classProblems.values)
         return all.sorted { ($0.object, $0.message) < ($1.object, $1.message) }
     }
+
+    /// Whether a change of policy may have to reset open flows.
+    package var mayReset: Bool { !resetting.isEmpty }
 
     /// What a rule id in an event or a flow stands for.
     package func rule(_ id: UInt32) -> RuleInfo? { rules.info(id) }

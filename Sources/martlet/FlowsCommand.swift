@@ -18,7 +18,7 @@ struct FlowsCommand: ParsableCommand {
     @Option(help: "Namespace of either end.")
     var namespace: String?
 
-    @Option(help: "allow, drop, close, would-deny or would-allow.")
+    @Option(help: "allow, drop, close, reset, would-deny or would-allow.")
     var verdict: String?
 
     @Option(help: "Port of either end, or the one dialled.")

@@ -8,17 +8,6 @@ import Testing
 extension PacketSuite {
     @Suite
     struct FlowEventTests {
-        /// Runs packets, then reads `count` events.
-        private func events(_ node: PacketNode, _ count: Int, _ body: () throws -> Void) async throws -> [martlet_event]
-        {
-            let stream = try node.datapath.events()
-            try body()
-            var events: [martlet_event] = []
-            var iterator = stream.makeAsyncIterator()
-            while events.count < count, let batch = await iterator.next() { events += batch.events }
-            return events
-        }
-
         @Test("A flow's opening and close are told, with what it carried")
         func life() async throws {
             let node = try PacketNode()
@@ -27,7 +16,7 @@ extension PacketSuite {
             try node.setGeneration(4)
             let syn = PacketBytes.tcp("10.244.1.10", 4000, "10.96.0.10", 80)
             let reset = PacketBytes.tcp("10.244.1.11", 8080, "10.244.1.10", 4000, [.reset, .ack])
-            let told = try await events(node, 2) {
+            let told = try await node.events(2) {
                 _ = try node.fromPod(syn)
                 _ = try node.fromPod(reset)
             }
@@ -51,7 +40,7 @@ extension PacketSuite {
             let node = try PacketNode()
             try node.setPolicy(of: 1, egress: .isolated())
             try node.setGeneration(2)
-            let told = try await events(node, 1) { _ = try node.fromPod(.udp("10.244.1.10", 1, "10.244.1.11", 53)) }
+            let told = try await node.events(1) { _ = try node.fromPod(.udp("10.244.1.10", 1, "10.244.1.11", 53)) }
             let event = try #require(told.first)
             #expect(event.kind == UInt8(MARTLET_EVENT_DROP.rawValue))
             #expect(event.reason == UInt8(MARTLET_DROP_POLICY.rawValue))
@@ -70,5 +59,17 @@ extension PacketSuite {
             #expect((10...35).contains(lost))
             #expect(try node.drops(MARTLET_DROP_SPOOFED_SOURCE) == 40)
         }
+    }
+}
+
+extension PacketNode {
+    /// Runs packets, then reads `count` events.
+    func events(_ count: Int, _ body: () throws -> Void) async throws -> [martlet_event] {
+        let stream = try datapath.events()
+        try body()
+        var events: [martlet_event] = []
+        var iterator = stream.makeAsyncIterator()
+        while events.count < count, let batch = await iterator.next() { events += batch.events }
+        return events
     }
 }

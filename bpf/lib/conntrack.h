@@ -43,6 +43,7 @@ static __always_inline void stamp(struct martlet_flow *flow, const struct query 
         flow->list_version[i] = query->list_version[i];
         flow->rule_id[i] = query->rule_id[i];
     }
+    flow->flags = (flow->flags & ~MARTLET_FLOW_MODES) | (__u16)(query->modes << MARTLET_FLOW_MODE_SHIFT);
     flow->generation = query->generation;
 }
 
@@ -55,6 +56,30 @@ static __always_inline bool same_deciders(const struct martlet_flow *flow, const
         difference |= flow->list_version[i] ^ query->list_version[i];
     }
     return difference == 0;
+}
+
+/* What becomes of a flow that is forbidden now: the strictest mode of the policies of both ends, before and after,
+ * decides. Answers whether it lives on. A flow that is reset names the rule in the direction that forbids it, alone. */
+static __always_inline bool outlives(struct martlet_flow *flow, const struct query *query)
+{
+    __u32 modes = query->modes | ((flow->flags & MARTLET_FLOW_MODES) >> MARTLET_FLOW_MODE_SHIFT);
+    if (modes & MARTLET_LIST_RESET) {
+        stamp(flow, query);
+        for (int way = 0; way < 2; way++) {
+            if (query->reason[way] == MARTLET_DROP_NONE)
+                flow->rule_id[way] = MARTLET_RULE_NONE;
+        }
+        flow->flags |= MARTLET_FLOW_WAS_RESET | MARTLET_FLOW_CLOSE_TOLD;
+        flow->state = MARTLET_STATE_CLOSED;
+        return false;
+    }
+    /* Refused by isolation and by nothing else. */
+    bool isolated = (query->reason[EGRESS] | query->reason[INGRESS]) <= MARTLET_DROP_POLICY && !query->denied;
+    if (modes != MARTLET_LIST_KEEP || !isolated)
+        return false;
+    stamp(flow, query);
+    flow->flags |= MARTLET_FLOW_KEPT;
+    return true;
 }
 
 /* A flow's first packet in a new generation. Answers the drop reason; a denied entry stays, to be judged again. */
@@ -77,10 +102,31 @@ STAGE __u8 renew(struct packet *packet, struct martlet_flow *flow, bool reply)
         return MARTLET_DROP_NONE;
     }
     count(MARTLET_COUNTER_FLOWS_REJUDGED, 1);
-    if (!judge(query))
-        return note_verdict(packet, query);
+    if (!judge(query)) {
+        fault = note_verdict(packet, query);
+        return outlives(flow, query) ? MARTLET_DROP_NONE : fault;
+    }
+    flow->flags &= ~MARTLET_FLOW_KEPT;
     stamp(flow, query);
     return MARTLET_DROP_NONE;
+}
+
+/* Judges a flow again where the generation is new to it. Answers the drop reason. */
+STAGE __u8 recheck_flow(struct __sk_buff *skb, struct packet *packet, struct martlet_flow *flow, bool reply)
+{
+    if (!packet || !flow)
+        return MARTLET_DROP_INTERNAL;
+    if (flow->flags & MARTLET_FLOW_WAS_RESET) {
+        packet->direction = flow->rule_id[EGRESS] ? MARTLET_DIRECTION_EGRESS : MARTLET_DIRECTION_INGRESS;
+        packet->rule_id = flow->rule_id[EGRESS] ? flow->rule_id[EGRESS] : flow->rule_id[INGRESS];
+        return MARTLET_DROP_POLICY;
+    }
+    if (READ_ONCE(flow->generation) == packet->generation)
+        return MARTLET_DROP_NONE;
+    __u8 reason = renew(packet, flow, reply);
+    if (flow->flags & MARTLET_FLOW_WAS_RESET)
+        tell_end(skb, packet, flow, reply, MARTLET_EVENT_RESET);
+    return reason;
 }
 
 /* Puts back the translation of a flow's original direction where it was evicted. The service number is lost with it: an
@@ -267,10 +313,13 @@ STAGE int track(struct __sk_buff *skb, struct packet *packet)
     bool opener_low = flow->flags & MARTLET_FLOW_OPENER_LOW;
     bool reply = opener_low != from_low;
     packet->destination_endpoint = flow->endpoint[reply ? 0 : 1];
-    if (READ_ONCE(flow->generation) != packet->generation) {
-        __u8 reason = renew(packet, flow, reply);
-        if (reason != MARTLET_DROP_NONE)
+    __u8 reason = recheck_flow(skb, packet, flow, reply);
+    if (reason != MARTLET_DROP_NONE) {
+        if (!(flow->flags & MARTLET_FLOW_WAS_RESET))
             return drop(skb, packet, reason);
+        /* The sender is told at once; the reset of either end passes to the other. */
+        if (!is_tcp(packet) || !(packet->tcp_flags & TCP_RST))
+            return REFUSE + MARTLET_DROP_POLICY;
     }
     if (packet->icmp_error) {
         if (reply)
@@ -282,7 +331,7 @@ STAGE int track(struct __sk_buff *skb, struct packet *packet)
     flow->packets[index_of(reply)]++;
     flow->bytes[index_of(reply)] += packet->length;
     if (is_tcp(packet) && step_tcp(flow, packet->tcp_flags, reply))
-        tell_close(skb, packet, flow, reply);
+        tell_end(skb, packet, flow, reply, MARTLET_EVENT_CLOSE);
     if (reply) {
         if (table == TABLE_HALF && flow->state != MARTLET_STATE_CLOSED)
             promote(packet, flow);

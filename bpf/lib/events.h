@@ -100,9 +100,9 @@ STAGE int tell_packet(struct __sk_buff *skb, const struct packet *packet, __u8 k
     return 0;
 }
 
-/* Tells the end of a flow, from its opener's side. */
-STAGE int tell_close(struct __sk_buff *skb, const struct packet *packet, const struct martlet_flow *flow,
-    bool reply)
+/* Tells the end of a flow, from its opener's side: a close, or a reset by the rule that the packet names. */
+STAGE int tell_end(struct __sk_buff *skb, const struct packet *packet, const struct martlet_flow *flow, bool reply,
+    __u8 kind)
 {
     if (!packet || !flow)
         return -1;
@@ -113,10 +113,15 @@ STAGE int tell_close(struct __sk_buff *skb, const struct packet *packet, const s
     set_event_tuple(event, &opener);
     event->frontend = flow->frontend;
     event->frontend_port = flow->frontend_port;
-    event->kind = MARTLET_EVENT_CLOSE;
+    event->kind = kind;
     event->hook = packet->hook;
     event->tcp_flags = packet->tcp_flags;
     event->rule_id = flow->rule_id[1] ? flow->rule_id[1] : flow->rule_id[0];
+    if (kind == MARTLET_EVENT_RESET) {
+        event->reason = MARTLET_DROP_POLICY;
+        event->direction = packet->direction;
+        event->rule_id = packet->rule_id;
+    }
     event->generation = flow->generation;
     event->source_endpoint = flow->endpoint[0];
     event->destination_endpoint = flow->endpoint[1];

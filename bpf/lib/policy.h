@@ -36,6 +36,15 @@ static __always_inline bool identify_side(struct query *query, int side, __u32 s
     return true;
 }
 
+static __always_inline void identify_list(struct query *query, struct martlet_list *list, int way)
+{
+    if (!list)
+        return;
+    query->modes |= READ_ONCE(list->flags) & MARTLET_LIST_MODES;
+    if (query->judged[way])
+        query->list_version[way] = READ_ONCE(list->version);
+}
+
 /* Everything that a verdict depends on, short of scanning the lists. Answers the drop reason. */
 STAGE __u8 identify(struct query *query)
 {
@@ -49,12 +58,8 @@ STAGE __u8 identify(struct query *query)
     bool cover = READ_ONCE(settings->flags[slot]) & MARTLET_CONTROL_BLOCKS_COVER_PODS;
     if (!identify_side(query, SOURCE, slot, cover) || !identify_side(query, DESTINATION, slot, cover))
         return MARTLET_DROP_NO_ROUTE;
-    struct martlet_list *egress = list_of(query->class_id[SOURCE], slot, EGRESS);
-    if (egress && query->judged[EGRESS])
-        query->list_version[EGRESS] = READ_ONCE(egress->version);
-    struct martlet_list *ingress = list_of(query->class_id[DESTINATION], slot, INGRESS);
-    if (ingress && query->judged[INGRESS])
-        query->list_version[INGRESS] = READ_ONCE(ingress->version);
+    identify_list(query, list_of(query->class_id[SOURCE], slot, EGRESS), EGRESS);
+    identify_list(query, list_of(query->class_id[DESTINATION], slot, INGRESS), INGRESS);
     return MARTLET_DROP_NONE;
 }
 
@@ -150,6 +155,8 @@ STAGE __u8 judge_list(struct query *query, int way)
         return MARTLET_DROP_NONE;
     if (scan.action == 0)
         query->rule_id[way & 1] = READ_ONCE(list->isolation_rule_id);
+    else
+        query->denied = true;
     return MARTLET_DROP_POLICY;
 }
 

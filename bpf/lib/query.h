@@ -20,7 +20,8 @@ struct query {
     __u8 judged[2];       /* this node is the one that applies that list */
     __u8 unknown[2];      /* in a pod CIDR, but no pod */
     __u8 reason[2];       /* enum martlet_drop_reason */
-    __u8 padding[2];
+    __u8 modes;           /* MARTLET_LIST_MODES of both lists */
+    __u8 denied;          /* by a Deny rule, not by isolation */
 };
 _Static_assert(sizeof(struct query) == 88, "query");
 

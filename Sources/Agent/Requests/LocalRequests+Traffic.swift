@@ -31,12 +31,12 @@ extension LocalRequests {
     private func liveFlows() async throws -> (rows: [JSONValue], leftOut: Int) {
         let now = UInt64(SystemClock.monotonicNanoseconds)
         var counts: [Connection: Int] = [:]
-        for (key, flow) in try datapath.entries(MapCatalog.flows)
-        where flow.isLive(key.protocol, at: now) && Self.isOpen(flow) && !Self.isUnjudged(flow) {
-            let opensLow = UInt32(flow.flags) & MARTLET_FLOW_OPENER_LOW.rawValue != 0
+        for (key, flow) in try datapath.entries(MapCatalog.flows) {
+            let open = OpenFlow(key, flow)
+            guard open.isLive(at: now), Self.isOpen(flow), !Self.isUnjudged(flow) else { continue }
             let connection = Connection(
-                source: IPAddress(opensLow ? key.low : key.high), destination: IPAddress(opensLow ? key.high : key.low),
-                transport: key.protocol, port: UInt16(bigEndian: opensLow ? key.high_port : key.low_port))
+                source: open.source, destination: open.destination, transport: key.protocol,
+                port: open.destinationPort)
             counts[connection, default: 0] += 1
         }
         let shown = counts.sorted { $0.value > $1.value }.prefix(Self.livePairsMax)

@@ -48,7 +48,8 @@ package struct ExplainView: Sendable {
             "\n\(style.strong("open already")): \(count), judged again with the next packet where a decider changed\n"
         for item in value?["items"]?.array ?? [] {
             let rules = ["egress", "ingress"].map { "\($0) by \(ListView.ruleText(item[$0]) ?? "no policy")" }
-            out += "  from port \(ListView.cell(item["sourcePort"])): allowed in generation "
+            let verdict = item["kept"]?.bool == true ? "forbidden and kept (on-change)" : "allowed"
+            out += "  from port \(ListView.cell(item["sourcePort"])): \(verdict) in generation "
             out += "\(ListView.cell(item["generation"])), \(rules.joined(separator: ", "))\n"
         }
         return out

@@ -214,6 +214,11 @@ enum martlet_list_flag {
     MARTLET_LIST_ISOLATED = 1,  /* the NetworkPolicy tier ends in deny */
     MARTLET_LIST_CLOSED = 2,    /* nothing passes: the policies of this class could not be enforced */
     MARTLET_LIST_POD_DENY = 4,  /* has a pod- or namespace-based Deny or Pass: unknown peers are dropped */
+    /* what becomes of open flows that are forbidden: the strictest mode of the policies that select the class */
+    MARTLET_LIST_KEEP = 8,
+    MARTLET_LIST_RECHECK = 16,
+    MARTLET_LIST_RESET = 32,
+    MARTLET_LIST_MODES = 56,
 };
 
 /* Where a class' rules of one direction are. */
@@ -303,6 +308,7 @@ enum martlet_event_kind {
     MARTLET_EVENT_FLOW = 1,  /* the first packet of an allowed flow */
     MARTLET_EVENT_DROP = 2,
     MARTLET_EVENT_CLOSE = 3,
+    MARTLET_EVENT_RESET = 4, /* a change of policy forbids an open flow and resets it */
 };
 
 enum martlet_hook {
@@ -312,6 +318,7 @@ enum martlet_hook {
     MARTLET_HOOK_TO_NETWORK = 4,
     MARTLET_HOOK_CONNECT = 5,
     MARTLET_HOOK_EXPLAIN = 6,
+    MARTLET_HOOK_RECHECK = 7,
 };
 
 enum martlet_direction {
@@ -410,3 +417,14 @@ struct martlet_question {
 _Static_assert(sizeof(struct martlet_question) == 56, "question");
 
 #include "abi_flows.h"
+
+/* ---- recheck ------------------------------------------------------------------------------------------------- */
+
+/* The packet data of a test run of the recheck program, which judges an open flow again as its next packet would. */
+struct martlet_recheck {
+    struct martlet_flow_key key;
+    __u16 flags;           /* out: enum martlet_flow_flag of the entry as it is now */
+    __u8 is_open;          /* out: there is such an entry */
+    __u8 padding[5];
+};
+_Static_assert(sizeof(struct martlet_recheck) == 48, "recheck");

@@ -36,6 +36,17 @@ enum martlet_flow_flag {
     MARTLET_FLOW_HAIRPIN = 32,    /* a pod that reached itself through a Service */
     MARTLET_FLOW_CLOSE_TOLD = 64, /* the close event has been sent */
     MARTLET_FLOW_BY_SOCKET = 128, /* `frontend` is what the socket dialled; packets carry the backend's address */
+    /* the MARTLET_LIST_MODES of both ends' lists when the flow was judged last, shifted by MARTLET_FLOW_MODE_SHIFT */
+    MARTLET_FLOW_KEEP = 256,
+    MARTLET_FLOW_RECHECK = 512,
+    MARTLET_FLOW_RESET = 1024,
+    MARTLET_FLOW_KEPT = 2048,        /* forbidden, and kept */
+    MARTLET_FLOW_WAS_RESET = 4096,   /* forbidden, and reset: nothing but a TCP RST passes */
+};
+
+enum martlet_flow_mode {
+    MARTLET_FLOW_MODE_SHIFT = 5,
+    MARTLET_FLOW_MODES = 1792,
 };
 
 enum martlet_flow_state {
