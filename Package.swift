@@ -249,7 +249,8 @@ let package = Package(
         tests(
             "AgentTests",
             [
-                "Agent", "APIClient", "Informers", "PolicyCompiler", "Reconcile", "RouteCompiler", "BPFRuntime",
+                "Agent", "APIClient", "Flows", "Informers", "PolicyCompiler", "Reconcile", "RouteCompiler",
+                "BPFRuntime",
                 "Netlink",
                 "MapLayout", "KubeObjects", "NetTypes", "CMartletABI", "JSONText", "TestKit",
             ], from: [logging]),

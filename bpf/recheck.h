@@ -20,7 +20,8 @@ int recheck(struct __sk_buff *skb)
     packet.tuple.protocol = request.key.protocol;
     struct martlet_flow *flow = find_flow(&packet, &request.key, true, &table);
     if (flow) {
-        recheck_flow(skb, &packet, flow, !(flow->flags & MARTLET_FLOW_OPENER_LOW));
+        if (in_doubt(&packet, flow))
+            recheck_flow(skb, &packet, flow, !(flow->flags & MARTLET_FLOW_OPENER_LOW));
         request.is_open = true;
         request.flags = flow->flags;
     }

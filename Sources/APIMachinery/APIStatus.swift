@@ -42,6 +42,8 @@ package struct APIStatus: Error, Sendable, Hashable {
     package let details: Details?
     /// Where a list that broke off can go on (`metadata.continue`); empty elsewhere.
     package var continuation = ""
+    /// Another writer came between reading and writing: who named no version may try again. No part of the answer.
+    package private(set) var isLostRace = false
 
     package init(code: Int, reason: String, message: String, details: Details? = nil) {
         self.code = code
@@ -79,6 +81,13 @@ package struct APIStatus: Error, Sendable, Hashable {
         conflict(
             group: group, resource: resource, name: name,
             "the object has been modified; please apply your changes to the latest version and try again")
+    }
+
+    /// As `stale`, where the store found it so.
+    package static func lostRace(group: String, resource: String, name: String) -> APIStatus {
+        var status = stale(group: group, resource: resource, name: name)
+        status.isLostRace = true
+        return status
     }
 
     package static func forbidden(group: String, resource: String, name: String, _ why: String) -> APIStatus {

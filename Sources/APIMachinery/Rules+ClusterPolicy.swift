@@ -59,9 +59,12 @@ extension ChangeMode {
     /// The annotation of a policy of either kind.
     static func validate(_ object: JSONValue) -> [FieldError] {
         guard let value = object[path: "metadata", "annotations", annotation] else { return [] }
-        let text = value.string ?? ""
-        return Self(rawValue: text) == nil
-            ? [.notSupported(FieldPath(field), text, allCases.map(\.rawValue).sorted())] : []
+        do {
+            _ = try Self(text: value.string ?? "")
+            return []
+        } catch {
+            return [error.fieldError(in: object)]
+        }
     }
 }
 
@@ -76,10 +79,13 @@ extension ObjectError {
         }
     }
 
+    /// - Parameter field: as in `spec.rules[0].ports` and `metadata.annotations[example.org/key]`.
     private static func value(at field: String, in object: JSONValue) -> JSONValue {
         var value = object
-        for part in field.split(whereSeparator: { $0 == "." || $0 == "[" || $0 == "]" }) {
-            value = (Int(part).flatMap { value[$0] } ?? value[String(part)]) ?? .null
+        for piece in field.split(separator: "[") {
+            let parts = piece.split(separator: "]", omittingEmptySubsequences: false)
+            let path = parts.count > 1 ? [parts[0]] + parts[1].split(separator: ".") : piece.split(separator: ".")
+            for part in path { value = (Int(part).flatMap { value[$0] } ?? value[String(part)]) ?? .null }
         }
         return value
     }

@@ -68,6 +68,11 @@ extension Engine {
         }
         for (key, pod) in changed {
             guard let record = routes.record(of: key) else { continue }
+            guard record.isOf(pod) else {
+                // Made anew under the same name: it gets an endpoint of its own, and nothing passes by its namesake's.
+                if pods.removeValue(forKey: key) != nil { changes.append(.orphaned(key, endpoint: record.number)) }
+                continue
+            }
             pods[key] = pod
             changes.append(.pod(PolicyPod(pod, endpoint: record.number, addresses: record.addresses)))
         }
@@ -85,6 +90,15 @@ extension Engine {
         steps.compiled(.policy)
         try submit(compiled, retiring: gone, revision: revision)
         for record in delta.born { try write(record) }
+    }
+}
+
+extension EndpointRecord {
+    fileprivate func isOf(_ pod: Pod) -> Bool {
+        switch owner {
+        case .pod(_, let uid): pod.isMeant(by: uid)
+        case .unmanaged: false
+        }
     }
 }
 

@@ -46,7 +46,10 @@ extension Engine {
     }
 
     func pod(at address: IPAddress) -> ObjectKey? { routes.record(of: address)?.owner.pod }
-    func addresses(of pod: ObjectKey) -> [IPAddress] { routes.record(of: pod)?.addresses ?? [] }
+    /// None where the endpoint of that name is a former Pod's.
+    func addresses(of pod: ObjectKey) -> [IPAddress] {
+        pods[pod] == nil ? [] : routes.record(of: pod)?.addresses ?? []
+    }
     var podCIDRs: [CIDR] { policy.podCIDRs }
     func revision(of generation: UInt32) -> Int64? { revisions[generation] }
 

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 package import MapLayout
 
@@ -77,10 +78,16 @@ package struct IDJournal: ~Copyable {
             close(out)
             throw error
         }
-        close(file)
+        let former = file
+        defer { close(former) }
         file = out
         lines = entries.count
         length = bytes.count
+        // Until its name is on the disk too, a crash may bring the old file back.
+        isBehind = true
+        let directory = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        let synced = clinux_sync_directory(directory.isEmpty ? "." : directory)
+        guard synced == 0 else { throw Self.failure("fsync", directory, code: -synced) }
         isBehind = false
     }
 
@@ -160,8 +167,7 @@ package struct IDJournal: ~Copyable {
         }
     }
 
-    private static func failure(_ call: String, _ path: String) -> AgentError {
-        let code = errno
-        return AgentError(.journal, "\(path): \(call): errno \(code) (\(String(cString: strerror(code))))")
+    private static func failure(_ call: String, _ path: String, code: Int32 = errno) -> AgentError {
+        AgentError(.journal, "\(path): \(call): errno \(code) (\(String(cString: strerror(code))))")
     }
 }

@@ -8,8 +8,6 @@ import RouteCompiler
 
 /// Holds a CNI ADD until the pod's own generation is in the kernel.
 package struct PodGate: GenerationGate {
-    /// Annotation by which a static pod's runtime UID is known (`kubernetes.io/config.hash`).
-    static let staticPodHash = "kubernetes.io/config.hash"
     static let pollInterval = Duration.milliseconds(10)
 
     let engine: Engine
@@ -31,7 +29,7 @@ package struct PodGate: GenerationGate {
         let pod = try await pod(of: attachment.owner, deadline: deadline)
         try await waitForPolicies(attachment.owner, deadline)
         do {
-            let number = try await engine.attach(attachment.local(uid: pod?.metadata.uid), pod: pod)
+            let number = try await engine.attach(attachment.local, pod: pod)
             try await engine.bindNamespace(cookie: attachment.namespaceCookie, endpoint: number)
         } catch {
             throw PodNetworkError(.ioFailure, "the endpoint of \(attachment.owner) cannot be made", cause: error)
@@ -39,7 +37,7 @@ package struct PodGate: GenerationGate {
     }
 
     package func adopt(_ attachments: [PodAttachment]) async {
-        await engine.adopt(attachments.map { ($0.local(uid: nil), $0.namespaceCookie) })
+        await engine.adopt(attachments.map { ($0.local, $0.namespaceCookie) })
     }
 
     package func forget(_ attachment: PodAttachment) async {
@@ -70,7 +68,7 @@ package struct PodGate: GenerationGate {
 
     private func check(_ pod: Pod?, _ uid: String?, _ problem: inout String) -> Pod? {
         guard let pod else { return nil }
-        if let uid, uid != pod.metadata.uid, uid != pod.metadata.annotations[Self.staticPodHash] {
+        if let uid, !pod.isMeant(by: uid) {
             problem = "the API has it with uid \(pod.metadata.uid)"
             return nil
         }
@@ -96,15 +94,25 @@ package struct PodGate: GenerationGate {
 
 extension PodAttachment {
     /// What the endpoint table needs of it.
-    func local(uid: String?) -> LocalAttachment {
+    var local: LocalAttachment {
         let owner: EndpointOwner =
             switch self.owner {
-            case .pod(let namespace, let name, let given):
-                .pod(ObjectKey(namespace, name), uid: uid ?? given ?? "")
+            case .pod(let namespace, let name, let uid): .pod(ObjectKey(namespace, name), uid: uid ?? "")
             case .unmanaged: .unmanaged
             }
         return LocalAttachment(
             id: key.description, owner: owner, addresses: addresses,
             link: LocalLink(interface: hostIndex, podMAC: podMAC))
+    }
+}
+
+extension Pod {
+    /// Annotation by which a static pod's runtime UID is known (`kubernetes.io/config.hash`).
+    private static let staticPodHash = "kubernetes.io/config.hash"
+
+    /// Whether it is the Pod that a container runtime names so. A static pod's UID there is its hash, whichever UID the
+    /// API has given its mirror. Empty: the runtime names none.
+    func isMeant(by uid: String) -> Bool {
+        uid.isEmpty || uid == metadata.uid || uid == metadata.annotations[Self.staticPodHash]
     }
 }

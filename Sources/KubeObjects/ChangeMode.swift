@@ -24,10 +24,14 @@ package enum ChangeMode: String, Hashable, Sendable, Comparable, CaseIterable {
 
     /// Of a policy; without the annotation `recheck`.
     package init(_ metadata: ObjectMeta) throws(ObjectError) {
-        let text = metadata.annotations[Self.annotation] ?? Self.recheck.rawValue
+        try self.init(text: metadata.annotations[Self.annotation] ?? Self.recheck.rawValue)
+    }
+
+    /// - Parameter text: what the annotation says.
+    package init(text: String) throws(ObjectError) {
         guard let mode = Self(rawValue: text) else {
             let known = Self.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ObjectError(.invalid, field: Self.field, "\"\(text)\" is not one of \(known)")
+            throw ObjectError(.invalid, field: Self.field, "must be one of \(known)")
         }
         self = mode
     }

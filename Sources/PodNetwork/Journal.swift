@@ -1,3 +1,4 @@
+import CLinux
 import DaemonAPI
 import Glibc
 import JSONText
@@ -70,7 +71,8 @@ package final class Journal {
             try Self.write(fresh, bytes, temporary)
             if fdatasync(fresh) != 0 { throw PodNetworkError.system("fdatasync \(temporary)", errno) }
             if rename(temporary, path) != 0 { throw PodNetworkError.system("rename \(temporary)", errno) }
-            try Self.syncDirectory(directory)
+            let synced = clinux_sync_directory(directory)
+            if synced != 0 { throw PodNetworkError.system("fsync \(directory)", -synced) }
         } catch {
             close(fresh)
             throw error
@@ -104,13 +106,6 @@ package final class Journal {
             if count <= 0 { throw .system("write \(path)", errno) }
             rest = rest.dropFirst(count)
         }
-    }
-
-    private static func syncDirectory(_ directory: String) throws(PodNetworkError) {
-        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .system("open \(directory)", errno) }
-        defer { close(descriptor) }
-        if fsync(descriptor) != 0 { throw .system("fsync \(directory)", errno) }
     }
 }
 

@@ -8,6 +8,7 @@ package struct CapacityRefusal: Hashable, Sendable, CustomStringConvertible {
     /// The table that is full, as `status` names it; `spec` where the object itself cannot be read.
     package let table: String
     /// Whose need it is: the object itself, or one that it makes too large.
+    package let kind: AdmittedObject.Kind
     package let object: ObjectKey
     package let message: String
 
@@ -139,23 +140,19 @@ package struct CapacityShadow: Sendable {
     {
         let unreadable = objects.compactMap(Self.unreadable)
         if !unreadable.isEmpty { return AdmissionVerdict(refusals: unreadable, broken: []) }
-        let policyBefore = Set(policy.problems.map(Place.init))
-        let servicesBefore = Set(serviceProblems.map(Place.init))
+        let before = Set(shortages.map(\.place))
         var broken = take(objects)
         if objects.allSatisfy({ $0.value == nil && terminating.contains($0.key.namespace) }) { broken = [] }
         var refusals: [CapacityRefusal] = []
-        for problem in policy.problems {
-            let isOwn = objects.contains { $0.isPolicy && problem.object == $0.key }
-            if isOwn || !policyBefore.contains(Place(problem)) { refusals.append(refusal(problem, objects)) }
-        }
-        for problem in serviceProblems where problem.code == .noServiceFree || problem.code == .noBackendFree {
-            let isOwn = objects.contains { $0.kind == .service && problem.service == $0.key }
-            if isOwn || !servicesBefore.contains(Place(problem)) { refusals.append(refusal(problem)) }
+        for shortage in shortages {
+            let place = shortage.place
+            let isOwn = place.kind != .pod && objects.contains { $0.kind == place.kind && $0.key == place.object }
+            if isOwn || !before.contains(place) { refusals.append(refusal(shortage, objects)) }
         }
         for object in objects where object.kind == .pod && surplus.contains(object.key) {
             refusals.append(
                 CapacityRefusal(
-                    table: "endpoints", object: object.key,
+                    table: "endpoints", kind: .pod, object: object.key,
                     message: "needs an endpoint; none of \(endpoints - 1) is free"))
         }
         let verdict = AdmissionVerdict(refusals: refusals, broken: broken)
@@ -167,11 +164,32 @@ package struct CapacityShadow: Sendable {
 
     /// What makes two reports one: counts in their texts may change.
     private struct Place: Hashable {
+        let kind: AdmittedObject.Kind
         let object: ObjectKey
         let code: String
+    }
 
-        init(_ problem: PolicyError) { (object, code) = (problem.object, problem.code.rawValue) }
-        init(_ problem: ServiceError) { (object, code) = (problem.service, problem.code.rawValue) }
+    /// What finds no room now.
+    private enum Shortage {
+        case policy(PolicyError)
+        case pod(PolicyError)
+        case service(ServiceError)
+
+        var place: Place {
+            switch self {
+            case .policy(let error):
+                Place(
+                    kind: error.object.namespace.isEmpty ? .clusterNetworkPolicy : .networkPolicy,
+                    object: error.object, code: error.code.rawValue)
+            case .pod(let error): Place(kind: .pod, object: error.object, code: error.code.rawValue)
+            case .service(let error): Place(kind: .service, object: error.service, code: error.code.rawValue)
+            }
+        }
+    }
+
+    private var shortages: [Shortage] {
+        policy.refusals.map { .policy($0.error) } + policy.podsWithoutRoom.map { .pod($0) }
+            + serviceProblems.filter { $0.code == .noServiceFree || $0.code == .noBackendFree }.map { .service($0) }
     }
 
     private mutating func podChange(_ object: AdmittedObject) -> [PolicyChange] {
@@ -201,11 +219,19 @@ package struct CapacityShadow: Sendable {
             }
             return nil
         } catch {
-            return CapacityRefusal(table: "spec", object: object.key, message: "cannot be enforced: \(error)")
+            return CapacityRefusal(
+                table: "spec", kind: object.kind, object: object.key, message: "cannot be enforced: \(error)")
         }
     }
 
-    private func refusal(_ problem: PolicyError, _ objects: [AdmittedObject]) -> CapacityRefusal {
+    private func refusal(_ shortage: Shortage, _ objects: [AdmittedObject]) -> CapacityRefusal {
+        switch shortage {
+        case .policy(let error), .pod(let error): refusal(error, shortage.place, objects)
+        case .service(let error): refusal(error)
+        }
+    }
+
+    private func refusal(_ problem: PolicyError, _ place: Place, _ objects: [AdmittedObject]) -> CapacityRefusal {
         let table: String
         let unit: String
         switch problem.code {
@@ -219,15 +245,17 @@ package struct CapacityShadow: Sendable {
         let own = objects.filter(\.isPolicy).map(\.key)
         let most = policy.heaviest(for: problem).filter { !own.contains($0.policy) }
             .map { "\($0.policy) (\($0.share) \(unit))" }
-        let about = objects.map(\.key) == [problem.object] ? "" : "\(problem.object): "
-        return CapacityRefusal(table: table, object: problem.object, message: about + problem.message + Self.list(most))
+        let isAlone = objects.count == 1 && objects[0].kind == place.kind && objects[0].key == place.object
+        return CapacityRefusal(
+            table: table, kind: place.kind, object: place.object,
+            message: (isAlone ? "" : "\(place.object): ") + problem.message + Self.list(most))
     }
 
     private func refusal(_ problem: ServiceError) -> CapacityRefusal {
         let table = problem.code == .noServiceFree ? "frontends" : "backends"
         let most = services.heaviest(for: problem.code).map { "\($0.service) (\($0.share) \(table))" }
         return CapacityRefusal(
-            table: table, object: problem.service,
+            table: table, kind: .service, object: problem.service,
             message: "Service \(problem.service): \(problem.message)" + Self.list(most))
     }
 

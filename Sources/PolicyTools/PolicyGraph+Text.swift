@@ -23,7 +23,7 @@ extension PolicyGraph {
     }
 
     private func quoted(_ text: String) -> String {
-        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").map(Self.printable).joined() + "\""
     }
 
     private var namespaces: [String] { Set(nodes.map(\.namespace)).sorted() }
@@ -117,5 +117,14 @@ extension PolicyGraph {
 
     private func escaped(_ text: String) -> String {
         text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+            .map(Self.printable).joined()
+    }
+
+    /// Files may name objects as no API would. A line break is a blank; other control characters, which XML does not
+    /// have, are replaced.
+    private static func printable(_ character: Character) -> String {
+        if character.isNewline || character == "\t" { return " " }
+        let isControl = character.unicodeScalars.contains { $0.properties.generalCategory == .control }
+        return isControl ? "\u{FFFD}" : String(character)
     }
 }

@@ -4,6 +4,7 @@ package import NetTypes
 
 /// Whose endpoint it is.
 package enum EndpointOwner: Hashable, Sendable, CustomStringConvertible {
+    /// `uid` as whoever attached it says; empty where it says none.
     case pod(ObjectKey, uid: String)
     /// No Pod object: matched by `ipBlock` alone.
     case unmanaged

@@ -42,7 +42,9 @@ struct WaitCommand: ParsableCommand {
                 ? "everything up to revision \(ListView.cell($0["revision"])) is in force"
                 : "policy \(ListView.cell($0["policy"])) is in force: version \(ListView.cell($0["version"]))"
             return what + ", generation \(ListView.cell($0["generation"])) of this node; "
-                + "Ready nodes: \(ListView.cell($0["nodes"]))\n"
+                + "nodes: \(ListView.cell($0["nodes"]))"
+                + ($0["notReady"]?.array?.isEmpty == false
+                    ? "; not Ready, not waited for: \(ListView.cell($0["notReady"]))\n" : "\n")
         }
     }
 }

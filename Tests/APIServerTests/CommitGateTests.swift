@@ -146,6 +146,61 @@ import Testing
         #expect(witness.done.withLock { $0 } == 5)
     }
 
+    /// Refuses every change of a ConfigMap in the words of a lost race, and counts how often it is asked.
+    private final class Echo: CommitJudge {
+        let asked = Mutex(0)
+        let storages: Set<String> = ["core/configmaps"]
+
+        func concerns(_ write: ProposedWrite) -> Bool { write.old != nil }
+        func cameAbout() {}
+        func reset(_ objects: [CommittedObject]) {}
+        func follow(_ objects: [CommittedObject]) {}
+        func judge(_ writes: [ProposedWrite], present: [CommittedObject]) throws {
+            asked.withLock { $0 += 1 }
+            throw APIStatus.stale(group: "", resource: "configmaps", name: writes.first?.name ?? "")
+        }
+    }
+
+    @Test func aRefusalInTheWordsOfALostRaceIsNotTriedAgain() async throws {
+        let echo = Echo()
+        let server = try TestServer { $0.judge = echo }
+        await server.makeNamespace("default")
+        #expect(await server.call("POST", Self.path, map("a", 1)).status == 201)
+        #expect(await server.call("DELETE", Self.path + "/a").status == 409)
+        #expect(echo.asked.withLock { $0 } == 1)
+        #expect(await server.call("PUT", Self.path + "/a", map("a", 2)).status == 409)
+        #expect(echo.asked.withLock { $0 } == 2)
+    }
+
+    /// Lets another writer come between what is read and what is written, the first time.
+    private final class Meddler: AdmissionPlugin {
+        let meddle = Mutex<(@Sendable () async -> Void)?>(nil)
+
+        func admit(_ object: inout JSONValue, _ request: AdmissionRequest) async throws {
+            let due = meddle.withLock { meddle in
+                defer { meddle = nil }
+                return meddle
+            }
+            await due?()
+        }
+    }
+
+    @Test func aLostRaceIsTriedAgain() async throws {
+        let meddler = Meddler()
+        let server = try TestServer { $0.admission = [meddler] }
+        await server.makeNamespace("default")
+        for (method, status) in [("PUT", 200), ("DELETE", 200)] {
+            await server.call("POST", Self.path, map("a", 1))
+            let other = map("a", 5)
+            meddler.meddle.withLock {
+                $0 = { [server] in await server.call("PUT", Self.path + "/a", other) }
+            }
+            let body = method == "PUT" ? map("a", 2) : nil
+            #expect(await server.call(method, Self.path + "/a", body).status == status)
+            #expect(meddler.meddle.withLock { $0 == nil })
+        }
+    }
+
     @Test func whatDoesNotComeAboutIsNotToldAsDone() async throws {
         let witness = Witness()
         let server = try TestServer { $0.judge = witness }

@@ -84,15 +84,6 @@ import Testing
         #expect(report.condition.message == "NetworkPolicy shop/p0: too long, and 104 more")
     }
 
-    @Test func anotherNodesReportRefusesTheVersionThatItNames() {
-        let status = report(notEnforced: [missing("a")]).status(transition: "")
-        let policy = ObjectReference(.networkPolicies, namespace: "shop", name: "a")
-        #expect(LocalRequests.refusal(of: policy, 9, in: status) == "too long")
-        #expect(LocalRequests.refusal(of: policy, 10, in: status) == nil, "only the older version does not fit")
-        let other = ObjectReference(.networkPolicies, namespace: "shop", name: "b")
-        #expect(LocalRequests.refusal(of: other, 9, in: status) == nil)
-    }
-
     @Test func aPolicyIsNamedWithOrWithoutANamespace() throws {
         #expect(try LocalRequests.policy(named: "a/b") == ObjectReference(.networkPolicies, namespace: "a", name: "b"))
         #expect(try LocalRequests.policy(named: "b") == ObjectReference(.clusterNetworkPolicies, name: "b"))

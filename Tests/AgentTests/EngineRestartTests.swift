@@ -59,12 +59,12 @@ import Testing
             ])
     }
 
-    private func attachments() throws -> [(attachment: LocalAttachment, cookie: UInt64)] {
+    private func attachments(uids: [String] = ["", ""]) throws -> [(attachment: LocalAttachment, cookie: UInt64)] {
         try Self.names.enumerated().map { index, name in
             let mac = try #require(MACAddress(bytes: [2, 0, 0, 0, 0, UInt8(index)]))
             return (
                 LocalAttachment(
-                    id: name, owner: .pod(ObjectKey("shop", name), uid: ""),
+                    id: name, owner: .pod(ObjectKey("shop", name), uid: uids[index]),
                     addresses: [IPAddress(v4: 0x0a01_0005 + UInt32(index))],
                     link: LocalLink(interface: UInt32(10 + index), podMAC: mac)), UInt64(100 + index)
             )
@@ -72,7 +72,9 @@ import Testing
     }
 
     /// A daemon that has made its first compile; its grace periods are the test's to end.
-    private func daemon(watching watcher: WatchedDatapath.Watcher? = nil) async throws -> Engine {
+    private func daemon(watching watcher: WatchedDatapath.Watcher? = nil, uids: [String] = ["", ""]) async throws
+        -> Engine
+    {
         let watched = WatchedDatapath(datapath)
         if let watcher { watched.watch(watcher) }
         let engine = try Engine(
@@ -80,7 +82,7 @@ import Testing
             thread: SerialThread(), logger: Logger(label: "test"))
         let informers = ClusterInformers(client: cluster, logger: Logger(label: "test"))
         try await engine.start()
-        await engine.adopt(try attachments())
+        await engine.adopt(try attachments(uids: uids))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await informers.run() }
             await informers.waitForSync()
@@ -168,6 +170,56 @@ import Testing
         #expect(found == [0, PolicyCompiler.closedClass])
         let differences = try await engine.differences(hooks: Self.hooks, repair: false)
         #expect(differences.filter { $0.map != "hooks" } == [])
+    }
+
+    /// Classes of the endpoints of both pods, as the kernel has them.
+    private func classes(_ engine: Engine) async throws -> [UInt32?] {
+        let image = try datapath.image()
+        var found: [UInt32?] = []
+        for name in Self.names {
+            let record = try #require(await engine.routes.record(of: ObjectKey("shop", name)))
+            found.append(image.endpoints[record.number]?.classID)
+        }
+        return found
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aPodThatWasMadeAnewDoesNotGetItsNamesakesEndpoint() async throws {
+        let web = cluster.object(.pods, namespace: "shop", name: "web")?[path: "metadata", "uid"]?.string ?? ""
+        let engine = try await daemon(uids: [web, "uid-of-a-former-pod"])
+        #expect(try await classes(engine) == [0, PolicyCompiler.closedClass])
+        #expect(await engine.addresses(of: ObjectKey("shop", "db")).isEmpty)
+        let differences = try await engine.differences(hooks: Self.hooks, repair: false)
+        #expect(differences.filter { $0.map != "hooks" } == [])
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aPodThatIsMadeAnewClosesTheEndpointUntilItsOwnIsThere() async throws {
+        let key = ObjectKey("shop", "db")
+        let old = cluster.object(.pods, namespace: "shop", name: "db")?[path: "metadata", "uid"]?.string ?? ""
+        let engine = try await daemon(uids: ["", old])
+        #expect(try await classes(engine) == [0, 0])
+        let new = Pod(
+            metadata: ObjectMeta(namespace: "shop", name: "db", uid: "another"), nodeName: "here", addresses: [])
+        // Twice: a second look at the same Pod changes nothing.
+        for _ in 0..<2 {
+            try await engine.take(RouteDelta(), pods: [key: new], removed: [], extra: [], revision: nil)
+            #expect(try await classes(engine) == [0, PolicyCompiler.closedClass])
+        }
+        let mac = try #require(MACAddress(bytes: [2, 0, 0, 0, 0, 9]))
+        _ = try await engine.attach(
+            LocalAttachment(
+                id: "db-2", owner: .pod(key, uid: "another"), addresses: [IPAddress(v4: 0x0a01_0009)],
+                link: LocalLink(interface: 12, podMAC: mac)), pod: new)
+        #expect(try await classes(engine) == [0, 0])
+        await engine.forget(id: "db")
+        #expect(try await classes(engine) == [0, 0], "the former one's DEL takes nothing of the new one")
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aStaticPodIsKnownByItsHashWhicheverUIDItsMirrorHas() async throws {
+        var mirror = try #require(cluster.object(.pods, namespace: "shop", name: "db"))
+        mirror["metadata"]?["annotations"] = ["kubernetes.io/config.hash": "hash"]
+        mirror["metadata"]?["uid"] = "of-a-second-mirror"
+        cluster.set(.pods, mirror)
+        #expect(try await classes(await daemon(uids: ["", "hash"])) == [0, 0])
     }
 
     @Test(.timeLimit(.minutes(1))) func aPodIsBornClosedAndOpensWithItsOwnGeneration() async throws {

@@ -96,4 +96,27 @@ import Testing
             #expect(try IDJournal(path: path).entries == ["a": "1", "b": "2"])
         }
     }
+
+    @Test func aRewriteIsDoneOnlyWhenItsNameIsOnTheDisk() throws {
+        try withPath { path in
+            var journal = try IDJournal(path: path)
+            try journal.append([JournalEntry("a", "1")])
+            // The next descriptor may be had, and not one more: the new file opens, its directory does not.
+            let (first, second) = (dup(0), dup(0))
+            close(first)
+            close(second)
+            var old = rlimit()
+            getrlimit(__rlimit_resource_t(7), &old)
+            var low = old
+            low.rlim_cur = rlim_t(second)
+            setrlimit(__rlimit_resource_t(7), &low)
+            do {
+                try journal.clear()
+                Issue.record("the directory was not looked at")
+            } catch {}
+            setrlimit(__rlimit_resource_t(7), &old)
+            try journal.append([JournalEntry("b", "2")])
+            #expect(try IDJournal(path: path).entries == ["b": "2"])
+        }
+    }
 }

@@ -125,6 +125,18 @@ import Testing
         #expect(endpoints.judge(pod("b"), present: gone(pod("b"))).isEmpty)
     }
 
+    @Test func aPolicyIsNotBlamedForAPodOfItsName() {
+        var shadow = shadow(PolicyLimits(classes: 4))
+        let selecting = ["x", "y", "z"].map { (app: String) in policy("p" + app, ports: 1, selecting: app) }
+        shadow.take(selecting + [pod("a", ["app": "x"]), pod("b", ["app": "y"]), pod("c", ["app": "z"])])
+        #expect(shadow.judge(policy("d", ports: 1, selecting: "nobody"), present: gone(policy("d", ports: 1))).isEmpty)
+        let named = policy("c", ports: 1, selecting: "nobody")
+        #expect(shadow.judge(named, present: gone(named)).isEmpty)
+        let refused = shadow.judge(policy("c", ports: 2_000), present: named).refusals.first
+        #expect(refused?.kind == .networkPolicy && refused?.object == ObjectKey("n", "c"))
+        #expect(refused?.message.hasPrefix("n/c: ") == false)
+    }
+
     @Test func servicesAndBackendsBeyondTheirTablesAreRefused() {
         var shadow = shadow(PolicyLimits())
         func service(_ name: String, ports: Int) -> AdmittedObject {

@@ -1,4 +1,5 @@
 import CommandLineUI
+import JSONText
 import KubeObjects
 import NetTypes
 import PolicyCompiler
@@ -105,5 +106,26 @@ import Testing
         #expect(graph.svg.hasSuffix("</svg>\n"))
         let silent = try #require(PolicyGraph(mesh, SeenTraffic(), outside: []))
         #expect(silent.edges.map(\.kind) == [.allowed])
+    }
+
+    @Test func namesThatNoAPIWouldTakeAreEscapedInBothPictures() throws {
+        let odd = #"a"b\c<d>&e"# + "\nf\u{1}"
+        let object = { (name: String) -> JSONValue in
+            [
+                "kind": "Pod",
+                "metadata": ["name": .string(name), "namespace": "prod", "labels": ["app": .string(name)]],
+            ]
+        }
+        var world = PolicyWorld()
+        world.add(object(odd))
+        world.add(object("web"))
+        let mesh = PolicyMesh(world, places: PodPlaces(world))
+        let flow = SeenFlow(source: Self.party("app=web"), destination: Self.party("app=\(odd)"), transport: 6, port: 1)
+        let graph = try #require(PolicyGraph(mesh, SeenTraffic(pairs: [flow]), outside: []))
+        #expect(graph.edges.map(\.kind) == [.seen])
+        #expect(graph.dot.contains(#"[label="app=a\"b\\c<d>&e f"# + "\u{FFFD}\""), "\(graph.dot)")
+        #expect(graph.svg.contains("app=a\"b\\c&lt;d&gt;&amp;e f\u{FFFD}</text>"), "\(graph.svg)")
+        #expect(graph.svg.contains("<title>prod/app=web -> ") == false)
+        for text in [graph.dot, graph.svg] { #expect(!text.contains("\u{1}") && !text.contains(odd)) }
     }
 }

@@ -12,6 +12,8 @@ package final class WatchedDatapath: Datapath {
         case remove(MapIdentity)
         /// The generation is stored.
         case publish
+        /// What a fault kept back, while all else stands.
+        case belated
     }
 
     package typealias Watcher = @Sendable (Step) throws(DatapathError) -> Void
@@ -63,6 +65,8 @@ package final class WatchedDatapath: Datapath {
             defer { state.held = [] }
             return state.held
         }
+        guard !held.isEmpty else { return }
+        try announce(.belated)
         for value in held { try inner.write(MapCatalog.endpoints.identity, at: value.offset, value.bytes) }
     }
 

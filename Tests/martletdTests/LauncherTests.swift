@@ -25,6 +25,16 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func whatStartSaysStopsTheNodeWhereverItIsPasted() async throws {
+        try await withNode { node in
+            let command = try #require(node.greeting.firstMatch(of: /Stop it with: (.+)/)).output.1
+            let stopped = try await launch(
+                "/bin/sh", ["-c", "cd / && \(command)"], environment: OwnNode.path, joinsErrors: true)
+            #expect(stopped.status == 0 && stopped.output.contains("is gone"), "\(stopped.output)")
+            #expect(!FileManager.default.fileExists(atPath: node.directory))
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func theAPIsPortStaysOpenOverARestartOfTheDaemon() async throws {
         try await withNode { node in
             let before = try node.process("martletd")

@@ -10,6 +10,8 @@ import Testing
 final class OwnNode: Sendable {
     let id: String
     let directory: String
+    /// What `node start` printed.
+    let greeting: String
 
     /// - Parameters:
     ///   - letter: tells nodes of one test apart.
@@ -21,6 +23,7 @@ final class OwnNode: Sendable {
         let run = try await launch(
             program ?? builtProgram("martletd"), ["node", "start", "--id", id, "--"] + arguments,
             environment: Self.path, joinsErrors: true)
+        greeting = run.output
         guard run.status == 0 else {
             let reason = log("supervisor")
             _ = try await stop()

@@ -111,7 +111,13 @@ STAGE __u8 renew(struct packet *packet, struct martlet_flow *flow, bool reply)
     return MARTLET_DROP_NONE;
 }
 
-/* Judges a flow again where the generation is new to it. Answers the drop reason. */
+/* Whether there is more to ask about a flow's packet than its entry says. */
+static __always_inline bool in_doubt(const struct packet *packet, const struct martlet_flow *flow)
+{
+    return READ_ONCE(flow->generation) != packet->generation || (flow->flags & MARTLET_FLOW_WAS_RESET);
+}
+
+/* Judges a flow in doubt again, unless it was reset. Answers the drop reason. */
 STAGE __u8 recheck_flow(struct __sk_buff *skb, struct packet *packet, struct martlet_flow *flow, bool reply)
 {
     if (!packet || !flow)
@@ -121,8 +127,6 @@ STAGE __u8 recheck_flow(struct __sk_buff *skb, struct packet *packet, struct mar
         packet->rule_id = flow->rule_id[EGRESS] ? flow->rule_id[EGRESS] : flow->rule_id[INGRESS];
         return MARTLET_DROP_POLICY;
     }
-    if (READ_ONCE(flow->generation) == packet->generation)
-        return MARTLET_DROP_NONE;
     __u8 reason = renew(packet, flow, reply);
     if (flow->flags & MARTLET_FLOW_WAS_RESET)
         tell_end(skb, packet, flow, reply, MARTLET_EVENT_RESET);
@@ -313,7 +317,7 @@ STAGE int track(struct __sk_buff *skb, struct packet *packet)
     bool opener_low = flow->flags & MARTLET_FLOW_OPENER_LOW;
     bool reply = opener_low != from_low;
     packet->destination_endpoint = flow->endpoint[reply ? 0 : 1];
-    __u8 reason = recheck_flow(skb, packet, flow, reply);
+    __u8 reason = in_doubt(packet, flow) ? recheck_flow(skb, packet, flow, reply) : MARTLET_DROP_NONE;
     if (reason != MARTLET_DROP_NONE) {
         if (!(flow->flags & MARTLET_FLOW_WAS_RESET))
             return drop(skb, packet, reason);

@@ -30,6 +30,8 @@ int clinux_filesystem_type(const char *path, uint64_t *type);
 
 // flock(LOCK_EX | LOCK_NB): -EWOULDBLOCK where another open file holds it.
 int clinux_lock_exclusive(int fd);
+// Returns when the names in a directory are on the disk.
+int clinux_sync_directory(const char *path);
 int clinux_memfd(const char *name);
 int clinux_eventfd(void);
 // CLOCK_BOOTTIME and CLOCK_MONOTONIC, nanoseconds.

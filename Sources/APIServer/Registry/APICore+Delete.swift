@@ -59,10 +59,10 @@ extension APICore {
                 }
                 return (done, isGone)
             } catch {
-                guard error.code == 409, error.message.hasSuffix(Self.modifiedText) else { throw error }
+                guard error.isLostRace else { throw error }
             }
         }
-        throw context.conflict(name, Self.modifiedText)
+        throw context.lostRace(name)
     }
 
     /// Writes what a deletion leaves, or takes the object away.
@@ -83,7 +83,7 @@ extension APICore {
             return stored
         } catch {
             guard error.code == .conflict else { throw Self.status(error) }
-            throw context.conflict(old.name, Self.modifiedText)
+            throw context.lostRace(old.name)
         }
     }
 

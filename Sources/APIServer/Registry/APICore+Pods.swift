@@ -52,7 +52,7 @@ extension APICore {
                 guard error.code == .conflict else { throw Self.status(error) }
             }
         }
-        throw context.conflict(name, Self.modifiedText)
+        throw context.lostRace(name)
     }
 
     func evict(_ context: RequestContext) async throws(APIStatus) -> APIResponse {

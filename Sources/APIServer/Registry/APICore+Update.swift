@@ -54,15 +54,11 @@ extension APICore {
                 return try await replaceOnce(new, old, present, context, options, &writer)
             } catch {
                 // Only a lost race is worth another try, and only where the client named no version.
-                guard error.code == 409, error.message.hasSuffix(Self.modifiedText), version.isEmpty || version == "0"
-                else { throw error }
+                guard error.isLostRace, version.isEmpty || version == "0" else { throw error }
             }
         }
-        throw context.conflict(name, Self.modifiedText)
+        throw context.lostRace(name)
     }
-
-    static let modifiedText =
-        "the object has been modified; please apply your changes to the latest version and try again"
 
     private func replaceOnce(
         _ given: JSONValue, _ old: JSONValue, _ present: CachedObject, _ context: RequestContext,
@@ -119,7 +115,7 @@ extension APICore {
         } catch {
             guard error.code == .conflict else { throw Self.status(error) }
             guard error.current != nil else { throw context.notFound(new.name) }
-            throw context.conflict(new.name, Self.modifiedText)
+            throw context.lostRace(new.name)
         }
     }
 }

@@ -22,8 +22,8 @@ struct RequestContext: Sendable {
         .notFound(group: kind.group, resource: kind.plural, name: name)
     }
 
-    func conflict(_ name: String, _ why: String) -> APIStatus {
-        .conflict(group: kind.group, resource: kind.plural, name: name, why)
+    func lostRace(_ name: String) -> APIStatus {
+        .lostRace(group: kind.group, resource: kind.plural, name: name)
     }
 }
 

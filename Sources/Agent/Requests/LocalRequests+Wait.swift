@@ -16,7 +16,8 @@ extension LocalRequests {
     private static let otherNodesInterval = Duration.milliseconds(250)
 
     /// `policy` (`NAMESPACE/NAME`, or `NAME` of a ClusterNetworkPolicy) or `revision`; `timeoutSeconds`: at most 50.
-    /// Answers `policy` and `version`, or `revision`; and `generation` (this node's) and `nodes`.
+    /// Answers `policy` and `version`, or `revision`; and `generation` (this node's), `nodes` (that enforce it) and
+    /// `notReady` (nodes that were not waited for).
     func wait(_ params: JSONValue) async throws -> JSONValue {
         let seconds = min(params["timeoutSeconds"]?.integer ?? 30, Self.waitSecondsMax)
         let deadline = ContinuousClock.now + .seconds(seconds)
@@ -45,7 +46,8 @@ extension LocalRequests {
         let nodes = try await waitForOthers(wanted, policy: nil, deadline)
         return [
             "revision": .integer(revision), "generation": .integer(Int64(await engine.planner.generation)),
-            "nodes": .array(nodes.map { .string($0) }),
+            "nodes": .array(nodes.waited.map { .string($0) }),
+            "notReady": .array(nodes.notReady.map { .string($0) }),
         ]
     }
 
@@ -88,7 +90,8 @@ extension LocalRequests {
         let nodes = try await waitForOthers(Int64(wanted) ?? 0, policy: reference, deadline)
         return [
             "policy": .string(key.description), "version": .string(wanted), "generation": .integer(Int64(generation)),
-            "nodes": .array(nodes.map { .string($0) }),
+            "nodes": .array(nodes.waited.map { .string($0) }),
+            "notReady": .array(nodes.notReady.map { .string($0) }),
         ]
     }
 
@@ -115,41 +118,27 @@ extension LocalRequests {
 
     // MARK: Other nodes
 
-    /// Returns when the NodeDataplane of every other Ready node reports the revision: the names of all Ready nodes.
+    /// Returns when the NodeDataplane of every other Ready node reports the revision.
     private func waitForOthers(
         _ revision: Int64, policy: ObjectReference?, _ deadline: ContinuousClock.Instant
-    ) async throws -> [String] {
+    ) async throws -> WaitedNodes {
         while true {
-            let ready = informers.nodes.cache.items.filter(\.isReady).map(\.name).sorted()
-            let others = ready.filter { $0 != configuration.nodeName }
-            // This node's own answer is at hand whether or not the API calls it Ready.
-            if others.isEmpty { return [configuration.nodeName] }
-            let reports = try await client.list(.nodeDataplanes, ListOptions()).items
-            var behind: [String] = []
-            for node in others {
-                let report = reports.first { $0[path: "metadata", "name"]?.string == node }?["status"]
-                if let policy, let reason = Self.refusal(of: policy, revision, in: report) {
-                    throw DaemonError(.stateMismatch, "not enforced on node \(node): \(reason)")
-                }
-                if report?["enforcedRevision"]?.integer ?? 0 < revision { behind.append(node) }
-            }
-            if behind.isEmpty { return ready }
+            let nodes = Array(informers.nodes.cache.items)
+            // A node that is alone asks nobody.
+            let isAlone = nodes.allSatisfy { $0.name == configuration.nodeName || !$0.isReady }
+            let reports = isAlone ? [] : try await client.list(.nodeDataplanes, ListOptions()).items
+            let found = WaitedNodes(
+                revision, policy: policy, own: configuration.nodeName, nodes: nodes, reports: reports)
+            if let refusal = found.refusal { throw DaemonError(.stateMismatch, refusal) }
+            if found.behind.isEmpty { return found }
             guard ContinuousClock.now < deadline else {
                 throw DaemonError(
                     .stateMismatch,
-                    "revision \(revision) is in force here; not reported by \(behind.joined(separator: ", "))")
+                    "revision \(revision) is in force here; not on \(found.behind.joined(separator: ", "))"
+                        + (found.notReady.isEmpty
+                            ? "" : "; not Ready, not waited for: \(found.notReady.joined(separator: ", "))"))
             }
             try await Task.sleep(for: Self.otherNodesInterval)
         }
-    }
-
-    /// Why a node's report says that a policy's version is not in force there.
-    static func refusal(of policy: ObjectReference, _ revision: Int64, in report: JSONValue?) -> String? {
-        let entry = report?["notEnforced"]?.array?.first { entry in
-            entry["kind"]?.string == policy.resource.kind && entry["name"]?.string == policy.name
-                && entry["namespace"]?.string ?? "" == policy.namespace
-                && Int64(entry["resourceVersion"]?.string ?? "") ?? 0 >= revision
-        }
-        return entry?["message"]?.string
     }
 }

@@ -53,7 +53,7 @@ struct NodeStart: ParsableCommand {
         throw NodeError(
             .notReady,
             "no \(layout.kubeconfig) within \(Self.readySecondsMax) s; see \(layout.log("martletd")). "
-                + "martletd node stop --id \(layout.id) removes it")
+                + "\(try NodeFiles.ownPath()) node stop --id \(layout.id) removes it")
     }
 
     private func announce(_ layout: NodeLayout) throws {
@@ -64,7 +64,7 @@ struct NodeStart: ParsableCommand {
               export KUBECONFIG=\(layout.kubeconfig)
               kubectl get nodes
               \(tool) status --id \(layout.id)
-            Stop it with: martletd node stop --id \(layout.id)
+            Stop it with: \(try NodeFiles.ownPath()) node stop --id \(layout.id)
             """)
     }
 }

@@ -6,9 +6,8 @@ import PolicyAdmission
 import Synchronization
 
 /// Refuses, in commit order, writes that the tables of the datapath have no room for, and writes that break a
-/// NetworkInvariant. Whoever may `override` that invariant gets through with a reason in the object's annotation.
+/// NetworkInvariant. Whoever may `override` that invariant gets through with a reason (`InvariantOverride`).
 final class DatapathJudge: CommitJudge {
-    static let overrideAnnotation = "policy.martlet.io/override"
     /// Overrides that wait for their Event; beyond it the oldest is dropped.
     static let overridesMax = 256
 
@@ -74,21 +73,22 @@ final class DatapathJudge: CommitJudge {
         let verdict = state.withLock { $0.shadow.judge(objects, present: before) }
         if verdict.isEmpty { return }
         guard verdict.refusals.isEmpty else {
-            let guilty = Set(verdict.refusals.map(\.object.description))
-            throw Self.doesNotFit(writes.first { guilty.contains($0.key) } ?? first, verdict)
+            let guilty = writes.first { write in
+                verdict.refusals.contains { $0.kind.storage == write.storage && $0.object.description == write.key }
+            }
+            throw Self.doesNotFit(guilty ?? first, verdict)
         }
         guard let holder = writes.first(where: { Self.reason($0) != nil }), let reason = Self.reason(holder) else {
-            throw Self.breaks(first, verdict)
+            throw Self.breaks(
+                first, verdict, writes.lazy.compactMap { InvariantOverride.hint(old: $0.old, new: $0.new) }.first)
         }
         try override(holder, objects, before, verdict, reason: reason)
     }
 
     // MARK: Parts
 
-    /// Why an invariant may be broken, as the written object says.
     private static func reason(_ write: ProposedWrite) -> String? {
-        let text = (write.new ?? write.old)?[path: "metadata", "annotations", overrideAnnotation]?.string
-        return text?.isEmpty == false ? text : nil
+        InvariantOverride.reason(old: write.old, new: write.new)
     }
 
     private func override(
@@ -114,9 +114,12 @@ final class DatapathJudge: CommitJudge {
             verdict.refusals.map { .init(reason: "CapacityExceeded", message: $0.message, field: $0.table) })
     }
 
-    private static func breaks(_ write: ProposedWrite, _ verdict: AdmissionVerdict) -> APIStatus {
-        refusal(
-            write, "it breaks " + verdict.broken.map(\.description).joined(separator: "; "),
+    private static func breaks(
+        _ write: ProposedWrite, _ verdict: AdmissionVerdict, _ hint: String? = nil
+    ) -> APIStatus {
+        let witnesses = verdict.broken.map(\.description).joined(separator: "; ")
+        return refusal(
+            write, "it breaks " + witnesses + (hint.map { "; \($0)" } ?? ""),
             verdict.broken.map { .init(reason: "InvariantBroken", message: $0.description, field: $0.name) })
     }
 
