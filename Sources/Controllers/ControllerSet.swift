@@ -1,4 +1,5 @@
 package import APIClient
+import Informers
 package import NetTypes
 import ServiceLifecycle
 
@@ -16,12 +17,14 @@ package final class ControllerSet: ServiceLifecycle.Service, Sendable {
         package init(rootCAPEM: String) { self.rootCAPEM = rootCAPEM }
     }
 
+    private let cluster: ClusterInformers
     private let controllers: [any ServiceLifecycle.Service]
 
     /// How many there are; all of them run, or the set has ended.
     package var count: Int { controllers.count }
 
     package init(_ context: ControllerContext, options: Options) {
+        cluster = context.cluster
         controllers = [
             PodCIDRController(context, allocation: PodCIDRAllocation(clusterCIDRs: options.clusterCIDRs)),
             NodeTaints(context),
@@ -35,7 +38,9 @@ package final class ControllerSet: ServiceLifecycle.Service, Sendable {
         ]
     }
 
+    /// The datapath's kinds come first: a large cluster is in force before controllers list its pods for themselves.
     package func run() async throws {
+        await cancelWhenGracefulShutdown { await self.cluster.waitForSync() }
         try await withThrowingDiscardingTaskGroup { group in
             for controller in controllers { group.addTask { try await controller.run() } }
         }

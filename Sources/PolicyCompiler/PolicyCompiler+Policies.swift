@@ -10,7 +10,7 @@ extension PolicyCompiler {
         refused[key] = nil
         guard let policy else {
             if let old { drop(old, keptIDs: [], &batch) }
-            policies[key] = nil
+            put(nil, at: key)
             resetting.remove(key)
             return
         }
@@ -27,12 +27,19 @@ extension PolicyCompiler {
     /// New uses are entered before old ones are given back, so that what both share lives on.
     private mutating func install(_ policy: OrderedPolicy, _ old: PolicyRecord?, _ batch: inout Batch) {
         let record = compile(policy, &batch)
-        policies[policy.key] = record
+        put(record, at: policy.key)
         if policy.onChange == .reset { resetting.insert(policy.key) } else { resetting.remove(policy.key) }
         policiesBySubject[record.subject, default: []].insert(policy.key)
         for port in record.namedPorts { policiesByPort[port, default: []].insert(policy.key) }
         batch.subjects.insert(record.subject)
         if let old { drop(old, keptIDs: record.ruleIDs, replacedBy: record, &batch) }
+    }
+
+    private mutating func put(_ record: PolicyRecord?, at key: ObjectKey) {
+        let change = RuleCounts(record) - RuleCounts(policies[key])
+        policies[key] = record
+        ruleCounts[key.namespace, default: RuleCounts()] += change
+        if ruleCounts[key.namespace] == RuleCounts() { ruleCounts[key.namespace] = nil }
     }
 
     private mutating func drop(
@@ -98,26 +105,30 @@ extension PolicyCompiler {
         }
     }
 
+    /// The most rules that a list can have in which the policy takes part, as far as namespaces tell.
+    private func mostRules(beside policy: OrderedPolicy) -> RuleCounts {
+        let near = policy.key.namespace.isEmpty ? Array(ruleCounts.keys) : [policy.key.namespace]
+        let most = near.filter { !$0.isEmpty }.compactMap { ruleCounts[$0] }.reduce(RuleCounts()) { $0.most($1) }
+        return RuleCounts(policy) + most + (ruleCounts[""] ?? RuleCounts()) - RuleCounts(policies[policy.key])
+    }
+
     /// A class that the policy selects and whose list would grow over the limit. Baseline rules count even where an
     /// isolated list leaves them out: they come back when the isolating policy goes.
     private func longList(_ policy: OrderedPolicy) -> PolicyError? {
-        let own = (PolicyRecord.ruleCount(policy.ingress), PolicyRecord.ruleCount(policy.egress))
+        guard mostRules(beside: policy).longest > limits.listRules else { return nil }
         for entry in classes.classes.values {
             guard let member = entry.members.first, let pod = pods[member],
                 policy.subject.matches(pod, namespaceLabels: namespaces[pod.key.namespace] ?? [:])
             else { continue }
-            var counts = own
+            var counts = RuleCounts(policy)
             for id in entry.signature {
-                for key in policiesBySubject[id] ?? [] where key != policy.key {
-                    counts.0 += policies[key]?.ingress?.templates.count ?? 0
-                    counts.1 += policies[key]?.egress?.templates.count ?? 0
-                }
+                for key in policiesBySubject[id] ?? [] where key != policy.key { counts += RuleCounts(policies[key]) }
             }
-            let count = max(counts.0, counts.1)
-            guard count > limits.listRules else { continue }
+            guard counts.longest > limits.listRules else { continue }
             return PolicyError(
                 .listTooLong, policy.key,
-                "with the other policies of pod \(pod.key), a list of \(count) rules; a list holds \(limits.listRules)")
+                "with the other policies of pod \(pod.key), a list of \(counts.longest) rules; "
+                    + "a list holds \(limits.listRules)")
         }
         return nil
     }

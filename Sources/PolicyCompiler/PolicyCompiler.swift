@@ -17,6 +17,8 @@ package struct PolicyCompiler: Sendable {
     var namespaces: [String: [String: String]] = [:]
     var policies: [ObjectKey: PolicyRecord] = [:]
     var policiesBySubject: [UInt32: Set<ObjectKey>] = [:]
+    /// Of the policies of each namespace together; without a namespace, of ClusterNetworkPolicies.
+    var ruleCounts: [String: RuleCounts] = [:]
     /// Policies that reset the flows they forbid.
     var resetting: Set<ObjectKey> = []
     var policiesByPort: [NamedPort: Set<ObjectKey>] = [:]

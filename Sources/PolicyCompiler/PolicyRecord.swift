@@ -52,3 +52,49 @@ struct PolicyRecord: Sendable {
         (content?.rules ?? []).reduce(0) { $0 + max(1, $1.peers.count) * max(1, $1.ports.count) }
     }
 }
+
+/// How many rules stand in either direction.
+struct RuleCounts: Equatable, Sendable {
+    var ingress = 0
+    var egress = 0
+
+    var longest: Int { max(ingress, egress) }
+
+    init() {}
+
+    /// Of a policy as it is compiled.
+    init(_ record: PolicyRecord?) {
+        ingress = record?.ingress?.templates.count ?? 0
+        egress = record?.egress?.templates.count ?? 0
+    }
+
+    /// The most that the policy can make.
+    init(_ policy: OrderedPolicy) {
+        ingress = PolicyRecord.ruleCount(policy.ingress)
+        egress = PolicyRecord.ruleCount(policy.egress)
+    }
+
+    /// The larger one of each.
+    func most(_ other: Self) -> Self {
+        var most = self
+        most.ingress = max(ingress, other.ingress)
+        most.egress = max(egress, other.egress)
+        return most
+    }
+
+    static func + (left: Self, right: Self) -> Self {
+        var sum = left
+        sum.ingress += right.ingress
+        sum.egress += right.egress
+        return sum
+    }
+
+    static func - (left: Self, right: Self) -> Self {
+        var rest = left
+        rest.ingress -= right.ingress
+        rest.egress -= right.egress
+        return rest
+    }
+
+    static func += (left: inout Self, right: Self) { left = left + right }
+}

@@ -55,6 +55,12 @@ int clinux_read_exactly(int fd, void *bytes, size_t length, int64_t deadline_ns)
 // A listening TCP socket on 127.0.0.1 and a free port, which is written to `port` in host order.
 int clinux_loopback_listen(uint16_t *port);
 
+// Memory. --------------------------------------------------------------------------------------------------------
+
+// Gives the heap's idle pages back to the kernel, where more of them are resident than `idle_bytes_max` and a quarter
+// of what is in use. Returns 1 where it did, 0 where there was nothing to do.
+int clinux_trim_heap(size_t idle_bytes_max);
+
 // Processes. -----------------------------------------------------------------------------------------------------
 
 struct clinux_spawn {

@@ -267,13 +267,18 @@ extension ObjectCache.State {
         for prefix in prefixes where historyFloor < revision {
             events += try ObjectCache.pull(store, prefix, after: historyFloor, to: revision)
         }
+        // Versions that several events tell of, or that are there still, are held once.
+        var known: [String: CachedObject] = [:]
         for event in events.sorted(by: { $0.revision < $1.revision }) {
             guard let (storage, key) = ObjectCache.split(event.key) else { continue }
-            remember(
-                CacheEvent(
-                    revision: event.revision, storage: storage, key: key,
-                    old: event.previous.map { ObjectCache.object(key, $0) },
-                    new: event.entry.map { ObjectCache.object(key, $0) }))
+            func object(_ entry: StoreEntry) -> CachedObject {
+                let held = [known[event.key], tables[storage]?[key]].compactMap { $0 }
+                return held.first { $0.revision == entry.revision } ?? ObjectCache.object(key, entry)
+            }
+            let old = event.previous.map(object)
+            let new = event.entry.map(object)
+            known[event.key] = new
+            remember(CacheEvent(revision: event.revision, storage: storage, key: key, old: old, new: new))
         }
     }
 
@@ -290,7 +295,8 @@ extension ObjectCache.State {
                 historyStart += 1
             }
         }
-        if historyStart > historyEventsMax {
+        // What is dropped holds its objects until it is gone from the array.
+        if historyStart > history.count / 8 {
             history.removeSubrange(..<historyStart)
             historyStart = 0
         }

@@ -67,6 +67,7 @@ struct Daemon {
             InvariantReporter(judge: judge, client: client, logger: logger),
             DataplaneReporter(
                 agent: agent, nodeName: setup.options.nodeName, client: client, logger: logger),
+            HeapTrimmer(logger: logger),
         ]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

@@ -1,0 +1,28 @@
+// What the allocator keeps and nobody uses.
+#include "CLinux.h"
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <unistd.h>
+
+// Resident pages that no file backs.
+static int anonymous_bytes(size_t *bytes) {
+    size_t whole, resident, shared;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file) return -errno;
+    int found = fscanf(file, "%zu %zu %zu", &whole, &resident, &shared);
+    fclose(file);
+    if (found != 3 || shared > resident) return -EINVAL;
+    *bytes = (resident - shared) * (size_t)sysconf(_SC_PAGESIZE);
+    return 0;
+}
+
+int clinux_trim_heap(size_t idle_bytes_max) {
+    size_t anonymous;
+    int error = anonymous_bytes(&anonymous);
+    if (error) return error;
+    struct mallinfo2 heap = mallinfo2();
+    size_t used = heap.uordblks + heap.hblkhd;
+    if (anonymous <= used + used / 4 + idle_bytes_max) return 0;
+    return malloc_trim(0);
+}
