@@ -64,20 +64,18 @@ extension Engine {
         ]
     }
 
+    /// Names as they hold now, for the numbers that the maps hold now.
+    var mapNames: EngineMapNames {
+        EngineMapNames(endpoints: endpointViews, services: services.entries, policy: policy)
+    }
+
     /// Names as they hold now, for events that come in now.
     var flowNames: EngineNames {
         let policy = policy
         let services = services
         return EngineNames(
             pods: holders, objects: pods,
-            rules: { id in
-                policy.rule(id).map { info in
-                    FlowRule(
-                        policy: info.policy, kind: info.kind,
-                        direction: info.direction == .ingress ? .ingress : .egress,
-                        index: info.index)
-                }
-            },
+            rules: { id in policy.rule(id).map { FlowRule($0) } },
             revisions: revisions,
             services: { frontend in
                 TransportProtocol(rawValue: frontend.transport).flatMap {

@@ -1,4 +1,5 @@
 import BPFRuntime
+import MapLayout
 
 /// How full one kernel map is.
 package struct MapFill: Hashable, Sendable {
@@ -25,11 +26,22 @@ package struct MapFill: Hashable, Sendable {
 
     /// All maps, by name.
     static func read(_ datapath: any Datapath) throws(DatapathError) -> [MapFill] {
-        let used = MapDump.used(try datapath.image())
+        let used = used(try datapath.image())
         return try datapath.inventory().maps.sorted { $0.name < $1.name }.map { map in
             MapFill(
                 name: map.name, used: used[map.name], capacity: Int(map.capacity),
                 bytes: Int(map.capacity) * Int(map.keyBytes + map.valueBytes))
         }
+    }
+
+    private static func used(_ image: MapImage) -> [String: Int] {
+        [
+            "endpoint_ids": image.endpointOfAddress.count, "endpoints": image.endpoints.count,
+            "network_ids": image.numberOfNetwork.count, "networks": image.networkClasses.count,
+            "class_lists": image.classLists.count, "class_rows": image.classRows.count,
+            "block_rows": image.blockRows.count, "rules": image.rules.count,
+            "frontends": image.serviceOfFrontend.count, "services": image.services.count,
+            "backends": image.backends.count, "pod_netns": image.endpointOfNamespace.count,
+        ]
     }
 }

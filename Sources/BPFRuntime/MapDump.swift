@@ -78,8 +78,8 @@ package struct MapDump {
             }
             return rows
         case "class_lists": return numbered(image.classLists, text.lists)
-        case "class_rows": return numbered(image.classRows) { "selectors \(Self.bits($0))" }
-        case "block_rows": return numbered(image.blockRows) { "blocks \(Self.bits($0))" }
+        case "class_rows": return numbered(image.classRows) { "selectors \(Self.bits($0, text.selector))" }
+        case "block_rows": return numbered(image.blockRows) { "blocks \(Self.bits($0, text.block))" }
         case "rules": return numbered(image.rules, text.rule)
         case "frontends":
             return image.serviceOfFrontend.sorted { $0.key < $1.key }.map {
@@ -100,12 +100,12 @@ package struct MapDump {
         values.sorted { $0.key < $1.key }.map { MapDumpRow("\($0.key)", describe($0.value)) }
     }
 
-    private static func bits(_ words: [UInt64]) -> String {
+    private static func bits(_ words: [UInt64], _ describe: (UInt32) -> String) -> String {
         var bits: [String] = []
         for (index, word) in words.enumerated() {
-            for bit in 0..<64 where word >> UInt64(bit) & 1 == 1 { bits.append("\(index * 64 + bit)") }
+            for bit in 0..<64 where word >> UInt64(bit) & 1 == 1 { bits.append(describe(UInt32(index * 64 + bit))) }
         }
-        return bits.joined(separator: ",")
+        return bits.isEmpty ? "none" : bits.joined(separator: ", ")
     }
 
     private func counters() throws(DatapathError) -> [MapDumpRow] {
@@ -115,42 +115,5 @@ package struct MapDump {
             + DropReason.allCases.filter { $0 != .none }.map {
                 MapDumpRow("drops_\($0.name)", value(Counter.drops($0)))
             }
-    }
-}
-
-/// How full a map is.
-package struct MapFill: Hashable, Sendable {
-    package let name: String
-    package let used: Int
-    package let capacity: Int
-}
-
-extension Datapath {
-    /// How full the maps are that have a limit: counts of keys, and of elements in use of flat arrays.
-    package func fill() throws(DatapathError) -> [MapFill] {
-        let image = try image()
-        let flat = [
-            ("endpoints", image.endpoints.count, MapCatalog.endpoints.capacity),
-            ("networks", image.networkClasses.count, MapCatalog.networks.capacity),
-            ("class_lists", image.classLists.count, MapCatalog.classLists.capacity),
-            ("class_rows", image.classRows.count, MapCatalog.classRows.capacity),
-            ("block_rows", image.blockRows.count, MapCatalog.blockRows.capacity),
-            ("rules", image.rules.count, MapCatalog.rules.capacity),
-            ("services", image.services.count, MapCatalog.services.capacity),
-            ("backends", image.backends.count, MapCatalog.backends.capacity),
-        ]
-        var fills = flat.map { MapFill(name: $0.0, used: $0.1, capacity: $0.2) }
-        let limits = try inventory().maps
-        let keyed = [
-            MapCatalog.endpointIDs.identity, MapCatalog.networkIDs.identity, MapCatalog.frontends.identity,
-            MapCatalog.podNamespaces.identity, MapCatalog.flows.identity, MapCatalog.halfFlows.identity,
-            MapCatalog.translations.identity, MapCatalog.masquerades.identity, MapCatalog.fragments.identity,
-            MapCatalog.socketFrontends.identity,
-        ]
-        for map in keyed {
-            let capacity = limits.first { $0.name == map.name }.map { Int($0.capacity) } ?? 0
-            fills.append(MapFill(name: map.name, used: try entries(map).count, capacity: capacity))
-        }
-        return fills.sorted { $0.name < $1.name }
     }
 }

@@ -20,7 +20,7 @@ package struct NoMapNames: MapNames {
     package func block(_ bit: UInt32) -> String? { nil }
 }
 
-/// Keys and values of maps as people read them: the text of `martlet maps dump`.
+/// Keys and values of maps as people read them: the text of `martlet maps NAME`.
 package struct MapText {
     private let names: any MapNames
 
@@ -104,12 +104,15 @@ package struct MapText {
 
     package func rule(_ id: UInt32) -> String { names.rule(id).map { "\(id) (\($0))" } ?? "\(id)" }
 
+    package func selector(_ bit: UInt32) -> String { names.selector(bit).map { "\(bit) (\($0))" } ?? "\(bit)" }
+    package func block(_ bit: UInt32) -> String { names.block(bit).map { "\(bit) (\($0))" } ?? "\(bit)" }
+
     package func rule(_ rule: RuleEntry) -> String {
         let peer =
             switch rule.peer {
             case .any: "any peer"
-            case .selector(let bit): "selector \(names.selector(bit).map { "\(bit) (\($0))" } ?? "\(bit)")"
-            case .block(let bit): "block \(names.block(bit).map { "\(bit) (\($0))" } ?? "\(bit)")"
+            case .selector(let bit): "selector \(selector(bit))"
+            case .block(let bit): "block \(block(bit))"
             }
         var what = "any protocol"
         if rule.transport != 0 {

@@ -3,20 +3,17 @@ import MapLayout
 import NetTypes
 
 /// The policy maps with names in the place of numbers. Two states that differ only in the numbers chosen give the same
-/// text, so it is what replays compare, and what `martlet maps dump` prints.
+/// text, so it is what replays compare.
 package struct PolicyDump: Sendable {
     private let compiler: PolicyCompiler
     private let maps: PolicyMaps
     private let selectors: [UInt32: String]
+    private let blocks: [UInt32: String]
 
     package init(_ compiler: PolicyCompiler, _ maps: PolicyMaps) {
         self.compiler = compiler
         self.maps = maps
-        var selectors: [UInt32: String] = [:]
-        for entry in compiler.conditions.entries.values {
-            if let bit = entry.bit { selectors[bit] = entry.condition.text }
-        }
-        self.selectors = selectors
+        (selectors, blocks) = compiler.bitNames
     }
 
     package var lines: [String] { classLines + networkLines }
@@ -64,7 +61,7 @@ package struct PolicyDump: Sendable {
         switch peer {
         case .any: "any"
         case .selector(let bit): "[\(selectors[bit] ?? "selector \(bit)?")]"
-        case .block(let bit): "[\(compiler.blocks.blocks[bit]?.condition.text ?? "block \(bit)?")]"
+        case .block(let bit): "[\(blocks[bit] ?? "block \(bit)?")]"
         }
     }
 
@@ -89,12 +86,21 @@ package struct PolicyDump: Sendable {
     }
 
     private var networkLines: [String] {
-        var names: [UInt32: String] = [:]
-        for (bit, block) in compiler.blocks.blocks { names[bit] = block.condition.text }
         let networks = maps.networks.sorted { $0.key < $1.key }.map { cidr, number in
             let row = maps.blockRows[(maps.networkClasses[number] ?? 0) & 0xffff]
-            return "network \(cidr) in [\(rowLines(row, names).joined(separator: " | "))]"
+            return "network \(cidr) in [\(rowLines(row, blocks).joined(separator: " | "))]"
         }
         return networks + [maps.blocksCoverPods ? "blocks cover pods" : "no block covers pods"]
+    }
+}
+
+extension PolicyCompiler {
+    /// What the bits of class rows and block rows stand for, of those in use.
+    package var bitNames: (selectors: [UInt32: String], blocks: [UInt32: String]) {
+        var selectors: [UInt32: String] = [:]
+        for entry in conditions.entries.values {
+            if let bit = entry.bit { selectors[bit] = entry.condition.text }
+        }
+        return (selectors, blocks.blocks.mapValues(\.condition.text))
     }
 }

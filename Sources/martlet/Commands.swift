@@ -98,7 +98,10 @@ struct MapsCommand: ParsableCommand {
 
     func run() throws {
         if let name {
-            options.show(try options.ask(.maps, ["name": .string(name)])) { ListView.text($0) }
+            options.show(try options.ask(.maps, ["name": .string(name)])) { answer in
+                let left = (answer["total"]?.integer ?? 0) - Int64(answer["items"]?.array?.count ?? 0)
+                return ListView.text(answer, ["key", "value"]) + (left > 0 ? "\(left) more\n" : "")
+            }
         } else {
             options.show(try options.ask(.maps)) { ListView.text($0, ["name", "used", "capacity", "bytes"]) }
         }

@@ -190,10 +190,13 @@ extension LocalRequests {
 
     // MARK: Maps
 
+    /// Entries of one map that are shown; all are counted.
+    private static let mapRowsMax = 10_000
+
     /// Fill of every map; with `name`, its content at the generation in force.
     func maps(_ params: JSONValue) async throws -> JSONValue {
+        if let name = params["name"]?.string { return try await content(ofMap: name) }
         let image = try datapath.image()
-        if let name = params["name"]?.string { return try await MapDump(image: image, engine: engine).dump(name) }
         let rows = try MapFill.read(datapath).map { map -> JSONValue in
             [
                 "name": .string(map.name), "capacity": .integer(Int64(map.capacity)),
@@ -201,5 +204,17 @@ extension LocalRequests {
             ]
         }
         return ["items": .array(rows), "generation": .integer(Int64(image.generation))]
+    }
+
+    /// `items` of `key` and `value`, numbers with what they stand for; `total` counts those left out too.
+    private func content(ofMap name: String) async throws -> JSONValue {
+        guard MapDump.maps.contains(name) else {
+            throw DaemonError(.notFound, "no map \(name) to show; one of: \(MapDump.maps.joined(separator: ", "))")
+        }
+        let rows = try MapDump(datapath, names: await engine.mapNames).rows(name)
+        let shown = rows.prefix(Self.mapRowsMax).map { row -> JSONValue in
+            ["key": .string(row.key), "value": .string(row.value)]
+        }
+        return ["items": .array(shown), "total": .integer(Int64(rows.count))]
     }
 }
