@@ -39,6 +39,18 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func aDamagedDatabaseIsSaidAndLeftAsItIs() async throws {
+        try await withNode { node in
+            let state = node.directory + "/damaged"
+            let file = URL(filePath: state + "/store/state.db")
+            try FileManager.default.createDirectory(atPath: state + "/store", withIntermediateDirectories: true)
+            try Data("no database".utf8).write(to: file)
+            let run = try await daemon(node, ["--state": state])
+            #expect(run.status == 1 && run.output.contains("state.db is no SQLite file"), "\(run.output)")
+            #expect(try Data(contentsOf: file) == Data("no database".utf8))
+        }
+    }
+
     /// What is pinned; every bpffs has two files of the kernel's own, `maps.debug` and `progs.debug`.
     private static func pinned(_ node: OwnNode) throws -> [String] {
         try FileManager.default.subpathsOfDirectory(atPath: node.directory + "/bpf").filter { !$0.hasSuffix(".debug") }
