@@ -74,7 +74,7 @@ package struct Agent: Service {
 
     package init(
         _ configuration: AgentConfiguration, datapath: any Datapath, informers: ClusterInformers,
-        client: any APIClient, logger: Logger, steps: StepTimes = StepTimes(),
+        client: any APIClient, logger: Logger, steps: StepTimes = StepTimes(), writes: MapWrites = MapWrites(),
         parts: @escaping @Sendable () async -> [PartReport] = { [] }
     ) throws {
         self.parts = parts
@@ -86,7 +86,7 @@ package struct Agent: Service {
         engine = try Engine(
             datapath: datapath, journalPath: configuration.stateDirectory + "/ids.journal",
             nodeName: configuration.nodeName, bootID: configuration.bootID, thread: SerialThread(), steps: steps,
-            logger: logger)
+            writes: writes, logger: logger)
         let settings = PodNetworkSettings(
             stateDirectory: configuration.stateDirectory, nodeAddresses: configuration.nodeAddresses,
             mtu: configuration.podMTU, bootID: configuration.bootID)

@@ -45,13 +45,14 @@ extension Engine {
         revision: Int64?, completing: (inout PolicyDelta) -> Void = { _ in }
     ) throws {
         persist(delta.journal)
+        writer.writes.removed(endpoints: delta.gone.count)
         for record in delta.gone {
             unborn.remove(record.number)
             try writer.removeEndpoint(record)
             for (cookie, number) in namespaces where number == record.number {
                 // Registered still, as before its birth: the pod may be attached twice, and its DEL takes the entry.
                 namespaces[cookie] = nil
-                try datapath.put(MapCatalog.podNamespaces, cookie, 0)
+                try writer.put(MapCatalog.podNamespaces, cookie, 0)
             }
         }
         for record in delta.born { holders[record.number] = record.owner.pod.map { (record.incarnation, $0) } }
@@ -119,7 +120,7 @@ extension Engine {
     /// Lets `connect` act for the sockets of a pod.
     func bindNamespace(cookie: UInt64, endpoint: UInt32) throws {
         namespaces[cookie] = endpoint
-        try datapath.put(MapCatalog.podNamespaces, cookie, endpoint)
+        try writer.put(MapCatalog.podNamespaces, cookie, endpoint)
     }
 
     func fail(_ error: any Error, _ what: String) {

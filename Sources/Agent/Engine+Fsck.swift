@@ -65,7 +65,7 @@ extension Engine {
                     if let record {
                         try write(record)
                     } else {
-                        try datapath.remove(MapCatalog.endpointIDs, address.mapped)
+                        try writer.remove(MapCatalog.endpointIDs, address.mapped)
                     }
                 })
         }
@@ -134,9 +134,9 @@ extension Engine {
                     "network_ids", block, wanted: number, found: image.numberOfNetwork[block], repair: repair
                 ) { () throws(DatapathError) in
                     if let number {
-                        try datapath.put(MapCatalog.networkIDs, martlet_network_key(block), UInt64(number))
+                        try writer.put(MapCatalog.networkIDs, martlet_network_key(block), UInt64(number))
                     } else {
-                        try datapath.remove(MapCatalog.networkIDs, martlet_network_key(block))
+                        try writer.remove(MapCatalog.networkIDs, martlet_network_key(block))
                     }
                 })
             guard let number else { continue }
@@ -183,7 +183,7 @@ extension Engine {
                     if let frontend = wanted[key] {
                         try writer.perform(services.operations(restoring: frontend))
                     } else {
-                        try datapath.remove(
+                        try writer.remove(
                             MapCatalog.frontends,
                             martlet_frontend_key(address: key.address, port: key.port, protocol: key.transport))
                     }

@@ -31,9 +31,9 @@ extension Engine {
                     "pod_netns", "network namespace \(cookie) of \(owner)", wanted: wanted, found: found, repair: repair
                 ) { () throws(DatapathError) in
                     if let wanted {
-                        try datapath.put(MapCatalog.podNamespaces, cookie, wanted)
+                        try writer.put(MapCatalog.podNamespaces, cookie, wanted)
                     } else {
-                        try datapath.remove(MapCatalog.podNamespaces, cookie)
+                        try writer.remove(MapCatalog.podNamespaces, cookie)
                     }
                 })
         }

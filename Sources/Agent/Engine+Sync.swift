@@ -170,14 +170,14 @@ extension Engine {
         for entry in try datapath.entries(MapCatalog.endpointIDs) {
             let address = IPAddress(entry.key)
             guard routes.record(of: address)?.number != TaggedNumber(entry.value).number else { continue }
-            try datapath.remove(MapCatalog.endpointIDs, entry.key)
+            try writer.remove(MapCatalog.endpointIDs, entry.key)
         }
     }
 
     private func removeStrangeNamespaces() throws {
         for entry in try datapath.entries(MapCatalog.podNamespaces)
         where entry.value != 0 && namespaces[entry.key] == nil {
-            try datapath.remove(MapCatalog.podNamespaces, entry.key)
+            try writer.remove(MapCatalog.podNamespaces, entry.key)
         }
     }
 }

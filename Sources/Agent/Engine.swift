@@ -84,13 +84,13 @@ package actor Engine {
     /// Recompiles onto the ids that the journal holds; nothing is written yet.
     package init(
         datapath: any Datapath, journalPath: String, nodeName: String, bootID: String, thread: SerialThread,
-        steps: StepTimes = StepTimes(), logger: Logger
+        steps: StepTimes = StepTimes(), writes: MapWrites = MapWrites(), logger: Logger
     ) throws {
         self.datapath = datapath
         self.steps = steps
         self.logger = logger
         self.thread = thread
-        writer = KernelWriter(datapath: datapath)
+        writer = KernelWriter(datapath: datapath, writes: writes)
         var journal = try IDJournal(path: journalPath)
         if journal.entries[Self.bootKey] != bootID {
             try journal.clear()
@@ -126,6 +126,7 @@ package actor Engine {
         persist(delta.journal)
         problems = delta.problems
         desired.apply(delta)
+        writer.writes.touched(by: delta)
         for birth in delta.bornNetworks { liveNetworks.insert(birth.number) }
         // A class that was in force before is switched, not born.
         liveClasses.formUnion(delta.bornClasses.keys)
@@ -163,7 +164,7 @@ package actor Engine {
                 for (key, value) in values { try writer.write(key, value, slot: slot) }
             case .publish(let generation):
                 steps.written(.policy)
-                try datapath.publish(generation: generation)
+                try writer.publish(generation)
                 steps.visible(.policy, generation: generation)
                 note(generation)
             case .awaitGrace(let ticket): tickets.yield(ticket)
@@ -187,6 +188,7 @@ package actor Engine {
         guard !ofPolicy.isEmpty else { return }
         let delta = policy.release(ofPolicy)
         desired.apply(delta)
+        writer.writes.touched(by: delta)
         persist(delta.journal)
         try perform(planner.submit(KernelPlanner.Change(delta)))
     }

@@ -45,6 +45,9 @@ package enum MetricsText {
             "martlet_flows_opened_total", "counter", "Flows that were allowed and have an entry.",
             [("", value(Int(MARTLET_COUNTER_FLOWS_OPENED.rawValue)))])
         metric(
+            "martlet_flows_rejudged_total", "counter", "Flows judged again because what decided them changed.",
+            [("", value(Int(MARTLET_COUNTER_FLOWS_REJUDGED.rawValue)))])
+        metric(
             "martlet_connect_translated_total", "counter", "Sockets whose Service address was translated in connect.",
             [("", value(Int(MARTLET_COUNTER_CONNECT_TRANSLATED.rawValue)))])
         metric(

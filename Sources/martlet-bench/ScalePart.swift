@@ -63,11 +63,11 @@ struct ScalePart {
                 (Shell.now - start) / 1e3, "ms"))
     }
 
-    private static func pod(_ index: Int, _ namespace: String) -> JSONValue {
+    private static func pod(_ index: Int, _ namespace: String, name: String? = nil) -> JSONValue {
         [
             "apiVersion": "v1", "kind": "Pod",
             "metadata": [
-                "name": .string("pod-\(index)"), "namespace": .string(namespace),
+                "name": .string(name ?? "pod-\(index)"), "namespace": .string(namespace),
                 "labels": ["app": .string("app-\(index / 500 % 5)"), "stage": "a"],
             ],
             "spec": ["nodeName": "far", "containers": [["name": "main", "image": "example.org/none:1"]]],
@@ -97,6 +97,7 @@ struct ScalePart {
     private func changes(_ objects: BenchObjects, _ kernel: KernelView) async throws {
         let timer = ChangeTimer(changes: session.count(300, least: 30), perSecond: 100)
         let namespaces = session.count(Self.namespaces)
+        var before = try await written()
         note(
             "policy",
             try await timer.times(of: { kernel.generation }) { index in
@@ -106,6 +107,7 @@ struct ScalePart {
                         "policy-0", namespace: "ns-\(index % namespaces)", selecting: ("app", "app-0"), from: "app-1",
                         port: Int64(10_000 + index)))
             })
+        before = try await noteWrites("policy", timer.changes, since: before)
         note(
             "label",
             try await timer.times(of: { kernel.generation }) { index in
@@ -114,6 +116,49 @@ struct ScalePart {
                     .pods, "pod-\(index % namespaces)", namespace: "ns-\(index % namespaces)",
                     ["metadata": ["labels": ["app": .string(app)]]])
             })
+        before = try await noteWrites("label", timer.changes, since: before)
+        for index in 0..<timer.changes { try await newPod(index, objects) }
+        _ = try await noteWrites("pod", timer.changes, since: before)
+    }
+
+    /// A Pod of the cluster's other node that comes, gets its address and goes again.
+    private func newPod(_ index: Int, _ objects: BenchObjects) async throws {
+        let namespace = "ns-\(index % session.count(Self.namespaces))"
+        let name = "new-\(index)"
+        try await objects.create(
+            .pods, name, namespace: namespace, Self.pod(session.count(Self.pods) + index, namespace, name: name))
+        let pod = ObjectReference(.pods, namespace: namespace, name: name)
+        _ = try await objects.client.patch(
+            pod, subresource: "status", type: .merge, fieldManager: "bench", force: false,
+            Self.status(session.count(Self.pods) + index))
+        // Long enough for a compile of its own.
+        try await Task.sleep(for: .milliseconds(5))
+        _ = try await objects.client.delete(pod, options: ["gracePeriodSeconds": 0])
+        try await Task.sleep(for: .milliseconds(5))
+    }
+
+    // MARK: Writes in proportion
+
+    /// What the daemon has written to maps, and what changes touched, when it writes no more.
+    private func written() async throws -> (writes: Double, touched: Double) {
+        try await Task.sleep(for: .milliseconds(500))
+        let counts = try node.status()[path: "policy", "written"]
+        func count(_ name: String) -> Double { Double(counts?[name]?.integer ?? 0) }
+        return (count("writes"), count("endpoints") + count("classes") + count("rules"))
+    }
+
+    /// k: map writes by what was touched, endpoints whose matches change, classes and rules. Answers the counts now.
+    private func noteWrites(_ what: String, _ changes: Int, since before: (writes: Double, touched: Double))
+        async throws -> (writes: Double, touched: Double)
+    {
+        let now = try await written()
+        let writes = now.writes - before.writes
+        session.note(Measure(part: "scale", "map writes of one \(what) change", writes / Double(changes), "writes"))
+        session.note(
+            Measure(
+                part: "scale", "k of \(what) changes: map writes by endpoints, classes and rules touched",
+                writes / (now.touched - before.touched), "×", .atMost(10)))
+        return now
     }
 
     private func note(_ what: String, _ times: [Double]) {

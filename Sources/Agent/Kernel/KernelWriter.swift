@@ -5,9 +5,10 @@ import NetTypes
 import PolicyCompiler
 import RouteCompiler
 
-/// Carries out what the planner and the compilers ask for, by plain map writes.
+/// Carries out what the planner and the compilers ask for, by plain map writes, and counts them.
 struct KernelWriter: Sendable {
     let datapath: any Datapath
+    let writes: MapWrites
 
     private static let endpointBytes = MemoryLayout<martlet_endpoint>.stride
     /// Where an endpoint's entry goes on after the classes.
@@ -29,13 +30,27 @@ struct KernelWriter: Sendable {
     func perform(_ operations: [MapOperation]) throws(DatapathError) {
         for operation in operations {
             switch operation {
-            case .store(let map, let offset, let bytes): try datapath.write(map, at: offset, bytes)
+            case .store(let map, let offset, let bytes): try store(map, offset, bytes)
             case .copy(let map, let from, let to, let count):
-                try datapath.write(map, at: to, datapath.read(map, bytes: from..<from + count))
-            case .put(let map, let key, let value): try datapath.put(map, key: key, value: value, mode: .any)
-            case .remove(let map, let key): try datapath.remove(map, key: key)
+                try store(map, to, datapath.read(map, bytes: from..<from + count))
+            case .put(let map, let key, let value):
+                try datapath.put(map, key: key, value: value, mode: .any)
+                writes.wrote()
+            case .remove(let map, let key):
+                try datapath.remove(map, key: key)
+                writes.wrote()
             }
         }
+    }
+
+    func publish(_ generation: UInt32) throws(DatapathError) {
+        try datapath.publish(generation: generation)
+        writes.wrote()
+    }
+
+    private func store(_ map: MapIdentity, _ offset: Int, _ bytes: [UInt8]) throws(DatapathError) {
+        try datapath.write(map, at: offset, bytes)
+        writes.stored(map, bytes: bytes.count)
     }
 
     // MARK: Endpoints
@@ -44,11 +59,10 @@ struct KernelWriter: Sendable {
     func writeEndpoint(_ record: EndpointRecord, closed: Bool) throws(DatapathError) {
         let entry = MapBytes.of(record.entry(class: 0, closed: closed))
         let offset = Int(record.number) * Self.endpointBytes + Self.endpointRest
-        try datapath.write(MapCatalog.endpoints.identity, at: offset, Array(entry[Self.endpointRest...]))
+        try store(MapCatalog.endpoints.identity, offset, Array(entry[Self.endpointRest...]))
         for address in record.addresses {
             let mapped = address.mapped
-            try datapath.put(
-                MapCatalog.endpointIDs, mapped, TaggedNumber(endpoint: record.number, address: mapped).word)
+            try put(MapCatalog.endpointIDs, mapped, TaggedNumber(endpoint: record.number, address: mapped).word)
         }
     }
 
@@ -59,11 +73,20 @@ struct KernelWriter: Sendable {
             guard let word = try datapath.get(MapCatalog.endpointIDs, mapped),
                 TaggedNumber(word).number == record.number
             else { continue }
-            try datapath.remove(MapCatalog.endpointIDs, mapped)
+            try remove(MapCatalog.endpointIDs, mapped)
         }
         let offset = Int(record.number) * Self.endpointBytes + Self.endpointRest
         let rest = Self.endpointBytes - Self.endpointRest
-        try datapath.write(
-            MapCatalog.endpoints.identity, at: offset, [UInt8](repeating: 0, count: rest))
+        try store(MapCatalog.endpoints.identity, offset, [UInt8](repeating: 0, count: rest))
+    }
+
+    // MARK: Keyed maps
+
+    func put<Key, Value>(_ map: KeyedMap<Key, Value>, _ key: Key, _ value: Value) throws(DatapathError) {
+        try perform([.put(map, key, value)])
+    }
+
+    func remove<Key, Value>(_ map: KeyedMap<Key, Value>, _ key: Key) throws(DatapathError) {
+        try perform([.remove(map, key)])
     }
 }

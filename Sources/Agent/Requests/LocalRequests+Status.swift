@@ -83,7 +83,13 @@ extension LocalRequests {
     }
 
     private func policySummary() async -> JSONValue {
-        [
+        let written = engine.writer.writes.counts
+        return [
+            "written": [
+                "writes": .integer(Int64(written.writes)), "endpoints": .integer(Int64(written.endpoints)),
+                "classes": .integer(Int64(written.classes)), "rules": .integer(Int64(written.rules)),
+                "networks": .integer(Int64(written.networks)),
+            ],
             "revision": await engine.enforcement.reported.map { .integer($0) } ?? .null,
             "generation": .integer(Int64(await engine.planner.generation)),
             "policies": .integer(

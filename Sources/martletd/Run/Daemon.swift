@@ -45,7 +45,8 @@ struct Daemon {
         var serving = serverConfiguration
         serving.core.judge = judge
         let steps = StepTimes { store.commitNanoseconds(of: $0) }
-        serving.core.metrics = { MetricsText.text(of: datapath) + steps.metrics }
+        let writes = MapWrites()
+        serving.core.metrics = { MetricsText.text(of: datapath) + steps.metrics + writes.metrics }
         let server = try APIServerService(store: store, configuration: serving)
         let client = LocalClient(
             core: server.core, user: UserInfo(name: "system:martlet", groups: [UserInfo.mastersGroup]))
@@ -57,7 +58,7 @@ struct Daemon {
             node: node, store: store, controllers: controllers, stateDirectory: options.state)
         let agent = try Agent(
             setup.agentConfiguration, datapath: datapath, informers: informers, client: client, logger: logger,
-            steps: steps, parts: { await reports.all })
+            steps: steps, writes: writes, parts: { await reports.all })
         server.core.nodeStreams = NodeStreamsAdapter(streams: node.streams)
         let watch = ReadinessWatch(node: node, network: agent.network)
         let registration = NodeRegistration(
