@@ -13,7 +13,7 @@ struct Bench: AsyncParsableCommand {
 
 /// What can be measured alone.
 enum Part: String, CaseIterable, ExpressibleByArgument {
-    case start, cni, network, control, restart, services, rules, scale
+    case start, cni, network, control, restart, services, rules, policies, scale
 }
 
 struct Measuring: AsyncParsableCommand {

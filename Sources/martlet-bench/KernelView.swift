@@ -60,6 +60,18 @@ struct KernelView {
     }
 }
 
+extension KernelView {
+    /// Returns when no generation comes any more.
+    func settle() async throws {
+        var last = generation
+        for _ in 0..<50 {
+            try await Task.sleep(for: .milliseconds(200))
+            if generation == last { return }
+            last = generation
+        }
+    }
+}
+
 /// What the runs of a kernel program cost, as the kernel counts it while this value lives.
 final class KernelProgramTime {
     struct Reading {

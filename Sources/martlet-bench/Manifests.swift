@@ -164,6 +164,15 @@ struct BenchObjects: Sendable {
         _ = try await client.delete(ObjectReference(resource, namespace: namespace, name: name), options: nil)
     }
 
+    /// Deletes what may not be there.
+    func remove(_ resource: APIResource, _ name: String) async throws {
+        do {
+            _ = try await client.delete(ObjectReference(resource, namespace: "bench", name: name), options: nil)
+        } catch  where error.code == 404 {
+            // Another part removed it.
+        }
+    }
+
     /// Calls `body` for each of `0..<count`, by sixteen at a time.
     func each(_ count: Int, _ body: @escaping @Sendable (Int) async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -86,12 +86,7 @@ struct ScalePart {
             try node.status()[path: "endpoints", "total"]?.integer.flatMap { $0 >= Int64(pods) ? $0 : nil }
         }
         if there == nil { throw BenchError("the pods did not reach the kernel") }
-        var last = kernel.generation
-        for _ in 0..<50 {
-            try await Task.sleep(for: .milliseconds(200))
-            if kernel.generation == last { return }
-            last = kernel.generation
-        }
+        try await kernel.settle()
     }
 
     private func changes(_ objects: BenchObjects, _ kernel: KernelView) async throws {

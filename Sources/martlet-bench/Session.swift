@@ -46,6 +46,7 @@ final class Session {
         case .restart: try await RestartPart(session: self).run()
         case .services: try await ServicesPart(session: self).run()
         case .rules: try await RulesPart(session: self).run()
+        case .policies: try await PoliciesPart(session: self).run()
         case .scale: try await ScalePart(session: self).run()
         }
     }
