@@ -1,4 +1,5 @@
 import ArgumentParser
+import BenchReport
 import CLibbpf
 import Glibc
 
@@ -9,9 +10,11 @@ struct Serve: ParsableCommand {
     static let secondsMax: UInt32 = 900
 
     @Option var port: UInt16
+    @Flag(help: "Each UDP packet, instead of the bytes of connections.") var datagrams = false
 
     func run() throws {
         alarm(Self.secondsMax)
+        if datagrams { try Datagrams.serve(port: port, isEcho: true) }
         try Echo.serve(port: port)
     }
 }
@@ -36,12 +39,15 @@ struct Ask: AsyncParsableCommand {
 }
 
 struct Drain: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Take UDP packets.", shouldDisplay: false)
+    static let configuration = CommandConfiguration(
+        abstract: "Take UDP packets, and answer those that ask for it.", shouldDisplay: false)
     @Option var port: UInt16
+    @Flag(help: "Connections instead, which are kept open.") var connections = false
 
     func run() throws {
         alarm(Serve.secondsMax)
-        try Datagrams.drain(port: port)
+        if connections { try Datagrams.keepConnections(port: port) }
+        try Datagrams.serve(port: port, isEcho: false)
     }
 }
 
@@ -49,18 +55,26 @@ struct Send: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Send UDP packets.", shouldDisplay: false)
     @Option var address: String
     @Option var port: UInt16
+    @Option(help: "The source port, or the first of them.") var from: UInt16
     @Option var count: Int
-    @Option(help: "The pinned program whose time is measured.") var program: String
-    @Flag(help: "Each packet is the first of a flow.") var new = false
+    @Option(help: "The pinned program whose time is measured, too.") var program: String?
+    @Flag(help: "Each packet is the first of a flow, from the next source port.") var new = false
 
-    /// Prints the program's runs and its nanoseconds a run.
+    /// Prints the median nanoseconds of a send, and the nanoseconds of a run of the program.
     func run() throws {
-        let program = try KernelProgramTime(path: program)
+        Echo.prefer()
+        let program = try program.map { try KernelProgramTime(path: $0) }
         var before = KernelProgramTime.Reading()
-        try Datagrams.send(address, port, count: count, isNew: new) { before = program.reading }
+        let times = try Datagrams.send(address, port, from: from, count: count, isNew: new) {
+            if let program { before = program.reading }
+        }
+        guard let program else {
+            print(Figure.median(times))
+            return
+        }
         let after = program.reading
         guard after.runs > before.runs else { throw BenchError("the program did not run") }
         print(
-            after.runs - before.runs, Double(after.nanoseconds - before.nanoseconds) / Double(after.runs - before.runs))
+            Figure.median(times), Double(after.nanoseconds - before.nanoseconds) / Double(after.runs - before.runs))
     }
 }

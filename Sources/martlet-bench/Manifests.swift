@@ -72,10 +72,14 @@ enum Manifests {
         ]
     }
 
+    /// The UDP port that each of so many rules allows.
+    static func rulePorts(_ rules: Int) -> [UInt16] {
+        (0..<max(0, rules - 1)).map { UInt16(20_001 + 2 * $0) } + (rules > 0 ? [drainPort] : [])
+    }
+
     /// Lets the client send to the server's drain by the last of `rules` rules; the others are of other ports.
     static func rules(_ rules: Int) -> JSONValue {
-        let others = (0..<(rules - 1)).map { JSONValue.integer(Int64(20_001 + 2 * $0)) }
-        let ports = (others + [.integer(Int64(drainPort))]).map { JSONValue.object(["port": $0, "protocol": "UDP"]) }
+        let ports = rulePorts(rules).map { JSONValue.object(["port": .integer(Int64($0)), "protocol": "UDP"]) }
         return [
             "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
             "metadata": ["name": "rules", "namespace": "bench"],

@@ -7,6 +7,7 @@ struct Plain {
 
     var client: String { "nsenter --net=/run/netns/\(prefix)-a -- " }
     var server: String { "nsenter --net=/run/netns/\(prefix)-b -- " }
+    let clientAddress = "10.201.0.2"
     let address = "10.202.0.2"
     let service = "10.96.0.1"
 
@@ -28,26 +29,50 @@ struct Plain {
             """)
     }
 
-    /// The rule set of that many Services, the measured one first. Throws where nft is not there.
+    /// The rule set of that many Services, the measured one first.
     func setServices(_ count: Int) throws {
-        guard !Shell.line("command -v nft").isEmpty else {
-            throw BenchError("nft is not installed; apt-get install nftables")
-        }
         let port = Manifests.port
         let elements = (0..<count).map { index in
             "10.\(96 + index / 62_500).\(index / 250 % 250).\(index % 250 + 1) . \(port) : \(address) . \(port)"
         }
-        let rules = """
-            table ip bench
-            delete table ip bench
-            table ip bench {
+        try apply(
+            """
               map services { type ipv4_addr . inet_service : ipv4_addr . inet_service
                 elements = { \(elements.joined(separator: ", ")) } }
               chain dial { type nat hook prerouting priority dstnat; dnat ip to ip daddr . tcp dport map @services; }
-            }
+            """)
+    }
+
+    /// The rules of `Manifests.rules`, as a policy engine on nftables writes them: what is open passes, and a first
+    /// packet goes from rule to rule, or is looked up in a set. No rule: nothing is filtered, nor tracked.
+    func setRules(_ count: Int, asSet: Bool) throws {
+        guard count > 0 else { return try apply("") }
+        let ports = Manifests.rulePorts(count)
+        let pairs = ports.map { "\(clientAddress) . \(address) . \($0)" }
+        let rules =
+            asSet
+            ? ["ip saddr . ip daddr . udp dport @allowed accept"]
+            : ports.map { "ip saddr @clients ip daddr @servers udp dport \($0) accept" }
+        try apply(
             """
+              set clients { type ipv4_addr; elements = { \(clientAddress) } }
+              set servers { type ipv4_addr; elements = { \(address) } }
+              set allowed { type ipv4_addr . ipv4_addr . inet_service; elements = { \(pairs.joined(separator: ", ")) } }
+              chain passing {
+                type filter hook forward priority filter; policy drop;
+                ct state established,related accept
+                \(rules.joined(separator: "\n    "))
+              }
+            """)
+    }
+
+    /// Makes this the router's one table. Throws where nft is not there.
+    private func apply(_ table: String) throws {
+        guard !Shell.line("command -v nft").isEmpty else {
+            throw BenchError("nft is not installed; apt-get install nftables")
+        }
         let path = "/tmp/\(prefix).nft"
-        try Shell.write(rules, to: path)
+        try Shell.write("table ip bench\ndelete table ip bench\ntable ip bench {\n\(table)\n}\n", to: path)
         defer { unlink(path) }
         try Shell.run("nsenter --net=/run/netns/\(prefix)-r -- nft -f \(path)")
     }

@@ -45,7 +45,9 @@ final class Session {
         case .control: try await ControlPart(session: self).run()
         case .restart: try await RestartPart(session: self).run()
         case .services: try await ServicesPart(session: self).run()
-        case .rules: try await RulesPart(session: self).run()
+        case .rules:
+            var rules = RulesPart(session: self)
+            try await rules.run()
         case .policies: try await PoliciesPart(session: self).run()
         case .scale: try await ScalePart(session: self).run()
         }
