@@ -29,7 +29,7 @@ package struct Measure: Sendable {
     package let part: String
     package let name: String
     package let value: Double
-    /// `×` (a ratio), `ms`, `µs`, `ns`, `MiB`, `1/s`, `writes`.
+    /// `×` (a ratio), `ms`, `µs`, `ns`, `MiB`, `1/s`; or what is counted: `writes`, `flows`, `packets`.
     package let unit: String
     package let aim: Aim?
     /// The quarter and three-quarter points of the rounds, where the value is their median.

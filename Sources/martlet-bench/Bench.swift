@@ -8,12 +8,13 @@ import JSONText
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet-bench", abstract: "Measure the network and the control plane of a node of its own.",
-        subcommands: [Measuring.self, Serve.self, Ask.self, Drain.self, Send.self], defaultSubcommand: Measuring.self)
+        subcommands: [Measuring.self, Serve.self, Ask.self, Drain.self, Send.self, Flows.self],
+        defaultSubcommand: Measuring.self)
 }
 
 /// What can be measured alone.
 enum Part: String, CaseIterable, ExpressibleByArgument {
-    case start, cni, network, control, restart, services, rules, policies, scale
+    case start, cni, network, control, restart, services, rules, policies, flows, scale
 }
 
 struct Measuring: AsyncParsableCommand {

@@ -78,3 +78,24 @@ struct Send: ParsableCommand {
             Figure.median(times), Double(after.nanoseconds - before.nanoseconds) / Double(after.runs - before.runs))
     }
 }
+
+struct Flows: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Keep flows open.", shouldDisplay: false)
+    /// Connections are looked at for so long.
+    static let secondsMax = 30.0
+
+    @Option var address: String
+    @Option var port: UInt16
+    @Option(help: "The first source port.") var from: UInt16
+    @Option var count: Int
+    @Flag(help: "Connections that say nothing, instead of UDP that asks in turn.") var connections = false
+
+    func run() throws {
+        alarm(Serve.secondsMax)
+        if connections {
+            try OpenFlows.hold(address, port, from: from, count: count, seconds: Self.secondsMax)
+        } else {
+            try OpenFlows.ask(address, port, from: from, count: count)
+        }
+    }
+}

@@ -70,6 +70,25 @@ extension KernelView {
             last = generation
         }
     }
+
+    /// Of all cores together.
+    func counter(_ which: martlet_counter) throws -> UInt64 { try counter(at: which.rawValue) }
+
+    /// Packets dropped, for whatever reason.
+    func drops() throws -> UInt64 {
+        try (MARTLET_COUNTER_DROPS.rawValue..<MARTLET_COUNTERS.rawValue).reduce(0) { try $0 + counter(at: $1) }
+    }
+
+    private func counter(at index: UInt32) throws -> UInt64 {
+        let path = "\(maps)/counters_v\(MARTLET_LAYOUT_COUNTERS.rawValue)"
+        let descriptor = bpf_obj_get(path)
+        guard descriptor >= 0 else { throw BenchError("cannot open the map at \(path)") }
+        defer { close(descriptor) }
+        var key = index
+        var values = [UInt64](repeating: 0, count: Int(libbpf_num_possible_cpus()))
+        guard bpf_map_lookup_elem(descriptor, &key, &values) == 0 else { throw BenchError("no counter \(index)") }
+        return values.reduce(0, +)
+    }
 }
 
 /// What the runs of a kernel program cost, as the kernel counts it while this value lives.

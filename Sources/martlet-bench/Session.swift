@@ -49,6 +49,7 @@ final class Session {
             var rules = RulesPart(session: self)
             try await rules.run()
         case .policies: try await PoliciesPart(session: self).run()
+        case .flows: try await FlowsPart(session: self).run()
         case .scale: try await ScalePart(session: self).run()
         }
     }

@@ -49,6 +49,12 @@ enum Shell {
             return words
         }
 
+        /// Ends a command that heeds SIGTERM by ending well, and returns what it wrote.
+        func finish() throws -> String {
+            kill(pid, SIGTERM)
+            return try wait()
+        }
+
         /// A command that begins with `exec` is the process that ends.
         func end() {
             kill(pid, SIGTERM)
