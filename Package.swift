@@ -259,6 +259,7 @@ let package = Package(
             "PolicyToolsTests",
             ["PolicyTools", "PolicyCompiler", "PolicyKernel", "CommandLineUI", "NetTypes", "JSONText", "KubeObjects"]),
         tests("ConformanceTests", ["CLinux"]),
+        tests("martletTests", ["TestKit"]),
         tests("BenchReportTests", ["BenchReport", "JSONText"]),
         tests("TidyTests", []),
     ],

@@ -3,6 +3,27 @@ import CommandLineUI
 import DaemonAPI
 import JSONText
 
+/// What `flows --verdict` takes: what became of a flow, or what dry runs would make of it.
+enum ShownVerdict: String, ExpressibleByArgument, CaseIterable {
+    case allow
+    case drop
+    case close
+    case reset
+    case wouldDeny = "would-deny"
+    case wouldAllow = "would-allow"
+
+    /// Member and value of the daemon's filter.
+    var filter: (name: String, value: String) {
+        switch self {
+        case .allow: ("verdict", "allowed")
+        case .drop: ("verdict", "dropped")
+        case .close: ("verdict", "closed")
+        case .reset: ("verdict", "reset")
+        case .wouldDeny, .wouldAllow: ("trial", rawValue)
+        }
+    }
+}
+
 struct FlowsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "flows", abstract: "Flows, drops and closes with the rule that decided.")
@@ -18,8 +39,8 @@ struct FlowsCommand: ParsableCommand {
     @Option(help: "Namespace of either end.")
     var namespace: String?
 
-    @Option(help: "allow, drop, close, reset, would-deny or would-allow.")
-    var verdict: String?
+    @Option(help: "What became of it; would-: what dry runs would make of it.")
+    var verdict: ShownVerdict?
 
     @Option(help: "Port of either end, or the one dialled.")
     var port: Int?
@@ -60,14 +81,11 @@ struct FlowsCommand: ParsableCommand {
         var params: [String: JSONValue] = ["limit": .integer(Int64(last))]
         params["pod"] = pod.map { .string($0) }
         params["namespace"] = namespace.map { .string($0) }
-        let isTrial = verdict?.hasPrefix("would-") == true
-        params[isTrial ? "trial" : "verdict"] = verdict.map { .string(Self.verdicts[$0] ?? $0) }
+        if let (name, value) = verdict?.filter { params[name] = .string(value) }
         params["port"] = port.map { .integer(Int64($0)) }
         params["protocol"] = transport.map { .string($0) }
         params["reason"] = reason.map { .string($0) }
         params["policy"] = policy.map { .string($0) }
         return params
     }
-
-    private static let verdicts = ["drop": "dropped", "allow": "allowed", "close": "closed"]
 }
