@@ -22,8 +22,7 @@ package struct LintFinding: Hashable, Sendable, Comparable {
     }
 
     package let severity: Severity
-    /// Stable name of the check, for filters: `selects-nothing`.
-    package let check: String
+    package let check: LintCheck
     /// Kind, namespace and name.
     package let object: String
     /// File and document; empty where the object came from a cluster.
@@ -35,14 +34,14 @@ package struct LintFinding: Hashable, Sendable, Comparable {
 
     package var json: JSONValue {
         [
-            "severity": .string(severity.rawValue), "check": .string(check), "object": .string(object),
+            "severity": .string(severity.rawValue), "check": .string(check.rawValue), "object": .string(object),
             "source": .string(source), "field": .string(field), "meaning": .string(meaning), "advice": .string(advice),
         ]
     }
 
     package static func < (left: Self, right: Self) -> Bool {
         if left.severity != right.severity { return left.severity < right.severity }
-        return (left.object, left.field, left.check, left.meaning)
-            < (right.object, right.field, right.check, right.meaning)
+        return (left.object, left.field, left.check.rawValue, left.meaning)
+            < (right.object, right.field, right.check.rawValue, right.meaning)
     }
 }

@@ -11,7 +11,7 @@ extension PolicyLint {
         subject(&report)
         if policy.ingress.isEmpty, policy.egress.isEmpty {
             report.add(
-                .warning, "no-rules", "spec", "it has no rule in either direction and decides nothing",
+                .warning, .noRules, "spec", "it has no rule in either direction and decides nothing",
                 "add rules, or remove it")
         }
         samePlace(&report)
@@ -24,7 +24,7 @@ extension PolicyLint {
                 names(rule, field, direction, &report)
                 if let by = firstCover(of: rule, index, policy, direction) {
                     report.add(
-                        .warning, "shadowed", field, "is never asked: \(by) decides all that it matches",
+                        .warning, .shadowed, field, "is never asked: \(by) decides all that it matches",
                         "remove it, or put it before the other")
                 }
             }
@@ -45,11 +45,11 @@ extension PolicyLint {
         let policy = report.policy
         if let key = policy.namespaces.contradiction ?? policy.pods.contradiction {
             report.add(
-                .error, "never-matches", "spec.subject", "nothing can satisfy what it asks of label \(key)",
+                .error, .neverMatches, "spec.subject", "nothing can satisfy what it asks of label \(key)",
                 "keep one of the requirements; alternatives are the values of one In")
         } else if hasPods, world.pods(policy.namespaces, policy.pods).isEmpty {
             report.add(
-                .warning, "selects-nothing", "spec.subject",
+                .warning, .selectsNothing, "spec.subject",
                 "no pod has \(policy.pods) in a namespace with \(policy.namespaces)",
                 "compare with the labels of pods and namespaces; the policy holds for none until one comes")
         }
@@ -66,7 +66,7 @@ extension PolicyLint {
         }
         guard let twin else { return }
         report.add(
-            .note, "same-priority", "spec.priority",
+            .note, .samePriority, "spec.priority",
             "\(twin.key) has priority \(policy.priority) in tier \(policy.tier.rawValue) too: the API leaves open "
                 + "which is asked first (here the name decides)",
             "give them different priorities")
@@ -89,22 +89,22 @@ extension PolicyLint {
             case .pods(let namespaces, let pods):
                 if let key = namespaces.contradiction ?? pods.contradiction {
                     report.add(
-                        .error, "never-matches", field, "no object can satisfy what it asks of label \(key)",
+                        .error, .neverMatches, field, "no object can satisfy what it asks of label \(key)",
                         "keep one of the requirements; alternatives are the values of one In")
                 } else if hasPods, world.pods(namespaces, pods).isEmpty {
                     report.add(
-                        .warning, "peer-selects-nothing", field,
+                        .warning, .peerSelectsNothing, field,
                         "no pod has \(pods) in a namespace with \(namespaces)",
                         "compare with the labels of pods and namespaces")
                 }
             case .nodes(let selector):
                 if let key = selector.contradiction {
                     report.add(
-                        .error, "never-matches", field, "no node can satisfy what it asks of label \(key)",
+                        .error, .neverMatches, field, "no node can satisfy what it asks of label \(key)",
                         "keep one of the requirements; alternatives are the values of one In")
                 } else if !world.nodes.isEmpty, !world.nodes.contains(where: { selector.matches($0.metadata.labels) }) {
                     report.add(
-                        .warning, "peer-selects-nothing", field, "no node has \(selector)",
+                        .warning, .peerSelectsNothing, field, "no node has \(selector)",
                         "compare with the labels of the nodes")
                 }
             case .network(let cidr):
@@ -114,7 +114,7 @@ extension PolicyLint {
                     return wide.contains(cidr) && (wide != cidr || number < index)
                 }
                 guard case .network(let wide)? = wider?.element else { continue }
-                report.add(.note, "overlapping-blocks", field, "\(cidr) lies within \(wide)", "remove it")
+                report.add(.note, .overlappingBlocks, field, "\(cidr) lies within \(wide)", "remove it")
             }
         }
     }
@@ -139,7 +139,7 @@ extension PolicyLint {
         }
         if letsPodsBy { return }
         report.add(
-            .warning, "networks-hold-pods", "\(field).to",
+            .warning, .networksHoldPods, "\(field).to",
             "\(cidr) holds the addresses of pods too: they are denied with what lies outside",
             "put a rule with action Pass and the pods before it where that is not meant")
     }
@@ -164,7 +164,7 @@ extension PolicyLint {
         }
         for name in Set(names).sorted() where !targets.contains(where: { $0.ports.contains { $0.name == name } }) {
             report.add(
-                .warning, "unknown-port", "\(field).protocols",
+                .warning, .unknownPort, "\(field).protocols",
                 "none of the \(targets.count) pods it means has a port named \(name): the entry matches nothing",
                 "use the name that the container declares, or the number")
         }
@@ -207,7 +207,7 @@ extension PolicyLint {
                     continue
                 }
                 report.add(
-                    .warning, "overruled", "spec.\(direction.field)[\(index)]",
+                    .warning, .overruled, "spec.\(direction.field)[\(index)]",
                     "lets nothing through: spec.\(direction.field)[\(number)] of ClusterNetworkPolicy \(by.key) denies "
                         + "all of it first",
                     "remove it, or have the cluster's policy Pass it")
@@ -234,7 +234,7 @@ extension PolicyLint {
             }
             guard takesAll else { continue }
             report.add(
-                .warning, "egress-without-dns", "spec.egress[\(index)]",
+                .warning, .egressWithoutDNS, "spec.egress[\(index)]",
                 "denies port 53 with everything else, and no rule before it lets the name server by: names do not "
                     + "resolve",
                 "before it, Accept or Pass UDP and TCP port 53 to the name server's pods")

@@ -24,12 +24,12 @@ extension PolicyLint {
     ) {
         if let text {
             report.add(
-                .warning, "empty-peers", field,
+                .warning, .emptyPeers, field,
                 "an empty \(text.isNull ? "field" : "list") means anybody, inside the cluster and outside, not nobody",
                 "to let nobody in remove the whole rule; for anybody leave the field out")
         } else if rule.ports.isEmpty {
             report.add(
-                .note, "allows-everything", field, "the rule is empty: it lets through everything from and to anybody",
+                .note, .allowsEverything, field, "the rule is empty: it lets through everything from and to anybody",
                 "name peers or ports where that is not meant")
         }
     }
@@ -43,18 +43,18 @@ extension PolicyLint {
             for (name, selector) in [("namespaceSelector", namespaces), ("podSelector", pods)] {
                 guard let key = selector?.contradiction else { continue }
                 report.add(
-                    .error, "never-matches", "\(field).\(name)", "no object can satisfy what it asks of label \(key)",
+                    .error, .neverMatches, "\(field).\(name)", "no object can satisfy what it asks of label \(key)",
                     "keep one of the requirements; alternatives are the values of one In")
                 return
             }
             if namespaces?.isEverything == true, pods.isEverything {
                 report.add(
-                    .note, "every-pod", field, "means every pod of every namespace, but no address outside",
+                    .note, .everyPod, field, "means every pod of every namespace, but no address outside",
                     "name labels where that is not meant")
             }
             guard hasPods, self.pods(of: peer, report).isEmpty else { return }
             report.add(
-                .warning, "peer-selects-nothing", field, "no pod matches \(Self.describe(peer))",
+                .warning, .peerSelectsNothing, field, "no pod matches \(Self.describe(peer))",
                 "compare with the labels of pods and namespaces")
         }
     }
@@ -74,7 +74,7 @@ extension PolicyLint {
     private func check(_ block: AddressBlock, _ field: String, _ report: inout Report<PolicyWorld.Entry>) {
         if block.isEmpty {
             report.add(
-                .error, "never-matches", "\(field).except", "the exceptions leave no address of \(block.cidr)",
+                .error, .neverMatches, "\(field).except", "the exceptions leave no address of \(block.cidr)",
                 "remove the block, or some of the exceptions")
         } else {
             services(block.cidr, "\(field).cidr", &report)
@@ -85,7 +85,7 @@ extension PolicyLint {
     func services<Entry>(_ cidr: CIDR, _ field: String, _ report: inout Report<Entry>) {
         guard let services = serviceBlocks.first(where: { $0.contains(cidr) }) else { return }
         report.add(
-            .error, "never-matches", field,
+            .error, .neverMatches, field,
             "\(cidr) holds Service addresses only (\(services)): policy is asked after the Service has become a pod, "
                 + "so it never matches",
             "select the pods behind the Service by their labels")
@@ -107,7 +107,7 @@ extension PolicyLint {
                 continue
             }
             report.add(
-                .warning, "split-peers", "\(field)[\(next)]",
+                .warning, .splitPeers, "\(field)[\(next)]",
                 "two peers: every pod of namespaces with \(namespace), and also pods with \(pod) of namespace "
                     + report.policy.metadata.namespace,
                 "for pods with \(pod) in those namespaces put both selectors into one list element (one dash)")
@@ -127,7 +127,7 @@ extension PolicyLint {
             guard let (number, wide) = other else { continue }
             let hole = wide.except.first { $0.overlaps(block.cidr) }
             report.add(
-                hole == nil ? .note : .warning, "overlapping-blocks", "\(field)[\(index)].ipBlock",
+                hole == nil ? .note : .warning, .overlappingBlocks, "\(field)[\(index)].ipBlock",
                 hole.map { "opens what the exception \($0) of \(field)[\(number)] takes out: peers add up" }
                     ?? "lies within \(wide.cidr) of \(field)[\(number)]",
                 hole == nil ? "remove it" : "remove one of the two")
@@ -156,7 +156,7 @@ extension PolicyLint {
                         !targets.contains(where: { $0.port(named: name, port.transport) != nil })
                     else { continue }
                     report.add(
-                        .warning, "unknown-port", "spec.\(direction.field)[\(index)].ports[\(number)].port",
+                        .warning, .unknownPort, "spec.\(direction.field)[\(index)].ports[\(number)].port",
                         "none of the \(targets.count) pods it means has a \(port.transport.kubernetesName) port named "
                             + "\(name): the entry lets nothing through",
                         "use the name that the container declares, or the number")

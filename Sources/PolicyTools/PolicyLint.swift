@@ -46,7 +46,7 @@ package struct PolicyLint: Sendable {
     package func findings() -> [LintFinding] {
         var found = world.unreadable.map { entry in
             LintFinding(
-                severity: .error, check: "unreadable", object: entry.object, source: entry.source,
+                severity: .error, check: .unreadable, object: entry.object, source: entry.source,
                 field: entry.error.field, meaning: "the API server refuses it: \(entry.error.message)",
                 advice: "correct the field")
         }
@@ -67,7 +67,19 @@ package struct PolicyLint: Sendable {
             cluster(&report)
             found += report.findings
         }
-        return found.sorted()
+        return (found + notJudged).sorted()
+    }
+
+    /// One note for all kinds that say nothing here.
+    private var notJudged: [LintFinding] {
+        if world.passed.isEmpty { return [] }
+        let count = world.passed.values.reduce(0, +)
+        return [
+            LintFinding(
+                severity: .note, check: .notJudged, object: "\(count) other object\(count == 1 ? "" : "s")", source: "",
+                field: "kind", meaning: "not looked at: \(world.passedText(templates: true))",
+                advice: "nothing of them is enforced as a policy: say it as NetworkPolicy or ClusterNetworkPolicy")
+        ]
     }
 
     /// What is found in one policy.
@@ -79,7 +91,7 @@ package struct PolicyLint: Sendable {
         init(_ entry: Entry) { self.entry = entry }
 
         mutating func add(
-            _ severity: LintFinding.Severity, _ check: String, _ field: String, _ meaning: String, _ advice: String
+            _ severity: LintFinding.Severity, _ check: LintCheck, _ field: String, _ meaning: String, _ advice: String
         ) {
             findings.append(
                 LintFinding(
@@ -94,11 +106,11 @@ package struct PolicyLint: Sendable {
         let field = "metadata.annotations[\(ObjectMeta.dryRunAnnotation)]"
         if metadata.isDryRun {
             report.add(
-                .note, "dry-run", field, "it is a dry run: it enforces nothing",
+                .note, .dryRun, field, "it is a dry run: it enforces nothing",
                 "martlet flows --verdict would-deny shows what it would drop; remove the annotation to enforce it")
         } else if let value = metadata.annotations[ObjectMeta.dryRunAnnotation], value != "false" {
             report.add(
-                .error, "dry-run", field, "\"\(value)\" is not \"true\": the policy is enforced",
+                .error, .dryRun, field, "\"\(value)\" is not \"true\": the policy is enforced",
                 "write \"true\" for a dry run, or remove the annotation")
         }
     }
@@ -109,17 +121,17 @@ package struct PolicyLint: Sendable {
         if policy.podSelector.isEverything {
             if report.entry.body[path: "spec", "podSelector"] == nil {
                 report.add(
-                    .warning, "no-pod-selector", field,
+                    .warning, .noPodSelector, field,
                     "left out, it selects every pod of namespace \(policy.metadata.namespace)",
                     "write podSelector: {} where that is meant, else the labels of the pods")
             }
         } else if let key = policy.podSelector.contradiction {
             report.add(
-                .error, "never-matches", field, "no pod can satisfy what it asks of label \(key)",
+                .error, .neverMatches, field, "no pod can satisfy what it asks of label \(key)",
                 "keep one of the requirements; alternatives are the values of one In")
         } else if hasPods, world.selected(by: policy).isEmpty {
             report.add(
-                .warning, "selects-nothing", field,
+                .warning, .selectsNothing, field,
                 "no pod in namespace \(policy.metadata.namespace) has \(policy.podSelector)",
                 "compare with the labels of the pods; the policy holds for none until one comes")
         }
@@ -132,7 +144,7 @@ package struct PolicyLint: Sendable {
         let hasEgress = spec?["egress"]?.array?.isEmpty == false
         if types.isEmpty, hasEgress, !hasIngress {
             report.add(
-                .warning, "policy-types", "spec.policyTypes",
+                .warning, .policyTypes, "spec.policyTypes",
                 "left out, it includes Ingress: with no ingress rule, nobody may open a connection to these pods",
                 "write policyTypes: [Egress] to restrict egress alone, [Ingress, Egress] to close ingress too")
         }
@@ -140,7 +152,7 @@ package struct PolicyLint: Sendable {
             for (direction, isThere) in [(Direction.ingress, hasIngress), (.egress, hasEgress)]
             where isThere && !types.contains(.string(direction.word)) {
                 report.add(
-                    .error, "ignored-rules", "spec.\(direction.field)",
+                    .error, .ignoredRules, "spec.\(direction.field)",
                     "policyTypes does not name \(direction.word): these rules do nothing",
                     "add \(direction.word) to spec.policyTypes, or remove the rules")
             }
@@ -159,7 +171,7 @@ package struct PolicyLint: Sendable {
         if rules.contains(where: { $0.lets(.udp, 53) }) { return }
         let onlyTCP = rules.contains { !$0.ports.isEmpty && $0.lets(.tcp, 53) }
         report.add(
-            .warning, "egress-without-dns", "spec.egress",
+            .warning, .egressWithoutDNS, "spec.egress",
             onlyTCP
                 ? "port 53 is open for TCP alone (a port without protocol is TCP): names are asked over UDP"
                 : "no rule lets the selected pods ask a name server: names do not resolve",
@@ -174,7 +186,7 @@ package struct PolicyLint: Sendable {
             for (index, rule) in (self.rules(of: policy, direction) ?? []).enumerated() {
                 guard let by = cover(of: rule, index, policy, direction) else { continue }
                 report.add(
-                    .warning, "shadowed", "spec.\(direction.field)[\(index)]",
+                    .warning, .shadowed, "spec.\(direction.field)[\(index)]",
                     "adds nothing: \(by) lets through all that it does",
                     "remove it, or narrow the other where that is too wide")
             }

@@ -32,42 +32,56 @@ package struct PolicyWorld: Sendable {
     package private(set) var clusterEntries: [ClusterEntry] = []
     package private(set) var nodes: [Node] = []
     package private(set) var pods: [ObjectKey: Pod] = [:]
-    package private(set) var services: [Service] = []
     /// Labels by name, `kubernetes.io/metadata.name` among them.
     package private(set) var namespaces: [String: [String: String]] = [:]
     package private(set) var unreadable: [Unreadable] = []
+    /// How many objects of which kinds no tool judges.
+    package private(set) var passed: [PassedKind: Int] = [:]
 
     package init() {}
 
-    /// Takes one object; kinds that say nothing about policy are passed over. Of two with one name the later counts.
+    /// Takes one object; what says nothing about policy is counted in `passed`. Of two with one name the later counts.
     package mutating func add(_ body: JSONValue, source: String = "") {
         var body = body
         let kind = body["kind"]?.string ?? ""
-        if !["Namespace", "Node", "ClusterNetworkPolicy"].contains(kind),
-            body[path: "metadata", "namespace"]?.string ?? "" == ""
-        {
+        let apiVersion = body["apiVersion"]?.string ?? ""
+        let read = ReadKind(kind: kind, apiVersion: apiVersion)
+        let isClusterWide = read == .namespace || read == .node || read == .clusterNetworkPolicy
+        if !isClusterWide, body[path: "metadata", "namespace"]?.string ?? "" == "" {
             body["metadata"]?["namespace"] = "default"
         }
         do throws(ObjectError) {
-            switch kind {
-            case "NetworkPolicy": try add(policy: body, source)
-            case "ClusterNetworkPolicy":
-                add(ClusterEntry(policy: try ClusterNetworkPolicy(body), body: body, source: source))
-            case "Node":
-                let node = try Node(body)
-                nodes.removeAll { $0.metadata.name == node.metadata.name }
-                nodes.append(node)
-            case "Namespace": add(try Namespace(body))
-            case "Pod": add(try Pod(body))
-            case "Service": services.append(try Service(body))
-            default:
-                if let pod = Self.pod(ofTemplateIn: body) { add(try Pod(pod)) }
+            if let read {
+                guard apiVersion == read.apiVersion else {
+                    throw ObjectError(
+                        .unsupported, field: "apiVersion",
+                        "\(kind) is not served as \(apiVersion), but as \(read.apiVersion)")
+                }
+                try add(read, body, source)
+            } else {
+                let pod = Self.pod(ofTemplateIn: body)
+                passed[PassedKind(kind: kind, apiVersion: apiVersion, hasTemplate: pod != nil), default: 0] += 1
+                if let pod { add(try Pod(pod)) }
             }
         } catch {
             let namespace = body[path: "metadata", "namespace"]?.string ?? ""
             let name = body[path: "metadata", "name"]?.string ?? "?"
             unreadable.append(
                 Unreadable(object: "\(kind) \(ObjectKey(namespace, name))", source: source, error: error))
+        }
+    }
+
+    private mutating func add(_ kind: ReadKind, _ body: JSONValue, _ source: String) throws(ObjectError) {
+        switch kind {
+        case .networkPolicy: try add(policy: body, source)
+        case .clusterNetworkPolicy:
+            add(ClusterEntry(policy: try ClusterNetworkPolicy(body), body: body, source: source))
+        case .node:
+            let node = try Node(body)
+            nodes.removeAll { $0.metadata.name == node.metadata.name }
+            nodes.append(node)
+        case .namespace: add(try Namespace(body))
+        case .pod: add(try Pod(body))
         }
     }
 

@@ -66,6 +66,12 @@ struct PolicySources: ParsableArguments {
         }
     }
 
+    /// Says which kinds of the files no tool judges.
+    static func namePassed(_ world: PolicyWorld) {
+        let passed = world.passedText(templates: false)
+        if !passed.isEmpty { Terminal.error("not judged: \(passed)") }
+    }
+
     private func addCluster(to world: inout PolicyWorld) async throws {
         let path =
             kubeconfig ?? id.map { "/run/martlet/\($0)/admin.kubeconfig" }
@@ -73,9 +79,7 @@ struct PolicySources: ParsableArguments {
         let client = try HTTPSClient(try Kubeconfig(path: path).access(), logger: Logger(label: "martlet"))
         var lists: [(APIResource, ObjectList)] = []
         do throws(APIError) {
-            for resource in [
-                APIResource.namespaces, .nodes, .pods, .services, .networkPolicies, .clusterNetworkPolicies,
-            ] {
+            for resource in [APIResource.namespaces, .nodes, .pods, .networkPolicies, .clusterNetworkPolicies] {
                 lists.append((resource, try await client.list(resource, ListOptions())))
             }
         } catch {
@@ -86,6 +90,7 @@ struct PolicySources: ParsableArguments {
         for (resource, list) in lists {
             for var item in list.items {
                 item["kind"] = .string(resource.kind)
+                item["apiVersion"] = .string(resource.apiVersion)
                 world.add(item)
             }
         }

@@ -48,6 +48,8 @@ struct PolicyDiffCommand: AsyncParsableCommand {
         var notes = diff.notes
         if let fault = seen.fault { notes.append("flows were not looked at: \(fault)") }
         notes += PolicyWorld.dryRunNotes(old, new)
+        let passed = new.passedText(templates: false)
+        if !passed.isEmpty { notes.append("not judged: \(passed)") }
         let answer: JSONValue = [
             "rows": .array(diff.rows.map(\.json)), "touched": .integer(Int64(diff.touchedParts)),
             "sets": .integer(Int64(diff.parts)), "flowsKnown": .bool(seen.fault == nil),

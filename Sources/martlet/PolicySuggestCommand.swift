@@ -29,6 +29,7 @@ struct PolicySuggestCommand: AsyncParsableCommand {
 
     func run() async throws {
         let world = try await sources.world()
+        PolicySources.namePassed(world)
         let seen = daemon.traffic(id: sources.id)
         if let fault = seen.fault {
             Terminal.error("flows are not known: \(fault)")
@@ -71,6 +72,7 @@ struct PolicyGraphCommand: AsyncParsableCommand {
 
     func run() async throws {
         let world = try await sources.world().inForce
+        PolicySources.namePassed(world)
         for entry in world.unreadable { Terminal.error("\(entry.object) is left out: \(entry.error)") }
         let seen = daemon.traffic(id: sources.id, isWanted: sources.asksCluster)
         if let fault = seen.fault { Terminal.error("drawn without flows: \(fault)") }

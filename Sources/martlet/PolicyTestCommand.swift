@@ -40,6 +40,7 @@ struct PolicyTestCommand: AsyncParsableCommand {
         let all = try await sources.world()
         let world = all.inForce
         for name in all.dryRuns { Terminal.error("\(name) is a dry run and enforces nothing: left out") }
+        PolicySources.namePassed(world)
         for entry in world.unreadable { Terminal.error("\(entry.source): \(entry.object): \(entry.error)") }
         if !world.unreadable.isEmpty { throw ExitCode(66) }
         var expectations: [PolicyExpectation] = []

@@ -30,7 +30,7 @@ import Testing
         let head = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: prod}\nspec: "
         let blocks = [CIDR("10.96.0.0/16")].compactMap { $0 }
         return PolicyLint(try world(pods + head + spec + "\n"), serviceBlocks: blocks).findings()
-            .map { "\($0.check) \($0.field)" }
+            .map { "\($0.check.rawValue) \($0.field)" }
     }
 
     @Test(arguments: [
@@ -42,6 +42,7 @@ import Testing
         ("{ingress: []}", "no-pod-selector spec.podSelector"),
         ("{podSelector: {}, ingress: [{from: []}]}", "empty-peers spec.ingress[0].from"),
         ("{podSelector: {}, ingress: [{}]}", "allows-everything spec.ingress[0].from"),
+        ("{podSelector: {}, ingress: [{from: [{namespaceSelector: {}}]}]}", "every-pod spec.ingress[0].from[0]"),
         ("{podSelector: {}, policyTypes: [Ingress], egress: [{}]}", "ignored-rules spec.egress"),
         ("{podSelector: {}, egress: [{ports: [{protocol: UDP, port: 53}]}]}", "policy-types spec.policyTypes"),
         (
@@ -105,7 +106,7 @@ import Testing
         let findings = PolicyLint(
             try Self.world("\(head)a}\n\(spec)---\n\(head)b}\n\(spec)"), serviceBlocks: []
         ).findings()
-        #expect(findings.map { "\($0.check) \($0.object)" } == ["shadowed NetworkPolicy prod/b"])
+        #expect(findings.map { "\($0.check.rawValue) \($0.object)" } == ["shadowed NetworkPolicy prod/b"])
     }
 
     // MARK: ClusterNetworkPolicy
@@ -167,7 +168,7 @@ import Testing
     func trapOfClusterPolicyIsFound(_ spec: String, _ wanted: String) throws {
         let blocks = [CIDR("10.96.0.0/16")].compactMap { $0 }
         let world = try Self.world(Self.pods + Self.clusterPolicy("p", spec))
-        let found = PolicyLint(world, serviceBlocks: blocks).findings().map { "\($0.check) \($0.field)" }
+        let found = PolicyLint(world, serviceBlocks: blocks).findings().map { "\($0.check.rawValue) \($0.field)" }
         #expect(found.contains(wanted))
     }
 
@@ -189,11 +190,54 @@ import Testing
         let pass = Self.clusterPolicy(
             "pass", "priority: 0, \(Self.all), ingress: [{action: Pass, from: [{pods: {podSelector: {}}}]}]")
         func overruled(_ yaml: String) throws -> [String] {
-            PolicyLint(try Self.world(Self.pods + yaml), serviceBlocks: []).findings()
-                .filter { $0.check == "overruled" }.map(\.field)
+            try Self.found(Self.pods + yaml).filter { $0.hasPrefix("overruled ") }
         }
-        #expect(try overruled(deny + policy) == ["spec.ingress[0]"])
+        #expect(try overruled(deny + policy) == ["overruled spec.ingress[0]"])
         #expect(try overruled(deny + pass + policy) == [])
+    }
+
+    static func found(_ yaml: String) throws -> [String] {
+        PolicyLint(try world(yaml), serviceBlocks: []).findings().map { "\($0.check.rawValue) \($0.field)" }
+    }
+
+    @Test func twoAtOnePlaceOfTheOrderAreNoted() throws {
+        let rules = "priority: 1, \(Self.all), ingress: [\(Self.denyPods)]"
+        let twice = Self.pods + Self.clusterPolicy("a", rules) + Self.clusterPolicy("b", rules)
+        #expect(try Self.found(twice).contains("same-priority spec.priority"))
+    }
+
+    // MARK: Groups and versions
+
+    @Test(arguments: [
+        ("policy.networking.k8s.io/v1alpha1", "ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2"),
+        ("networking.k8s.io/v1beta1", "NetworkPolicy", "networking.k8s.io/v1"), ("v2", "Pod", "v1"),
+    ])
+    func aVersionThatIsNotServedIsAnErrorThatNamesTheOneThatIs(
+        _ apiVersion: String, _ kind: String, _ served: String
+    ) throws {
+        let object = "apiVersion: \(apiVersion)\nkind: \(kind)\nmetadata: {name: p}\nspec: {podSelector: {}}\n"
+        let world = try Self.world(object)
+        let findings = PolicyLint(world, serviceBlocks: []).findings()
+        #expect(findings.map { "\($0.severity) \($0.check.rawValue) \($0.field)" } == ["error unreadable apiVersion"])
+        #expect(findings.allSatisfy { $0.meaning.hasSuffix("but as \(served)") }, "\(findings)")
+        #expect(world.policies.isEmpty && world.clusterPolicies.isEmpty && world.pods.isEmpty)
+    }
+
+    @Test func kindsThatAreNotJudgedAreNamedOnceInOneNote() throws {
+        let foreign = ["projectcalico.org/v3", "projectcalico.org/v3", "extensions/v1beta1"].enumerated().map {
+            "apiVersion: \($1)\nkind: NetworkPolicy\nmetadata: {name: p\($0)}\nspec: {selector: all()}\n---\n"
+        }
+        let deployment =
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n"
+            + "spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c}]}}}\n---\n"
+        let world = try Self.world(Self.pods + foreign.joined() + deployment)
+        let findings = PolicyLint(world, serviceBlocks: []).findings()
+        #expect(findings.map { "\($0.severity) \($0.check.rawValue) \($0.field)" } == ["note not-judged kind"])
+        #expect(
+            findings.first?.meaning == "not looked at: Deployment of apps/v1 (1, its pods are read), "
+                + "NetworkPolicy of extensions/v1beta1 (1), NetworkPolicy of projectcalico.org/v3 (2)")
+        #expect(world.pods.count == 3 && world.policies.isEmpty)
+        #expect(!world.passedText(templates: false).contains("Deployment"))
     }
 
     @Test(arguments: [("true", "note"), ("yes", "error"), ("false", nil)])
@@ -203,7 +247,8 @@ import Testing
             + "metadata: {name: p, namespace: prod, annotations: {policy.martlet.io/dry-run: \"\(value)\"}}\n"
             + "spec: {podSelector: {}}\n"
         let found = PolicyLint(try Self.world(Self.pods + policy), serviceBlocks: []).findings()
-        #expect(found.first { $0.check == "dry-run" }?.severity.rawValue == severity)
+            .map { "\($0.severity) \($0.check.rawValue)" }
+        #expect(found == (severity.map { ["\($0) dry-run"] } ?? []))
     }
 
     @Test func listStandsForItsItems() throws {

@@ -112,7 +112,7 @@ import Testing
         let odd = #"a"b\c<d>&e"# + "\nf\u{1}"
         let object = { (name: String) -> JSONValue in
             [
-                "kind": "Pod",
+                "apiVersion": "v1", "kind": "Pod",
                 "metadata": ["name": .string(name), "namespace": "prod", "labels": ["app": .string(name)]],
             ]
         }

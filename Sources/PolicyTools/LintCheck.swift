@@ -1,0 +1,24 @@
+/// What `policy lint` looks for. The names are stable, for filters; docs/policy/lint.md has each with an example.
+package enum LintCheck: String, CaseIterable, Sendable {
+    case unreadable
+    case neverMatches = "never-matches"
+    case ignoredRules = "ignored-rules"
+    case selectsNothing = "selects-nothing"
+    case noPodSelector = "no-pod-selector"
+    case policyTypes = "policy-types"
+    case egressWithoutDNS = "egress-without-dns"
+    case emptyPeers = "empty-peers"
+    case splitPeers = "split-peers"
+    case peerSelectsNothing = "peer-selects-nothing"
+    case unknownPort = "unknown-port"
+    case shadowed
+    case overlappingBlocks = "overlapping-blocks"
+    case allowsEverything = "allows-everything"
+    case everyPod = "every-pod"
+    case dryRun = "dry-run"
+    case overruled
+    case noRules = "no-rules"
+    case networksHoldPods = "networks-hold-pods"
+    case samePriority = "same-priority"
+    case notJudged = "not-judged"
+}
