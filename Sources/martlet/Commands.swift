@@ -27,21 +27,23 @@ struct ExplainCommand: ParsableCommand {
     @Argument(help: "NAMESPACE/POD or an address.")
     var source: String
 
-    @Argument(help: "NAMESPACE/POD:PORT or ADDRESS:PORT ([ADDRESS]:PORT for IPv6).")
+    @Argument(help: "NAMESPACE/POD:PORT or ADDRESS:PORT ([ADDRESS]:PORT for IPv6). A pod's PORT may be a name.")
     var destination: String
 
     @Option(name: .customLong("protocol"), help: "TCP, UDP or SCTP.")
     var transport = "TCP"
 
     func run() throws {
-        guard let colon = destination.lastIndex(of: ":"),
-            let port = UInt16(destination[destination.index(after: colon)...])
-        else { throw ValidationError("\(destination) is not POD:PORT") }
+        guard let colon = destination.lastIndex(of: ":"), !destination.hasSuffix(":") else {
+            throw ValidationError("\(destination) is not POD:PORT")
+        }
+        let word = String(destination[destination.index(after: colon)...])
+        let port = Int64(word).map { JSONValue.integer($0) } ?? .string(word)
         let host = destination[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }
         let answer = try options.ask(
             .explain,
             [
-                "source": .string(source), "destination": .string(String(host)), "port": .integer(Int64(port)),
+                "source": .string(source), "destination": .string(String(host)), "port": port,
                 "protocol": .string(transport.uppercased()),
             ])
         options.show(answer) { ExplainView(style: options.style).text($0) }

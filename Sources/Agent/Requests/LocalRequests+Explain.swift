@@ -10,18 +10,17 @@ import PolicyCompiler
 
 /// `explain`: the evaluator's answer from the objects beside the kernel's from its maps.
 extension LocalRequests {
-    /// Parameters: `source` and `destination` (`NAMESPACE/POD` or an address), `port`, `protocol` (TCP where absent).
+    /// Parameters: `source` and `destination` (`NAMESPACE/POD` or an address), `port` (a number, or a name of the pod
+    /// at the destination), `protocol` (TCP where absent).
     func explain(_ params: JSONValue) async throws -> JSONValue {
         let snapshot = informers.snapshot()
         let source = try await end(params, "source", snapshot)
         let destination = try await end(params, "destination", snapshot, family: source.address.family)
-        guard let port = params["port"]?.integer.flatMap({ UInt16(exactly: $0) }), port > 0 else {
-            throw DaemonError(.decodingFailure, "port is to be a number from 1 to 65535")
-        }
         let name = params["protocol"]?.string ?? "TCP"
         guard let transport = TransportProtocol(kubernetesName: name) else {
             throw DaemonError(.decodingFailure, "protocol \(name) is not one of TCP, UDP, SCTP")
         }
+        let port = try Self.port(params["port"], transport, at: destination)
         guard source.address.family == destination.address.family else {
             throw DaemonError(
                 .decodingFailure, "\(source.address) and \(destination.address) are not of one address family")
@@ -75,6 +74,28 @@ extension LocalRequests {
             throw DaemonError(.notFound, "pod \(key) has no address yet (phase \(pod.phase.rawValue))")
         }
         return PolicyEvaluator.End(address, pod: pod)
+    }
+
+    static func port(
+        _ value: JSONValue?, _ transport: TransportProtocol, at destination: PolicyEvaluator.End
+    ) throws(DaemonError) -> UInt16 {
+        if let number = value?.integer.flatMap({ UInt16(exactly: $0) }), number > 0 { return number }
+        guard let name = value?.string, !name.isEmpty else {
+            throw DaemonError(.decodingFailure, "port is to be a number from 1 to 65535, or the name of one")
+        }
+        guard let pod = destination.pod else {
+            throw DaemonError(
+                .decodingFailure, "port \(name): \(destination.address) is no pod's address, so its ports have no names"
+            )
+        }
+        if let number = pod.port(named: name, transport) { return number }
+        let known = pod.ports.filter { !$0.name.isEmpty }.map {
+            "\($0.name) (\($0.transport.kubernetesName) \($0.number))"
+        }
+        throw DaemonError(
+            .notFound,
+            "pod \(pod.key) has no \(transport.kubernetesName) port named \(name); "
+                + (known.isEmpty ? "none of its ports has a name" : "there is \(known.joined(separator: ", "))"))
     }
 
     private func render(
