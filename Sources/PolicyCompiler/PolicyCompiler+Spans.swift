@@ -67,7 +67,7 @@ extension PolicyCompiler {
 
     /// Whether some policy decides who may ask the end.
     package func isIngressDecided(_ place: ReachPlace) -> Bool {
-        place.ingress.contains { !$0.list.rules.isEmpty || !$0.list.flags.isEmpty }
+        place.ingress.contains { !$0.list.rules.isEmpty || !$0.list.flags.isDisjoint(with: [.isolated, .closed]) }
     }
 
     /// What gets from one end to another, over either family; in the order of protocols and ports. What pairs of

@@ -12,7 +12,7 @@ package struct PolicyGraph: Sendable {
         package let isOpen: Bool
     }
 
-    package enum Kind: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable, CaseIterable {
         /// A rule allows it; nothing was seen.
         case allowed
         /// It was seen in the last hour, and gets through.

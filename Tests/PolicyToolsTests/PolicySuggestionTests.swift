@@ -102,7 +102,12 @@ import Testing
         #expect(edges(.seen).contains("prod/app=api prod/app=db TCP 5432"))
         #expect(graph.nodes.first { $0.name == "prod/app=db" }?.isOpen == false)
         #expect(graph.nodes.first { $0.name == "prod/app=web" }?.isOpen == true)
-        #expect(graph.dot.hasPrefix("digraph policy {") && graph.dot.contains("label=\"TCP 22\", color=\"#c62828\""))
+        let sending = "{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress]}"
+        let closed = try PolicyLintTests.world(PolicyDiffTests.pods + PolicyDiffTests.policy("web", sending))
+        let other = try #require(
+            PolicyGraph(PolicyMesh(closed, places: PodPlaces(closed)), SeenTraffic(), outside: []))
+        #expect(!other.nodes.contains { !$0.isOpen })
+        #expect(graph.dot.hasPrefix("digraph policy {") && graph.dot.contains("label=\" TCP 22 \", color=\"#c62828\""))
         #expect(graph.svg.hasSuffix("</svg>\n"))
         let silent = try #require(PolicyGraph(mesh, SeenTraffic(), outside: []))
         #expect(silent.edges.map(\.kind) == [.allowed])
