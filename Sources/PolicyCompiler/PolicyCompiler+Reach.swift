@@ -176,10 +176,21 @@ extension PolicyCompiler {
         return found
     }
 
-    /// What of `wanted` a list lets through to or from a peer, and by which rule: the order of the lookup in the kernel
-    /// (`PolicyMaps.judge`), over spans of ports at once.
     func passed(_ list: ListContent, peer: Side, _ wanted: [PortSpan]) -> [(span: PortSpan, rule: UInt32)] {
-        if list.flags.contains(.closed) { return [] }
+        passed(list, peer: peer, wanted) { _, _, _ in }
+    }
+
+    /// What of `wanted` a list lets through to or from a peer, and by which rule: the order of the lookup in the kernel
+    /// (`PolicyMaps.judge`), over spans of ports at once. `refuse` is told the rest, with the rule and whether it is
+    /// isolation that refuses.
+    func passed(
+        _ list: ListContent, peer: Side, _ wanted: [PortSpan],
+        refuse: (_ span: PortSpan, _ rule: UInt32, _ isIsolation: Bool) -> Void
+    ) -> [(span: PortSpan, rule: UInt32)] {
+        if list.flags.contains(.closed) {
+            for span in wanted { refuse(span, 0, false) }
+            return []
+        }
         var undecided = wanted
         /// Decided by Pass: taken up again in the next tier.
         var skipped: [PortSpan] = []
@@ -202,13 +213,16 @@ extension PolicyCompiler {
                 rest += span.without(common)
                 switch rule.action {
                 case .allow: allowed.append((common, rule.ruleID))
-                case .deny: break
+                case .deny: refuse(common, rule.ruleID, false)
                 case .pass: skipped.append(common)
                 }
             }
             undecided = rest
         }
-        if list.flags.contains(.isolated) { return allowed }
+        if list.flags.contains(.isolated) {
+            for span in undecided + skipped { refuse(span, list.isolationRuleID, true) }
+            return allowed
+        }
         return allowed + (undecided + skipped).map { ($0, 0) }
     }
 

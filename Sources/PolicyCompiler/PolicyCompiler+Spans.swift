@@ -120,6 +120,8 @@ extension PortSpan {
         }
     }
 
+    package func overlaps(_ other: PortSpan) -> Bool { common(with: other) != nil }
+
     package func contains(_ transport: UInt8, _ port: UInt16) -> Bool {
         self.transport == transport && ports.contains(port)
     }

@@ -12,15 +12,18 @@ package struct PolicyDiff: Sendable {
         package let to: [String]
         package let gained: [PortSpan]
         package let lost: [PortSpan]
-        /// Rules that let through what is gained (after) or was lost (before).
-        package let because: [String]
+        /// In words: the rules that allow it now, or what does not refuse it any more.
+        package let gainedBecause: [String]
+        /// In words: what refuses it now, and the rules that do not allow it any more.
+        package let lostBecause: [String]
 
         package var json: JSONValue {
             [
                 "from": .array(from.map { .string($0) }), "to": .array(to.map { .string($0) }),
                 "gained": .array(gained.map { .string($0.text) }), "lost": .array(lost.map { .string($0.text) }),
                 "gainedText": .string(PortSpan.text(gained)), "lostText": .string(PortSpan.text(lost)),
-                "because": .array(because.map { .string($0) }),
+                "gainedBecause": .array(gainedBecause.map { .string($0) }),
+                "lostBecause": .array(lostBecause.map { .string($0) }),
             ]
         }
     }
@@ -59,7 +62,7 @@ package struct PolicyDiff: Sendable {
         let outside = OutsideRegion.all(of: [old, new])
         if outside.isCut { notes.append("of the address blocks only \(OutsideRegion.blocksMax) are looked at") }
         self.notes = notes
-        var collector = RowCollector(before, after)
+        var collector = DiffRows(before, after)
         for (index, part) in parts.enumerated() {
             for (number, other) in parts.enumerated() where isTouched[index] || isTouched[number] {
                 collector.add(part, other)
@@ -101,76 +104,5 @@ package struct PolicyDiff: Sendable {
         let keptCluster = Set(new.clusterPolicies.map(\.key))
         for key in cluster.keys.sorted() where !keptCluster.contains(key) { changes.append(.policyRemoved(key)) }
         return (changes, moved)
-    }
-}
-
-/// Gathers pairs into rows.
-private struct RowCollector {
-    private struct Outcome: Hashable {
-        let gained: [PortSpan]
-        let lost: [PortSpan]
-        let because: [String]
-    }
-
-    private let before: PolicyMesh
-    private let after: PolicyMesh
-    /// By what the pair comes to: receivers of each sender.
-    private var pairs: [Outcome: [String: Set<String>]] = [:]
-
-    init(_ before: PolicyMesh, _ after: PolicyMesh) {
-        self.before = before
-        self.after = after
-    }
-
-    mutating func add(_ from: PolicyMesh.Part, _ to: PolicyMesh.Part) {
-        guard let receiver = to.pods.first(where: { $0 != from.pods[0] }) else { return }
-        guard let a = before.place(from.pods[0]), let b = before.place(receiver), let c = after.place(from.pods[0]),
-            let d = after.place(receiver)
-        else { return }
-        add(from.text, to.text, before.compiler.passes(from: a, to: b), after.compiler.passes(from: c, to: d))
-    }
-
-    mutating func add(_ part: PolicyMesh.Part, _ region: OutsideRegion, isOutgoing: Bool) {
-        guard let a = before.place(part.pods[0]), let b = before.place(region.address),
-            let c = after.place(part.pods[0]), let d = after.place(region.address)
-        else { return }
-        if isOutgoing {
-            add(part.text, region.text, before.compiler.passes(from: a, to: b), after.compiler.passes(from: c, to: d))
-        } else {
-            add(region.text, part.text, before.compiler.passes(from: b, to: a), after.compiler.passes(from: d, to: c))
-        }
-    }
-
-    private mutating func add(_ from: String, _ to: String, _ old: [ReachPass], _ new: [ReachPass]) {
-        let (was, will) = (old.map(\.span), new.map(\.span))
-        let gained = PortSpan.difference(will, was)
-        let lost = PortSpan.difference(was, will)
-        if gained.isEmpty, lost.isEmpty { return }
-        let because = Set(Self.rules(old, lost, before) + Self.rules(new, gained, after)).sorted()
-        pairs[Outcome(gained: gained, lost: lost, because: because), default: [:]][from, default: []].insert(to)
-    }
-
-    /// The rules behind spans; `no policy` where both directions were open.
-    private static func rules(_ passes: [ReachPass], _ spans: [PortSpan], _ mesh: PolicyMesh) -> [String] {
-        passes.filter { !PortSpan.difference([$0.span], spans).elementsEqual([$0.span]) }.flatMap { pass in
-            let rules = [pass.egressRule, pass.ingressRule].compactMap(mesh.ruleText)
-            return rules.isEmpty ? ["no policy"] : rules
-        }
-    }
-
-    /// Senders with the same receivers stand together. The widest rows first.
-    var rows: [PolicyDiff.Row] {
-        pairs.flatMap { outcome, receivers -> [PolicyDiff.Row] in
-            Dictionary(grouping: receivers.keys) { receivers[$0] ?? [] }.map { to, from in
-                PolicyDiff.Row(
-                    from: from.sorted(), to: to.sorted(), gained: outcome.gained, lost: outcome.lost,
-                    because: outcome.because)
-            }
-        }.sorted { left, right in
-            let sizes = (left.from.count * left.to.count, right.from.count * right.to.count)
-            if sizes.0 != sizes.1 { return sizes.0 > sizes.1 }
-            if left.from != right.from { return left.from.lexicographicallyPrecedes(right.from) }
-            return left.to.lexicographicallyPrecedes(right.to)
-        }
     }
 }

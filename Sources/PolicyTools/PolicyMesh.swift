@@ -81,6 +81,14 @@ package struct PolicyMesh: Sendable {
         let kind = info.policy.namespace.isEmpty ? "ClusterNetworkPolicy " : ""
         return "\(kind)\(info.policy) \(info.direction.rawValue)" + (info.index.map { "[\($0)]" } ?? "")
     }
+
+    /// Who refuses, in words: `isolated by shop/web ingress`.
+    func refusalText(_ refusal: ReachRefusal) -> String {
+        guard let rule = ruleText(refusal.rule) else {
+            return "\(refusal.isEgress ? "egress" : "ingress") closed, as its policies do not fit"
+        }
+        return refusal.isIsolation ? "isolated by \(rule)" : "denied by \(rule)"
+    }
 }
 
 /// Addresses that are no pod's, in regions that no block of the policies tells apart.

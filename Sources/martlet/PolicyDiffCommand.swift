@@ -53,8 +53,9 @@ struct PolicyDiffCommand: AsyncParsableCommand {
         let answer: JSONValue = [
             "rows": .array(diff.rows.map(\.json)), "touched": .integer(Int64(diff.touchedParts)),
             "sets": .integer(Int64(diff.parts)), "flowsKnown": .bool(seen.fault == nil),
-            "cutLive": .array(effect.cutLive.map(\.json)), "cut": .array(effect.cut.map(\.json)),
-            "opened": .array(effect.opened.map(\.json)), "notes": .array(notes.map { .string($0) }),
+            "cutLive": .array(effect.cutLive.map(\.json)), "keptLive": .array(effect.keptLive.map(\.json)),
+            "cut": .array(effect.cut.map(\.json)), "opened": .array(effect.opened.map(\.json)),
+            "notes": .array(notes.map { .string($0) }),
         ]
         sources.show(answer) { PolicyDiffView(style: sources.style).text($0) }
         if refuseCuts, !effect.cutLive.isEmpty || !effect.cut.isEmpty { throw ExitCode(1) }

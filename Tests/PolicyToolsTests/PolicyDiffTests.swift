@@ -61,7 +61,61 @@ import Testing
                     + "ports: [{port: 22}]}]}")
         let rows = try Self.diff(old, new).rows
         #expect(rows.map(Self.text) == ["prod/app=web > prod/app=db +TCP 22 -"])
-        #expect(rows[0].because == ["prod/more ingress[0]"])
+        #expect(rows[0].gainedBecause == ["allowed by prod/more ingress[0]"])
+        let back = try Self.diff(new, old).rows
+        #expect(
+            back.map(\.lostBecause) == [["isolated by prod/db ingress", "no longer allowed by prod/more ingress[0]"]])
+    }
+
+    @Test func whatIsLostNamesWhatRefusesItAndWhatIsOpenedWhatRefusedIt() throws {
+        let policy = Self.policy("db", Self.onlyAPI)
+        #expect(try Self.diff("", policy).rows.allSatisfy { $0.lostBecause == ["isolated by prod/db ingress"] })
+        let opened = try Self.diff(policy, "").rows
+        #expect(opened.allSatisfy { $0.gainedBecause == ["no longer isolated by prod/db ingress"] })
+        let deny = PolicyLintTests.clusterPolicy(
+            "guard", "priority: 1, subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: {}}]}]")
+        let denied = try Self.diff("", deny).rows
+        #expect(!denied.isEmpty)
+        #expect(denied.allSatisfy { $0.lostBecause == ["denied by ClusterNetworkPolicy guard ingress[0]"] })
+    }
+
+    // MARK: Open connections
+
+    static let live = SeenTraffic(live: [
+        SeenFlow(
+            source: .name(ObjectKey("prod", "web")), destination: .name(ObjectKey("prod", "db-2")), transport: 6,
+            port: 5432, count: 2)
+    ])
+
+    static func policy(_ name: String, _ mode: String, _ spec: String) -> String {
+        policy(name, spec).replacing("name: \(name),", with: "name: \(name), annotations: {\(mode)},")
+    }
+
+    /// Modes of the policies of the receiver and the sender before, and of the receiver's after; what is kept and cut.
+    @Test(
+        arguments: [
+            ("keep", "", "keep", 2, 0), ("", "", "keep", 2, 0), ("keep", "recheck", "keep", 0, 2),
+            ("keep", "keep", "keep", 2, 0), ("reset", "", "keep", 0, 2), ("keep", "", "recheck", 0, 2),
+        ] as [(String, String, String, Int64, Int64)])
+    func theStrictestModeOfBothEndsBeforeAndAfterSaysWhatIsKept(
+        _ receiver: String, _ sender: String, _ later: String, _ kept: Int64, _ cut: Int64
+    ) throws {
+        func mode(_ word: String) -> String { "policy.martlet.io/on-change: \(word)" }
+        let open = "{podSelector: {matchLabels: {app: db}}, ingress: [{}]}"
+        let sending = "{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{}]}"
+        let fixed = sender.isEmpty ? "" : Self.policy("web", mode(sender), sending)
+        let old = fixed + (receiver.isEmpty ? "" : Self.policy("db", mode(receiver), open))
+        let effect = try Self.diff(old, fixed + Self.policy("db", mode(later), Self.onlyAPI)).effect(on: Self.live)
+        #expect(effect.keptLive.map(\.count) == (kept == 0 ? [] : [kept]))
+        #expect(effect.cutLiveCount == cut)
+    }
+
+    @Test func aDenyCutsWhatOtherwiseWouldBeKept() throws {
+        let deny = PolicyLintTests.clusterPolicy(
+            "guard", "priority: 1, subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: {}}]}]"
+        ).replacing("{name: guard}", with: "{name: guard, annotations: {policy.martlet.io/on-change: keep}}")
+        let effect = try Self.diff("", deny).effect(on: Self.live)
+        #expect(effect.keptLive.isEmpty && effect.cutLiveCount == 2)
     }
 
     @Test func dryRunCountsAsAbsentOnEitherSide() throws {

@@ -19,8 +19,8 @@ package struct PolicyDiffView {
                 if ports.isEmpty { continue }
                 let line = "  \(sign) \(ports)"
                 text += (sign == "+" ? style.good(line) : style.bad(line)) + "\n"
+                text += "    \(names(row["\(field)Because"]))\n"
             }
-            text += "    by \(names(row["because"]))\n"
         }
         let rows = value["rows"]?.array?.count ?? 0
         if rows == 0 { text += "no pair of workloads gains or loses a port\n" }
@@ -33,9 +33,17 @@ package struct PolicyDiffView {
         let live = value["cutLive"]?.array ?? []
         let cut = value["cut"]?.array ?? []
         let opened = value["opened"]?.array ?? []
-        let count = live.reduce(0) { $0 + ($1["flows"]?.integer ?? 0) }
-        var text = count == 0 ? "cuts no live connection\n" : style.bad("cuts \(count) live connections") + "\n"
+        let kept = value["keptLive"]?.array ?? []
+        let count = total(live)
+        var text =
+            count == 0
+            ? "cuts no live connection\n" : style.bad("cuts \(ListView.counted(count, "live connection"))") + "\n"
         text += list(live)
+        if !kept.isEmpty {
+            let number = total(kept)
+            text += style.warn("keeps \(ListView.counted(number, "live connection")) that it forbids (on-change: keep)")
+            text += "\n" + list(kept)
+        }
         text +=
             cut.isEmpty
             ? "of the flows of the last hour all that got through would\n"
@@ -45,11 +53,13 @@ package struct PolicyDiffView {
         return text
     }
 
+    private func total(_ flows: [JSONValue]) -> Int64 { flows.reduce(0) { $0 + ($1["flows"]?.integer ?? 0) } }
+
     private func list(_ flows: [JSONValue]) -> String {
         var text = ""
         for flow in flows.prefix(Self.flowsMax) {
             text += "  \(flow["source"]?.string ?? "?") -> \(flow["destination"]?.string ?? "?")"
-            text += " \(flow["port"]?.string ?? "?"), \(flow["flows"]?.integer ?? 0) flows"
+            text += " \(flow["port"]?.string ?? "?"), \(ListView.counted(flow["flows"]?.integer ?? 0, "flow"))"
             if let last = flow["last"]?.string, !last.isEmpty { text += ", last \(last)" }
             text += "\n"
         }
