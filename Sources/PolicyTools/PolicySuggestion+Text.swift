@@ -27,7 +27,8 @@ extension PolicySuggestion {
             """
         for rule in policy.rules {
             for flow in rule.proof {
-                text += "    # seen: \(flow.source) -> \(flow.destination) \(flow.portText), \(flow.count) flows, last "
+                text += "    # seen: \(flow.source) -> \(flow.destination) \(flow.portText), "
+                text += "\(flow.count) flow\(flow.count == 1 ? "" : "s"), last "
                 text += "\(flow.last)\n"
             }
             for word in rule.also { text += "    # also lets through: \(word)\n" }

@@ -73,7 +73,8 @@ struct ApplyCommand: AsyncParsableCommand {
         for document in documents {
             print("\(document.reference.resource.name)/\(document.reference.name) applied")
         }
-        print("\(documents.count) objects at revision \(made[path: "status", "revision"]?.string ?? "?")")
+        let count = ListView.counted(Int64(documents.count), "object")
+        print("\(count) at revision \(made[path: "status", "revision"]?.string ?? "?")")
     }
 
     private func carryOut(_ document: ManifestDocument, _ client: HTTPSClient) async throws(APIError) {

@@ -16,7 +16,8 @@ package struct LintView {
             text += "  \(finding["meaning"]?.string ?? "") [\(finding["check"]?.string ?? "")]\n"
             text += "  -> \(finding["advice"]?.string ?? "")\n"
         }
-        text += "\(value["policies"]?.integer ?? 0) policies, \(value["items"]?.array?.count ?? 0) findings\n"
+        text += ListView.counted(value["policies"]?.integer ?? 0, "policy", several: "policies")
+        text += ", \(ListView.counted(Int64(value["items"]?.array?.count ?? 0), "finding"))\n"
         if value["pods"]?.integer == 0 {
             text += "no pods are known: what compares with pods was left out (-f with pods, or --cluster)\n"
         }
@@ -52,7 +53,8 @@ package struct PolicyTestView {
             "evaluator": "the evaluator in user space",
         ]
         let engine = value["engine"]?.string ?? ""
-        text += "\(results.count) expectations, \(failed) failed; judged by \(judges[engine] ?? engine)\n"
+        text += ListView.counted(Int64(results.count), "expectation")
+        text += ", \(failed) failed; judged by \(judges[engine] ?? engine)\n"
         guard let reason = value["kernelNotAsked"]?.string else { return text }
         return text + style.warn("the kernel was not asked: \(reason)") + "\n"
     }
