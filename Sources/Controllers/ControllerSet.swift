@@ -27,6 +27,7 @@ package final class ControllerSet: ServiceLifecycle.Service, Sendable {
         cluster = context.cluster
         controllers = [
             PodCIDRController(context, allocation: PodCIDRAllocation(clusterCIDRs: options.clusterCIDRs)),
+            NodeLiveness(context),
             NodeTaints(context),
             Scheduler(context),
             EndpointSliceController(context),

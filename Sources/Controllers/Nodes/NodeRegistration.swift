@@ -86,6 +86,8 @@ package final class NodeRegistration: ServiceLifecycle.Service, Sendable {
                 if now >= nextLease {
                     try await renewLease()
                     nextLease = now + Self.leaseInterval
+                    // Whoever missed the Lease for too long has called the node Unknown.
+                    if try await !stands(current) { reported = nil }
                 }
             } catch {
                 logger.info("the node could not be reported", metadata: ["error": "\(error.message)"])
@@ -117,6 +119,18 @@ package final class NodeRegistration: ServiceLifecycle.Service, Sendable {
         }
         let status = status(readiness, before: present["status"])
         _ = try await client.mergePatch(reference, subresource: "status", ["status": status])
+    }
+
+    /// Whether the Node says of its readiness what was reported.
+    private func stands(_ readiness: NodeReadiness) async throws(APIError) -> Bool {
+        let node: JSONValue
+        do throws(APIError) {
+            node = try await client.get(reference, subresource: "")
+        } catch  where error.isNotFound {
+            return false
+        }
+        let ready = (node[path: "status", "conditions"]?.array ?? []).first { $0["type"]?.string == "Ready" }
+        return ready?["status"]?.string == (readiness.isReady ? "True" : "False")
     }
 
     private var labels: [String: String] {

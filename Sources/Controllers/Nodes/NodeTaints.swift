@@ -6,34 +6,36 @@ import Logging
 import ServiceLifecycle
 
 /// Keeps pods off nodes that cannot run them: sets and takes off the taints that stand for a node's condition and for
-/// being cordoned. A new node comes with "not ready", and is free of it once it reports that it is.
+/// being cordoned. A new node comes with "not ready", and is free of it once it reports that it is; one that is silent
+/// is "unreachable". Nothing is evicted: no taint has the effect NoExecute.
 package final class NodeTaints: ServiceLifecycle.Service, Sendable {
     static let notReady = "node.kubernetes.io/not-ready"
+    static let unreachable = "node.kubernetes.io/unreachable"
     static let unschedulable = "node.kubernetes.io/unschedulable"
 
     /// What decides on a node's taints.
     struct State: Hashable, Sendable {
-        let isReady: Bool
+        /// Of the condition Ready; nil where the node has none.
+        let readiness: String?
         let isUnschedulable: Bool
         let taints: [JSONValue]
 
         init(_ object: JSONValue) {
             let conditions = object[path: "status", "conditions"]?.array ?? []
-            isReady = conditions.contains { $0["type"]?.string == "Ready" && $0["status"]?.string == "True" }
+            readiness = conditions.first { $0["type"]?.string == "Ready" }?["status"]?.string
             isUnschedulable = object[path: "spec", "unschedulable"]?.bool ?? false
             taints = object[path: "spec", "taints"]?.array ?? []
         }
 
         /// Taints of others stay as they are; ours are there where their reason is.
         func wanted(now: String) -> [JSONValue] {
-            var wanted = taints.filter { taint in
-                switch taint["key"]?.string {
-                case NodeTaints.notReady: !isReady
-                case NodeTaints.unschedulable: isUnschedulable
-                default: true
-                }
-            }
-            for (key, isDue) in [(NodeTaints.notReady, !isReady), (NodeTaints.unschedulable, isUnschedulable)]
+            let ours = [
+                (key: NodeTaints.notReady, isDue: readiness != "True" && readiness != "Unknown"),
+                (key: NodeTaints.unreachable, isDue: readiness == "Unknown"),
+                (key: NodeTaints.unschedulable, isDue: isUnschedulable),
+            ]
+            var wanted = taints.filter { taint in ours.first { $0.key == taint["key"]?.string }?.isDue ?? true }
+            for (key, isDue) in ours
             where isDue && !wanted.contains(where: { $0["key"]?.string == key && $0["effect"] == "NoSchedule" }) {
                 wanted.append(["key": .string(key), "effect": "NoSchedule", "timeAdded": .string(now)])
             }
