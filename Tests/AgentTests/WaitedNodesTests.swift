@@ -29,7 +29,9 @@ import Testing
     private func nodes(
         _ revision: Int64, _ nodes: [Node], _ reports: [JSONValue], policy: ObjectReference? = nil
     ) -> WaitedNodes {
-        WaitedNodes(revision, policy: policy, own: "here", nodes: nodes, reports: reports)
+        WaitedNodes(
+            revision, of: policy.map { .policy($0) } ?? .everything(upTo: revision), own: "here", nodes: nodes,
+            reports: reports)
     }
 
     @Test func aReadyNodeThatLagsHoldsItBackAndIsNamedUntilItReports() {
@@ -65,16 +67,35 @@ import Testing
         #expect(nodes(10, [node("b")], reports, policy: Self.policy).refusal == nil, "only the older one does not fit")
         let other = ObjectReference(.networkPolicies, namespace: "shop", name: "web")
         #expect(nodes(9, [node("b")], reports, policy: other).refusal == nil)
-        #expect(nodes(9, [node("b")], reports).refusal == nil)
         #expect(nodes(9, [node("b", isReady: false)], reports, policy: Self.policy).refusal == nil)
     }
 
-    @Test func aReportThatDoesNotNameAllProvesNoPolicy() {
-        let many = (0..<DataplaneReport.notEnforcedMax + 1).map { missing("p\($0)", version: "5") }
-        let reports = [report("b", 12, missing: many)]
+    @Test func aReportRefusesEverythingUpToARevisionThatAMissingVersionBelongsTo() {
+        let reports = [report("b", 12, missing: [missing("db", version: "9"), missing("web", version: "12")])]
+        #expect(nodes(9, [node("b")], reports).refusal == "not enforced on node b: NetworkPolicy shop/db: too long")
         #expect(
-            nodes(9, [node("b")], reports, policy: Self.policy).behind
-                == ["b (names 100 of 101 objects that are not enforced)"])
-        #expect(nodes(9, [node("b")], reports).behind.isEmpty)
+            nodes(12, [node("b")], reports).refusal
+                == "not enforced on node b: NetworkPolicy shop/db: too long, and 1 more")
+        let whole = nodes(8, [node("b")], [report("b", 12)])
+        #expect(nodes(8, [node("b")], reports) == whole, "only later ones are missing")
+        #expect(nodes(9, [node("b", isReady: false)], reports).refusal == nil)
+    }
+
+    @Test func aMissingPlaceBelongsToEveryRevision() {
+        let reports = [report("b", 12, missing: [missing("db", version: "")])]
+        #expect(nodes(1, [node("b")], reports).refusal != nil)
+    }
+
+    @Test func aNodeThatLagsMayStillMakeItGood() {
+        let found = nodes(9, [node("b")], [report("b", 5, missing: [missing("db", version: "5")])])
+        #expect(found.refusal == nil && found.behind == ["b (reports revision 5)"])
+    }
+
+    @Test func aReportThatDoesNotNameAllProvesNothing() {
+        let many = (0..<DataplaneReport.notEnforcedMax + 1).map { missing("p\($0)", version: "11") }
+        let reports = [report("b", 12, missing: many)]
+        let behind = ["b (names 100 of 101 objects that are not enforced)"]
+        #expect(nodes(9, [node("b")], reports, policy: Self.policy).behind == behind)
+        #expect(nodes(9, [node("b")], reports).behind == behind)
     }
 }

@@ -28,6 +28,19 @@ package struct NotEnforced: Hashable, Sendable {
         if let enforcedVersion { members["enforcedVersion"] = .string(enforcedVersion) }
         return .object(members)
     }
+
+    /// Whether a version that is not in force belongs to everything up to a revision. An object whose place is missing
+    /// has none and always does.
+    static func isMissing(_ resourceVersion: String, upTo revision: Int64) -> Bool {
+        Int64(resourceVersion).map { $0 <= revision } ?? true
+    }
+
+    /// `NetworkPolicy shop/db: too long, and 2 more`, of an entry as `json` gives it.
+    static func sentence(_ entry: JSONValue, others: Int) -> String {
+        let key = ObjectKey(entry["namespace"]?.string ?? "", entry["name"]?.string ?? "")
+        let rest = others > 0 ? ", and \(others) more" : ""
+        return "\(entry["kind"]?.string ?? "") \(key): \(entry["message"]?.string ?? "")\(rest)"
+    }
 }
 
 /// What a NodeDataplane says of a node.
@@ -58,8 +71,7 @@ package struct DataplaneReport: Hashable, Sendable {
         if revision == nil { return (false, "Starting", "nothing is in the kernel yet") }
         if !lastError.isEmpty { return (false, "ChangeFailed", lastError) }
         guard let first = notEnforced.first else { return (true, "InForce", "everything is in force") }
-        let rest = notEnforced.count > 1 ? ", and \(notEnforced.count - 1) more" : ""
-        return (false, "ObjectsNotEnforced", "\(first.resource.kind) \(first.key): \(first.message)\(rest)")
+        return (false, "ObjectsNotEnforced", NotEnforced.sentence(first.json, others: notEnforced.count - 1))
     }
 
     /// As it stands in `status`. `transition` is when the condition last changed its status, in RFC 3339.

@@ -41,9 +41,18 @@ extension LocalRequests {
             }
             try await Task.sleep(for: Self.lookInterval)
         }
+        let missing = await engine.report(faults: informers.snapshot().faults).notEnforced.filter {
+            NotEnforced.isMissing($0.resourceVersion, upTo: revision)
+        }
+        if let first = missing.first {
+            throw DaemonError(
+                .stateMismatch,
+                "revision \(revision) is not in force: "
+                    + NotEnforced.sentence(first.json, others: missing.count - 1))
+        }
         // What other nodes report stands still while nothing that they read changes: the newest of that is enough.
         let wanted = min(revision, await engine.enforcement.reported ?? revision)
-        let nodes = try await waitForOthers(wanted, policy: nil, deadline)
+        let nodes = try await waitForOthers(wanted, of: .everything(upTo: revision), deadline)
         return [
             "revision": .integer(revision), "generation": .integer(Int64(await engine.planner.generation)),
             "nodes": .array(nodes.waited.map { .string($0) }),
@@ -87,7 +96,7 @@ extension LocalRequests {
             try await Task.sleep(for: Self.lookInterval)
         }
         let generation = await engine.planner.generation
-        let nodes = try await waitForOthers(Int64(wanted) ?? 0, policy: reference, deadline)
+        let nodes = try await waitForOthers(Int64(wanted) ?? 0, of: .policy(reference), deadline)
         return [
             "policy": .string(key.description), "version": .string(wanted), "generation": .integer(Int64(generation)),
             "nodes": .array(nodes.waited.map { .string($0) }),
@@ -120,7 +129,7 @@ extension LocalRequests {
 
     /// Returns when the NodeDataplane of every other Ready node reports the revision.
     private func waitForOthers(
-        _ revision: Int64, policy: ObjectReference?, _ deadline: ContinuousClock.Instant
+        _ revision: Int64, of subject: WaitedNodes.Subject, _ deadline: ContinuousClock.Instant
     ) async throws -> WaitedNodes {
         while true {
             let nodes = Array(informers.nodes.cache.items)
@@ -128,7 +137,7 @@ extension LocalRequests {
             let isAlone = nodes.allSatisfy { $0.name == configuration.nodeName || !$0.isReady }
             let reports = isAlone ? [] : try await client.list(.nodeDataplanes, ListOptions()).items
             let found = WaitedNodes(
-                revision, policy: policy, own: configuration.nodeName, nodes: nodes, reports: reports)
+                revision, of: subject, own: configuration.nodeName, nodes: nodes, reports: reports)
             if let refusal = found.refusal { throw DaemonError(.stateMismatch, refusal) }
             if found.behind.isEmpty { return found }
             guard ContinuousClock.now < deadline else {

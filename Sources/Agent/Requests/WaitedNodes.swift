@@ -7,20 +7,26 @@ import KubeObjects
 /// Every Ready node is waited for. This one has answered for itself before, whether or not the API calls it Ready; one
 /// that is not Ready is named and not waited for.
 struct WaitedNodes: Equatable {
+    enum Subject: Equatable {
+        case policy(ObjectReference)
+        /// All objects up to a revision.
+        case everything(upTo: Int64)
+    }
+
     /// By name, this one among them.
     let waited: [String]
     let notReady: [String]
     /// Which of them do not report the revision, each with what it does report: `b (reports revision 41)`.
     private(set) var behind: [String] = []
-    /// Why a node does not enforce the policy that is asked about; nil where none says so.
+    /// Why a node does not enforce what is asked about; nil where none says so.
     private(set) var refusal: String?
 
     /// - Parameters:
     ///   - revision: to be reached by all.
-    ///   - policy: whose version that is; nil where all objects up to it are meant.
+    ///   - subject: the policy whose version that is, or everything.
     ///   - own: this node's name.
     ///   - reports: all NodeDataplanes.
-    init(_ revision: Int64, policy: ObjectReference?, own: String, nodes: some Sequence<Node>, reports: [JSONValue]) {
+    init(_ revision: Int64, of subject: Subject, own: String, nodes: some Sequence<Node>, reports: [JSONValue]) {
         let others = nodes.filter { $0.name != own }
         let ready = others.filter(\.isReady).map(\.name).sorted()
         waited = (ready + [own]).sorted()
@@ -30,26 +36,37 @@ struct WaitedNodes: Equatable {
                 behind.append("\(node) (no report)")
                 continue
             }
-            if let policy, refusal == nil, let reason = Self.refusal(of: policy, revision, in: report) {
+            let reached = report["enforcedRevision"]?.integer ?? 0
+            if refusal == nil, let reason = Self.refusal(of: subject, revision, reached, in: report) {
                 refusal = "not enforced on node \(node): \(reason)"
             }
-            let reached = report["enforcedRevision"]?.integer ?? 0
             if reached < revision {
                 behind.append("\(node) (reports revision \(reached))")
-            } else if policy != nil, let names = Self.unnamed(in: report) {
+            } else if let names = Self.unnamed(in: report) {
                 behind.append("\(node) (\(names))")
             }
         }
     }
 
-    /// Why a node's report says that a policy's version is not in force there.
-    private static func refusal(of policy: ObjectReference, _ revision: Int64, in report: JSONValue) -> String? {
-        let entry = report["notEnforced"]?.array?.first { entry in
-            entry["kind"]?.string == policy.resource.kind && entry["name"]?.string == policy.name
-                && entry["namespace"]?.string ?? "" == policy.namespace
-                && Int64(entry["resourceVersion"]?.string ?? "") ?? 0 >= revision
+    /// Why a node's report says that it does not enforce what is asked about. While it lags it says so of one policy's
+    /// version alone: what is missing of everything may be made good by what it has not reached yet.
+    private static func refusal(of subject: Subject, _ revision: Int64, _ reached: Int64, in report: JSONValue)
+        -> String?
+    {
+        let entries = report["notEnforced"]?.array ?? []
+        switch subject {
+        case .policy(let policy):
+            let entry = entries.first { entry in
+                entry["kind"]?.string == policy.resource.kind && entry["name"]?.string == policy.name
+                    && entry["namespace"]?.string ?? "" == policy.namespace
+                    && Int64(entry["resourceVersion"]?.string ?? "") ?? 0 >= revision
+            }
+            return entry?["message"]?.string
+        case .everything(let last):
+            guard reached >= revision else { return nil }
+            let missing = entries.filter { NotEnforced.isMissing($0["resourceVersion"]?.string ?? "", upTo: last) }
+            return missing.first.map { NotEnforced.sentence($0, others: missing.count - 1) }
         }
-        return entry?["message"]?.string
     }
 
     /// A report has room for so many names: an object that is not among them may be missing all the same.
