@@ -242,7 +242,9 @@ let package = Package(
                 "CLinux", "TestKit",
             ], from: [logging]),
         tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "JSONText", "NetTypes", "CMartletABI", "TestKit"]),
-        tests("martletdTests", ["APIClient", "Netlink", "NetTypes", "JSONText", "TestKit"], from: [logging]),
+        tests(
+            "martletdTests", ["APIClient", "APIServer", "Store", "Netlink", "NetTypes", "JSONText", "TestKit"],
+            from: [logging]),
         tests(
             "NodeAgentTests", ["NodeAgent", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "TestKit"],
             from: [logging]),

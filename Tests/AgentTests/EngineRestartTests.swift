@@ -228,6 +228,57 @@ import Testing
         #expect(try await classes(engine) == [0, 0], "the former one's DEL takes nothing of the new one")
     }
 
+    @Test(.timeLimit(.minutes(1))) func aVersionThatCannotBeReadLeavesTheOneBeforeInForceAndIsTold() async throws {
+        setPolicy(port: 80, block: "192.0.2.0/24")
+        cluster.set(
+            .clusterNetworkPolicies,
+            [
+                "metadata": ["name": "guard"],
+                "spec": [
+                    "tier": "Admin", "priority": 1, "subject": ["namespaces": [:]],
+                    "ingress": [["action": "Deny", "from": [["namespaces": ["matchLabels": ["env": "dev"]]]]]],
+                ],
+            ])
+        let engine = try await daemon()
+        let before = try inForce()
+        let references = [
+            ObjectReference(.clusterNetworkPolicies, name: "guard"),
+            ObjectReference(.networkPolicies, namespace: "shop", name: "db"),
+        ]
+        func object(_ reference: ObjectReference) throws -> JSONValue {
+            try #require(
+                cluster.object(reference.resource, namespace: reference.namespace, name: reference.name))
+        }
+        func versions() throws -> [String] {
+            try references.map { try object($0)[path: "metadata", "resourceVersion"]?.string ?? "" }
+        }
+        let good = try versions()
+        let informers = ClusterInformers(client: cluster, logger: Logger(label: "test"))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await informers.run() }
+            await informers.waitForSync()
+            for reference in references {
+                var broken = try object(reference)
+                broken["spec"]?["ingress"] = [["action": "Perhaps", "from": [["ipBlock": ["cidr": "everywhere"]]]]]
+                cluster.set(reference.resource, broken)
+            }
+            let deadline = ContinuousClock.now + .seconds(10)
+            while informers.snapshot().faults.count < 2, ContinuousClock.now < deadline { await Task.yield() }
+            var notice = ChangeNotice()
+            notice.everything = [.networkPolicies, .clusterNetworkPolicies]
+            try await engine.compileOrRetry(notice, informers)
+            group.cancelAll()
+        }
+        #expect(try inForce() == before)
+        let told = await engine.report(faults: informers.snapshot().faults).notEnforced
+        #expect(Set(told.map(\.key)) == Set(references.map { ObjectKey($0.namespace, $0.name) }))
+        for (index, reference) in references.enumerated() {
+            let entry = told.first { $0.resource == reference.resource }
+            #expect(entry?.reason == "Unreadable" && entry?.message.hasPrefix("spec.ingress[0].") == true)
+            #expect(try entry?.resourceVersion == versions()[index] && entry?.enforcedVersion == good[index])
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func aStaticPodIsKnownByItsHashWhicheverUIDItsMirrorHas() async throws {
         var mirror = try #require(cluster.object(.pods, namespace: "shop", name: "db"))
         mirror["metadata"]?["annotations"] = ["kubernetes.io/config.hash": "hash"]

@@ -69,12 +69,12 @@ extension CachedObject.Projection {
 }
 
 /// How objects lie in the store: JSON in which the store itself writes the resourceVersion, first in the metadata.
-struct StoredForm: Sendable {
-    let bytes: [UInt8]
+package struct StoredForm: Sendable {
+    package let bytes: [UInt8]
     /// Where the store inserts the revision's digits.
-    let stampAt: Int
+    package let stampAt: Int
 
-    init(_ object: JSONValue) {
+    package init(_ object: JSONValue) {
         var members = object.object ?? [:]
         let kind = members.removeValue(forKey: "kind")?.string ?? ""
         let apiVersion = members.removeValue(forKey: "apiVersion")?.string ?? ""
