@@ -113,7 +113,8 @@ let package = Package(
         library(
             "APIClient", ["KubeObjects", "JSONText"], from: [httpClient, nioCore, nioHTTP1, nioSSL, yams, logging]),
         library(
-            "APIServer", ["Store", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "NetTypes", "YAMLText"],
+            "APIServer",
+            ["Store", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "NetTypes", "YAMLText", "CLinux"],
             from: [
                 nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTP2, nioSSL, nioCompression, x509, crypto, asn1,
                 logging, lifecycle,

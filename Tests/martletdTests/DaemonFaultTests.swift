@@ -5,7 +5,10 @@ import Testing
 
 @Suite(.serialized) struct DaemonFaultTests {
     /// `martletd run` in the node's network namespace, with options that differ from its daemon's.
-    private func daemon(_ node: OwnNode, _ changes: [String: String]) async throws -> Finished {
+    /// - Parameter more: options that are given once more.
+    private func daemon(_ node: OwnNode, _ changes: [String: String], more: [(String, String)] = []) async throws
+        -> Finished
+    {
         var options = [
             "--state": node.directory + "/other", "--run-dir": node.directory + "/other-run",
             "--bpffs": node.directory + "/bpf/other", "--kubeconfig": node.directory + "/other.kubeconfig",
@@ -14,7 +17,7 @@ import Testing
         ]
         if !FileManager.default.fileExists(atPath: "/sys/fs/cgroup/unified") { options["--cgroup"] = "/sys/fs/cgroup" }
         options.merge(changes) { $1 }
-        let words = options.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+        let words = (options.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } + more).flatMap { [$0.0, $0.1] }
         return try await launch(
             "/usr/bin/timeout",
             ["20", "nsenter", "--net=" + node.netns, try builtProgram("martletd"), "run"] + words,
@@ -33,6 +36,16 @@ import Testing
             #expect(noPins.output.contains(folder), "\(noPins.output)")
             let noGroup = try await daemon(node, ["--cgroup": folder])
             #expect(noGroup.status == 1 && noGroup.output.contains("cgroup2"), "\(noGroup.output)")
+            let stray = try await daemon(node, ["--pod-cidr": "10.9.0.0/24", "--cluster-cidr": "10.244.0.0/16"])
+            #expect(stray.status != 0, "\(stray.output)")
+            #expect(
+                stray.output.contains("--pod-cidr 10.9.0.0/24 is outside of --cluster-cidr 10.244.0.0/16"),
+                "\(stray.output)")
+            let blocks = (0..<5).map { "10.\($0).0.0/16" }
+            let many = try await daemon(
+                node, ["--service-cidr": blocks[0]], more: blocks.dropFirst().map { ("--service-cidr", $0) })
+            #expect(many.status != 0 && many.output.contains("room for 4"), "\(many.output)")
+            #expect(many.output.contains(blocks.joined(separator: ", ")), "\(many.output)")
             // None of them has hurt the daemon that runs.
             #expect(try await node.martlet(["status"]).status == 0)
             #expect(try await node.martlet(["fsck"]).status == 0)

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Small files of the state directory: read whole, replaced whole.
@@ -20,7 +21,8 @@ enum StateFile {
         }
     }
 
-    /// Replaces a file: a new one is written beside it and renamed, so that a reader sees the old or the new.
+    /// Replaces a file: a new one is written beside it and renamed, so that a reader sees the old or the new, and its
+    /// name is on the disk when this returns.
     static func write(_ path: String, _ text: String, mode: UInt32) throws(ServerError) {
         let fresh = "\(path).new"
         unlink(fresh)
@@ -35,6 +37,9 @@ enum StateFile {
         }
         guard fsync(file) == 0 else { throw failure("fsync", fresh) }
         guard rename(fresh, path) == 0 else { throw failure("rename", path) }
+        let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        let synced = clinux_sync_directory(directory)
+        guard synced == 0 else { throw failure("fsync", directory, -synced) }
     }
 
     /// Makes a directory and those above it.
@@ -46,8 +51,7 @@ enum StateFile {
         }
     }
 
-    private static func failure(_ call: String, _ path: String) -> ServerError {
-        let number = errno
-        return ServerError(.file, "\(call) \(path): \(String(cString: strerror(number))) (errno \(number))")
+    private static func failure(_ call: String, _ path: String, _ number: Int32 = errno) -> ServerError {
+        ServerError(.file, "\(call) \(path): \(String(cString: strerror(number))) (errno \(number))")
     }
 }

@@ -39,6 +39,11 @@ struct Daemon {
         let store = try Store(
             directory: options.state + "/store", options: APICore.storeOptions, logger: logger)
         defer { store.close() }
+        if !setup.unknownAddresses.isEmpty {
+            logger.warning(
+                "the node has more addresses than the kernel programs know: to them these are outside",
+                metadata: ["addresses": "\(setup.unknownAddresses.map(\.description).joined(separator: " "))"])
+        }
         try KernelProbe.require(cgroup: options.connect ? options.cgroup : nil)
         let datapath = try KernelDatapath(setup.datapathSettings)
         let judge = DatapathJudge()

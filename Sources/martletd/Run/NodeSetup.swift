@@ -21,6 +21,8 @@ struct NodeSetup {
     let nodeAddresses: [IPAddress]
     /// All addresses of the node, those given by option first: none of them is sent out of an uplink.
     let ownAddresses: [IPAddress]
+    /// Further addresses of the node, for which the kernel programs have no room.
+    let unknownAddresses: [IPAddress]
     let podCIDRs: [CIDR]
     let clusterCIDRs: [CIDR]
     let serviceCIDRs: [CIDR]
@@ -35,11 +37,22 @@ struct NodeSetup {
             return address
         }
         podCIDRs = try Self.blocks(options.podCIDRs, "--pod-cidr")
-        clusterCIDRs = try Self.blocks(options.clusterCIDRs, "--cluster-cidr")
+        let cluster = try Self.blocks(options.clusterCIDRs, "--cluster-cidr")
+        clusterCIDRs = cluster
+        if let stray = podCIDRs.first(where: { block in !cluster.contains { $0.contains(block) } }) {
+            throw ValidationError(
+                "--pod-cidr \(stray) is outside of --cluster-cidr "
+                    + cluster.map(\.description).joined(separator: ", "))
+        }
         serviceCIDRs = try Self.blocks(options.serviceCIDRs, "--service-cidr")
         guard !nodeAddresses.isEmpty else {
             throw ValidationError("--node-address is missing: give the node's addresses, one a family")
         }
+        try Self.checkRoom("--node-address", options.nodeAddresses, Self.addressesMax)
+        for (option, blocks) in [
+            ("--pod-cidr", options.podCIDRs), ("--cluster-cidr", options.clusterCIDRs),
+            ("--service-cidr", options.serviceCIDRs),
+        ] { try Self.checkRoom(option, blocks, Self.blocksMax) }
         let netlink = try NetlinkConnection()
         defer { netlink.close() }
         uplinks = try options.uplinks.map { name in
@@ -48,7 +61,9 @@ struct NodeSetup {
             }
             return link
         }
-        ownAddresses = try Self.ownAddresses(netlink, first: nodeAddresses, podCIDRs)
+        let own = try Self.ownAddresses(netlink, first: nodeAddresses, podCIDRs)
+        ownAddresses = Array(own.prefix(Self.addressesMax))
+        unknownAddresses = Array(own.dropFirst(Self.addressesMax))
         guard let boot = NodeFiles.read(options.bootIDFile)?.split(whereSeparator: \.isWhitespace).first else {
             throw ValidationError("--boot-id-file \(options.bootIDFile) cannot be read")
         }
@@ -74,6 +89,16 @@ struct NodeSetup {
     }
 
     // MARK: What the kernel programs are told
+
+    private static let addressesMax = Int(MARTLET_NODE_ADDRESSES_MAX.rawValue)
+    private static let blocksMax = Int(MARTLET_PREFIXES_MAX.rawValue)
+
+    private static func checkRoom(_ option: String, _ values: [String], _ limit: Int) throws {
+        guard values.count > limit else { return }
+        throw ValidationError(
+            "\(option) is given \(values.count) times, and the kernel programs have room for \(limit): "
+                + values.joined(separator: ", "))
+    }
 
     var datapathSettings: DatapathSettings {
         DatapathSettings(pinDirectory: options.bpffs, configuration: kernelConfiguration)
@@ -103,13 +128,13 @@ struct NodeSetup {
         return config
     }
 
-    /// Fills a fixed array of the layout; returns how many it took.
+    /// Fills a fixed array of the layout; returns how many there are.
     private static func fill<Whole, Value>(_ array: inout Whole, _ values: [Value]) -> UInt32 {
         withUnsafeMutableBytes(of: &array) { raw in
             let slots = raw.bindMemory(to: Value.self)
-            let count = min(slots.count, values.count)
-            for index in 0..<count { slots[index] = values[index] }
-            return UInt32(count)
+            precondition(values.count <= slots.count, "how many values there may be is checked before")
+            for (index, value) in values.enumerated() { slots[index] = value }
+            return UInt32(values.count)
         }
     }
 
