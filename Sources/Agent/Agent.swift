@@ -131,6 +131,9 @@ package struct Agent: Service {
         get async { await engine.report(faults: informers.snapshot().faults) }
     }
 
+    /// After `dataplane` may have changed; for one consumer.
+    package var dataplaneSignals: AsyncStream<Void> { engine.reportSignals }
+
     private func attachNode() throws {
         for uplink in configuration.uplinks { try datapath.attachUplink(interface: uplink) }
         if let cgroup = configuration.connectCgroup {

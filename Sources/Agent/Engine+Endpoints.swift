@@ -125,6 +125,7 @@ extension Engine {
 
     func fail(_ error: any Error, _ what: String) {
         lastError = "\(what): \(error)"
+        signalReport()
         logger.error("\(what)", metadata: ["error": "\(error)"])
     }
 }

@@ -109,8 +109,10 @@ extension Engine {
                 owed = []
                 lastError = nil
             }
+            let before = enforcement.reported
             enforcement.compile(lastChange: lastChange)
             settle()
+            if enforcement.reported != before { signalReport() }
         } catch let error as DatapathError {
             fail(error, "the kernel refused a change")
             throw error

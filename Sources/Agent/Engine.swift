@@ -75,6 +75,9 @@ package actor Engine {
     /// After a generation that may have to reset open flows.
     private let resets: AsyncStream<Void>.Continuation
     let resetSignals: AsyncStream<Void>
+    /// After whatever `report` tells may have changed; several changes may be one signal.
+    let reportSignals: AsyncStream<Void>
+    private let reports: AsyncStream<Void>.Continuation
     /// Whether flows may have been judged by policies that reset; an earlier daemon's may.
     private var couldReset = true
     private var settledGeneration: UInt32?
@@ -103,6 +106,7 @@ package actor Engine {
         self.journal = journal
         (graceTickets, tickets) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(16))
         (resetSignals, resets) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (reportSignals, reports) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     private static let bootKey = "boot"
@@ -136,6 +140,7 @@ package actor Engine {
         if let revision { pendingRevision = max(pendingRevision ?? revision, revision) }
         try perform(planner.submit(change))
         settle()
+        signalReport()
     }
 
     /// Persists a Service delta's ids, then writes it; nothing of it waits for a generation.
@@ -145,6 +150,7 @@ package actor Engine {
         try writer.perform(delta.operations)
         steps.visible(.services, generation: planner.generation)
         serviceProblems = delta.problems
+        signalReport()
         guard !delta.retired.isEmpty else { return }
         try perform(planner.submit(KernelPlanner.Change(retired: delta.retired.map { .service($0) })))
     }
@@ -153,7 +159,10 @@ package actor Engine {
     func graceElapsed(_ ticket: KernelPlanner.Ticket) throws {
         try perform(planner.graceElapsed(ticket))
         settle()
+        signalReport()
     }
+
+    func signalReport() { reports.yield() }
 
     func perform(_ actions: [KernelPlanner.Action]) throws {
         for action in actions {

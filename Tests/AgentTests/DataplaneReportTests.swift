@@ -33,6 +33,14 @@ import Testing
         #expect(writes == 1)
     }
 
+    @Test func whoeverIsTooEarlyIsToldForHowLong() {
+        var schedule = ReportSchedule()
+        #expect(schedule.pause(now: .zero) == nil)
+        schedule.tried(report(), succeeded: true, now: .seconds(7))
+        #expect(schedule.pause(now: .milliseconds(7_400)) == .milliseconds(600))
+        #expect(schedule.pause(now: .seconds(8)) == nil)
+    }
+
     @Test func aReportThatChangesAllTheTimeIsWrittenOnceASecond() {
         var schedule = ReportSchedule()
         var writes = 0

@@ -109,7 +109,10 @@ package struct ReportSchedule: Sendable {
 
     package init() {}
 
+    /// How long nothing may be written yet; nil where it may.
     /// - Parameter now: monotonic, since any moment.
+    package func pause(now: Duration) -> Duration? { now < nextAt ? nextAt - now : nil }
+
     package func isDue(_ report: DataplaneReport, now: Duration) -> Bool { report != written && now >= nextAt }
 
     /// A write was tried.

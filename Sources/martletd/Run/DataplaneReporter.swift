@@ -1,74 +1,106 @@
 import APIClient
 import Agent
 import Controllers
+import Informers
 import JSONText
 import KubeObjects
 import Logging
 import ServiceLifecycle
 
-/// Keeps this node's NodeDataplane true, and writes an Event about each object that is not enforced. What is written
-/// and when is `ReportSchedule`'s to say.
-struct DataplaneReporter: ServiceLifecycle.Service {
-    static let lookInterval = Duration.milliseconds(200)
-    /// How soon an object that somebody deleted or changed is true again.
-    static let presenceInterval = Duration.seconds(5)
+/// Keeps this node's NodeDataplane true, and writes an Event about each object that is not enforced. It looks when the
+/// agent signals a change or somebody touched the object; what is written and when is `ReportSchedule`'s to say.
+actor DataplaneReporter: ServiceLifecycle.Service {
     private static let component = "martlet-agent"
 
-    let agent: Agent
-    let nodeName: String
-    let client: any APIClient
-    let logger: Logger
+    private let agent: Agent
+    private let nodeName: String
+    private let client: any APIClient
+    private let logger: Logger
+    /// The object as the API has it: nothing but its version is kept.
+    private let own: Informer<Bool>
+    private let feed = ChangeFeed()
+    private let clock = ControllerClock.system
+    private let recorder: EventRecorder
 
-    private struct State {
-        var schedule = ReportSchedule()
-        /// The object's resourceVersion as this daemon left it.
-        var version: String?
-        /// What an Event was written about.
-        var told: Set<NotEnforced> = []
-        var nextPresence = Duration.zero
+    private var schedule = ReportSchedule()
+    /// The object's resourceVersion as this daemon left it.
+    private var version: String?
+    /// What an Event was written about.
+    private var told: Set<NotEnforced> = []
+
+    init(agent: Agent, nodeName: String, client: any APIClient, logger: Logger) {
+        self.agent = agent
+        self.nodeName = nodeName
+        self.client = client
+        self.logger = logger
+        own = Informer(
+            .nodeDataplanes, ListOptions(fieldSelector: "metadata.name=" + nodeName), client: client, logger: logger
+        ) { _ in true }
+        recorder = EventRecorder(client: client, clock: clock, component: Self.component, host: nodeName)
     }
 
     func run() async throws {
+        own.report(to: feed)
+        let key = key
+        let loop = ControllerLoop<ObjectKey>(
+            ControllerLoop.Plan(
+                name: "node report", waitForSync: { await self.own.waitForSync() }, keys: { _ in [key] },
+                allKeys: { [key] }, work: { _ in await self.look() }),
+            feed: feed, clock: clock, logger: logger)
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await self.own.run() }
+            group.addTask { await self.passSignals() }
+            group.addTask { try await loop.run() }
+        }
+    }
+
+    private nonisolated func passSignals() async {
         await cancelWhenGracefulShutdown {
-            let clock = ControllerClock.system
-            let recorder = EventRecorder(
-                client: client, clock: clock, component: Self.component, host: nodeName)
-            var state = State()
-            while !Task.isCancelled {
-                let report = await agent.dataplane
-                await look(report, &state, clock)
-                await tell(report, &state, recorder)
-                try? await Task.sleep(for: Self.lookInterval)
+            for await _ in self.agent.dataplaneSignals {
+                self.feed.post(.nodeDataplanes, CollectionOfOne(self.key))
             }
         }
     }
 
-    private var reference: ObjectReference { ObjectReference(.nodeDataplanes, name: nodeName) }
+    private nonisolated var key: ObjectKey { ObjectKey("", nodeName) }
+    private nonisolated var reference: ObjectReference { ObjectReference(.nodeDataplanes, name: nodeName) }
 
-    private func look(_ report: DataplaneReport, _ state: inout State, _ clock: ControllerClock) async {
+    /// After how long another look is wanted; nil: after the next signal.
+    private func look() async -> Duration? {
         let now = clock.now()
-        if now >= state.nextPresence {
-            state.nextPresence = now + Self.presenceInterval
-            do throws(APIError) {
-                let present = try await client.get(reference, subresource: "")
-                if present[path: "metadata", "resourceVersion"]?.string != state.version { state.schedule.lost() }
-            } catch {
-                if error.isNotFound { state.schedule.lost() }
-            }
+        if let pause = schedule.pause(now: now) { return pause }
+        let report = await agent.dataplane
+        await look(whetherItStands: own.cache.resourceVersion(of: key))
+        guard schedule.isDue(report, now: now) else {
+            await tell(report)
+            return nil
         }
-        guard state.schedule.isDue(report, now: now) else { return }
+        let isWritten = await write(report)
+        schedule.tried(report, succeeded: isWritten, now: now)
+        await tell(report)
+        return isWritten ? nil : ReportSchedule.interval
+    }
+
+    /// The cache may be behind a write of ours: the API is asked before somebody else is believed to have written.
+    private func look(whetherItStands seen: String?) async {
+        guard seen != version else { return }
+        let present = try? await client.get(reference, subresource: "")
+        if present?[path: "metadata", "resourceVersion"]?.string != version || version == nil { schedule.lost() }
+    }
+
+    private func write(_ report: DataplaneReport) async -> Bool {
         let present = try? await client.get(reference, subresource: "")
         let since = present?.transition(of: "Enforced", to: report.condition.isTrue ? "True" : "False")
         do throws(APIError) {
             let written = try await write(report.status(transition: since ?? clock.timestamp))
-            state.version = written[path: "metadata", "resourceVersion"]?.string
-            state.schedule.tried(report, succeeded: true, now: now)
+            version = written[path: "metadata", "resourceVersion"]?.string
+            return true
         } catch {
             // Until the node is registered nobody owns the report.
             if !error.isNotFound {
                 logger.warning("the node's report was not written", metadata: ["why": "\(error.message)"])
             }
-            state.schedule.tried(report, succeeded: false, now: now)
+            return false
         }
     }
 
@@ -101,11 +133,11 @@ struct DataplaneReporter: ServiceLifecycle.Service {
     }
 
     /// One Event about each object and version.
-    private func tell(_ report: DataplaneReport, _ state: inout State, _ recorder: EventRecorder) async {
+    private func tell(_ report: DataplaneReport) async {
         let present = Set(report.notEnforced.prefix(DataplaneReport.notEnforcedMax))
-        state.told.formIntersection(present)
-        for entry in present.subtracting(state.told) {
-            state.told.insert(entry)
+        told.formIntersection(present)
+        for entry in present.subtracting(told) {
+            told.insert(entry)
             let object = ObjectReference(entry.resource, namespace: entry.key.namespace, name: entry.key.name)
             guard let body = try? await client.get(object, subresource: "") else { continue }
             let instead = entry.enforcedVersion.map { "; version \($0) stays in force" } ?? ""
