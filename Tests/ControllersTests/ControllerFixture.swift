@@ -31,9 +31,9 @@ struct ControllerFixture: Sendable {
         }
     }
 
-    /// Looks until it holds, ten seconds at most.
+    /// Looks until it holds, thirty seconds at most: tests share their threads with others that compute for long.
     func until(_ what: String, _ condition: () -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(30)
         while !condition() {
             try #require(ContinuousClock.now < deadline, "\(what) did not come about")
             try await Task.sleep(for: .milliseconds(2))
