@@ -11,8 +11,8 @@ struct WaitCommand: ParsableCommand {
         commandName: "wait",
         abstract: "Wait until every Ready node enforces a policy as the API has it, or everything up to a revision.",
         discussion: """
-            Exits with 1 where the policy is not there, cannot be enforced, or is not in force in time; for a revision, \
-            where an object up to it cannot be enforced.
+            Exits with 1 where the policy is not there, cannot be enforced, or is not in force in time; for a \
+            revision, where an object up to it cannot be enforced.
             """)
 
     @OptionGroup var options: DaemonOptions
