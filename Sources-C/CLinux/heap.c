@@ -17,12 +17,17 @@ static int anonymous_bytes(size_t *bytes) {
     return 0;
 }
 
+// What was left the last time: pages that do not go back are not asked for again and again.
+static size_t left;
+
 int clinux_trim_heap(size_t idle_bytes_max) {
     size_t anonymous;
     int error = anonymous_bytes(&anonymous);
     if (error) return error;
     struct mallinfo2 heap = mallinfo2();
     size_t used = heap.uordblks + heap.hblkhd;
-    if (anonymous <= used + used / 4 + idle_bytes_max) return 0;
-    return malloc_trim(0);
+    if (anonymous <= used + used / 4 + idle_bytes_max || anonymous <= left + idle_bytes_max) return 0;
+    malloc_trim(0);
+    error = anonymous_bytes(&left);
+    return error ? error : 1;
 }

@@ -100,12 +100,17 @@ package struct MapDump {
         values.sorted { $0.key < $1.key }.map { MapDumpRow("\($0.key)", describe($0.value)) }
     }
 
+    /// Of one row, those that are named.
+    private static let bitsMax = 32
+
     private static func bits(_ words: [UInt64], _ describe: (UInt32) -> String) -> String {
         var bits: [String] = []
         for (index, word) in words.enumerated() {
             for bit in 0..<64 where word >> UInt64(bit) & 1 == 1 { bits.append(describe(UInt32(index * 64 + bit))) }
         }
-        return bits.isEmpty ? "none" : bits.joined(separator: ", ")
+        if bits.isEmpty { return "none" }
+        let more = bits.count - bitsMax
+        return bits.prefix(bitsMax).joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
     }
 
     private func counters() throws(DatapathError) -> [MapDumpRow] {

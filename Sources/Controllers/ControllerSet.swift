@@ -2,6 +2,7 @@ package import APIClient
 import Informers
 package import NetTypes
 import ServiceLifecycle
+import Synchronization
 
 /// The controllers of the embedded control plane, run together. The informers of `context.cluster` are run by whoever
 /// made them.
@@ -20,8 +21,10 @@ package final class ControllerSet: ServiceLifecycle.Service, Sendable {
     private let cluster: ClusterInformers
     private let controllers: [any ServiceLifecycle.Service]
 
-    /// How many there are; all of them run, or the set has ended.
-    package var count: Int { controllers.count }
+    private let hasBegun = Atomic(false)
+
+    /// How many run: none until the datapath's kinds are listed, then all, or the set has ended.
+    package var running: Int { hasBegun.load(ordering: .relaxed) ? controllers.count : 0 }
 
     package init(_ context: ControllerContext, options: Options) {
         cluster = context.cluster
@@ -42,6 +45,7 @@ package final class ControllerSet: ServiceLifecycle.Service, Sendable {
     /// The datapath's kinds come first: a large cluster is in force before controllers list its pods for themselves.
     package func run() async throws {
         await cancelWhenGracefulShutdown { await self.cluster.waitForSync() }
+        hasBegun.store(true, ordering: .relaxed)
         try await withThrowingDiscardingTaskGroup { group in
             for controller in controllers { group.addTask { try await controller.run() } }
         }

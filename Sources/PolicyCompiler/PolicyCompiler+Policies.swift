@@ -66,8 +66,8 @@ extension PolicyCompiler {
     package func misfit(_ policy: ClusterNetworkPolicy) -> PolicyError? { misfit(OrderedPolicy(policy)) }
 
     func misfit(_ policy: OrderedPolicy) -> PolicyError? {
-        for (name, content) in [("ingress", policy.ingress), ("egress", policy.egress)] {
-            let count = PolicyRecord.ruleCount(content)
+        let counts = mostRules(of: policy)
+        for (name, count) in [("ingress", counts.ingress), ("egress", counts.egress)] {
             if count > limits.listRules {
                 return PolicyError(
                     .listTooLong, policy.key,
@@ -105,11 +105,15 @@ extension PolicyCompiler {
         }
     }
 
+    private func mostRules(of policy: OrderedPolicy) -> RuleCounts {
+        RuleCounts(policy) { portValues[$0]?.count ?? 0 }
+    }
+
     /// The most rules that a list can have in which the policy takes part, as far as namespaces tell.
     private func mostRules(beside policy: OrderedPolicy) -> RuleCounts {
         let near = policy.key.namespace.isEmpty ? Array(ruleCounts.keys) : [policy.key.namespace]
         let most = near.filter { !$0.isEmpty }.compactMap { ruleCounts[$0] }.reduce(RuleCounts()) { $0.most($1) }
-        return RuleCounts(policy) + most + (ruleCounts[""] ?? RuleCounts()) - RuleCounts(policies[policy.key])
+        return mostRules(of: policy) + most + (ruleCounts[""] ?? RuleCounts()) - RuleCounts(policies[policy.key])
     }
 
     /// A class that the policy selects and whose list would grow over the limit. Baseline rules count even where an
@@ -120,7 +124,7 @@ extension PolicyCompiler {
             guard let member = entry.members.first, let pod = pods[member],
                 policy.subject.matches(pod, namespaceLabels: namespaces[pod.key.namespace] ?? [:])
             else { continue }
-            var counts = RuleCounts(policy)
+            var counts = mostRules(of: policy)
             for id in entry.signature {
                 for key in policiesBySubject[id] ?? [] where key != policy.key { counts += RuleCounts(policies[key]) }
             }

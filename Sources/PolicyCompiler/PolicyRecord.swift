@@ -46,11 +46,6 @@ struct PolicyRecord: Sendable {
     init(_ policy: OrderedPolicy) {
         self.policy = policy
     }
-
-    /// The longest that a list of one direction can become by this policy alone.
-    static func ruleCount(_ content: OrderedPolicy.Content?) -> Int {
-        (content?.rules ?? []).reduce(0) { $0 + max(1, $1.peers.count) * max(1, $1.ports.count) }
-    }
 }
 
 /// How many rules stand in either direction.
@@ -68,10 +63,16 @@ struct RuleCounts: Equatable, Sendable {
         egress = record?.egress?.templates.count ?? 0
     }
 
-    /// The most that the policy can make.
-    init(_ policy: OrderedPolicy) {
-        ingress = PolicyRecord.ruleCount(policy.ingress)
-        egress = PolicyRecord.ruleCount(policy.egress)
+    /// The most that a policy can make. To a named port an egress rule needs one for each number that pods give it.
+    /// - Parameter numbers: how many numbers pods give a name.
+    init(_ policy: OrderedPolicy, numbers: (NamedPort) -> Int) {
+        func count(_ content: OrderedPolicy.Content?, _ weight: (PolicyPort) -> Int) -> Int {
+            (content?.rules ?? []).reduce(0) { sum, rule in
+                sum + max(1, rule.peers.count) * max(1, rule.ports.reduce(0) { $0 + weight($1) })
+            }
+        }
+        ingress = count(policy.ingress) { _ in 1 }
+        egress = count(policy.egress) { $0.namedPort.map { max(1, numbers($0)) } ?? 1 }
     }
 
     /// The larger one of each.

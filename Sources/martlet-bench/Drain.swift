@@ -34,7 +34,9 @@ enum Datagrams {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let listener = try bound(port, Int32(SOCK_STREAM.rawValue))
         guard listen(listener, 1_024) == 0 else { throw Echo.failure("listen on port \(port)") }
-        while true { _ = accept(listener, nil, nil) }
+        while true {
+            if accept(listener, nil, nil) < 0, errno != EINTR, errno != ECONNABORTED { throw Echo.failure("accept") }
+        }
     }
 
     /// Sends `count` packets and returns the nanoseconds of each `send`: the packet's whole way to the receiver's

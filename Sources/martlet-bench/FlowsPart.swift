@@ -46,7 +46,8 @@ struct FlowsPart {
         let client = try session.node.client()
         let objects = BenchObjects(client: client)
         let kernel = try KernelView(session.node)
-        try await objects.remove(.networkPolicies, "measured")
+        // Of parts before, however they ended.
+        for name in ["measured", "rules"] { try await objects.remove(.networkPolicies, name) }
         try await makeOther(objects, client)
         for (name, policy) in Self.policies { try await objects.create(.networkPolicies, name, policy) }
         try await kernel.settle()
@@ -144,7 +145,12 @@ struct FlowsPart {
         }
         guard areOpen != nil else { throw BenchError("\(count) flows do not open: \(try asking.finish())") }
         var outcomes: [Outcome] = []
-        for round in Round.allCases { outcomes.append(try await change(round, objects, kernel)) }
+        do {
+            for round in Round.allCases { outcomes.append(try await change(round, objects, kernel)) }
+        } catch {
+            asking.end()
+            throw error
+        }
         let slices = try asking.finish().split(separator: "\n").compactMap { OpenFlows.Slice($0) }
         return (outcomes, slices)
     }
@@ -249,7 +255,12 @@ struct FlowsPart {
         guard areOpen != nil else { throw BenchError("\(count) connections do not open: \(try holding.finish())") }
         try await Task.sleep(for: .milliseconds(300))
         let start = Shell.now
-        try await objects.patch(.networkPolicies, "flows-reset", Self.resetting(Self.connectionPort + 1))
+        do {
+            try await objects.patch(.networkPolicies, "flows-reset", Self.resetting(Self.connectionPort + 1))
+        } catch {
+            holding.end()
+            throw error
+        }
         let words = try holding.wait().split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
         try await objects.delete(.networkPolicies, "flows-reset")
         guard words.count == 3, words[0] < start, Int(words[1]) == count else {

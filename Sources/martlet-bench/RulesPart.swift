@@ -124,7 +124,7 @@ struct RulesPart {
         var port = Self.furtherPort
         if asked.isNew {
             port = nextPort[asked.side == .policy] ?? Self.ports.lowerBound
-            if Int(port) + count > Int(Self.ports.upperBound) { port = Self.ports.lowerBound }
+            if Int(port) + count > Int(Self.ports.upperBound) { throw BenchError("no source port is left") }
             nextPort[asked.side == .policy] = port + UInt16(count)
         }
         let program = Shell.line("ls \(session.node.directory)/bpf/programs/from_pod-*")

@@ -5,9 +5,13 @@ import Testing
 
 /// What does not fit is said, closes what it must, takes nothing else down, and is made good when there is room.
 @Suite struct PolicyLimitTests {
-    private func pod(_ name: String, _ labels: [String: String], _ endpoint: UInt32) -> PolicyChange {
+    private func pod(
+        _ name: String, _ labels: [String: String], _ endpoint: UInt32, web: UInt16? = nil
+    ) -> PolicyChange {
         let address = IPAddress(v4: 0x0a01_0000 + endpoint)
-        let pod = Pod(metadata: ObjectMeta(namespace: "n", name: name, labels: labels), addresses: [address])
+        let ports = web.map { [ContainerPort(name: "web", transport: .tcp, number: $0)] } ?? []
+        let pod = Pod(
+            metadata: ObjectMeta(namespace: "n", name: name, labels: labels), addresses: [address], ports: ports)
         return .pod(PolicyPod(pod, endpoint: endpoint, addresses: [address]))
     }
 
@@ -61,6 +65,20 @@ import Testing
         #expect(answers(compiled, 1, 80) && !answers(compiled, 1, 90))
         #expect(compiled.apply([.policyRemoved(ObjectKey("n", "p"))]).problems.isEmpty)
         #expect(answers(compiled, 1, 90) && !answers(compiled, 1, 80))
+    }
+
+    @Test func aNamedPortTakesARuleForEachOfItsNumbers() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
+        compiled.apply([pod("a", [:], 1, web: 80), pod("b", [:], 2, web: 81)])
+        var policy = NetworkPolicy(metadata: ObjectMeta(namespace: "n", name: "p"), podSelector: .everything)
+        func rule(to apps: [String]) -> PolicyRule {
+            let peers = apps.map { PolicyPeer.pods(namespaces: nil, pods: LabelSelector(matchLabels: ["app": $0])) }
+            return PolicyRule(peers: peers, ports: [PolicyPort(.tcp, .named("web"))])
+        }
+        policy.egress = [rule(to: ["x", "y", "z"])]
+        #expect(compiled.compiler.misfit(policy)?.code == .listTooLong)
+        policy.egress = [rule(to: ["x", "y"])]
+        #expect(compiled.compiler.misfit(policy) == nil)
     }
 
     @Test func aLabelThatMakesAListTooLongClosesThePod() {

@@ -65,14 +65,14 @@ package enum ManifestFiles {
     /// The objects of a list of any kind, or the object itself. What an item of a `NetworkPolicyList` leaves out, the
     /// list says.
     private static func items(_ body: JSONValue) -> [JSONValue] {
-        guard let kind = body["kind"]?.string, kind.hasSuffix("List"), body[path: "metadata", "name"] == nil else {
-            return [body]
-        }
-        return (body["items"]?.array ?? []).flatMap { item in
+        guard let kind = body["kind"]?.string, kind.hasSuffix("List"), body[path: "metadata", "name"] == nil,
+            let items = body["items"]
+        else { return [body] }
+        return (items.array ?? []).flatMap { item in
             var item = item
             if kind != "List", item["kind"] == nil { item["kind"] = .string(String(kind.dropLast("List".count))) }
             if kind != "List", item["apiVersion"] == nil { item["apiVersion"] = body["apiVersion"] }
-            return items(item)
+            return Self.items(item)
         }
     }
 }

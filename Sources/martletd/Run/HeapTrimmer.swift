@@ -13,10 +13,11 @@ struct HeapTrimmer: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                try? await Task.sleep(for: Self.interval)
+            while (try? await Task.sleep(for: Self.interval)) != nil {
                 let code = clinux_trim_heap(Self.idleBytesMax)
-                if code < 0 { logger.warning("the heap cannot be measured", metadata: ["errno": "\(-code)"]) }
+                guard code < 0 else { continue }
+                logger.warning("the heap cannot be measured", metadata: ["errno": "\(-code)"])
+                try? await Task.sleep(for: .seconds(3600))
             }
         }
     }

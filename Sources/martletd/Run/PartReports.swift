@@ -54,6 +54,6 @@ struct PartReports: Sendable {
     }
 
     private var controlPlane: PartReport {
-        PartReport(name: "control", summary: "API server and \(controllers.count) controllers run")
+        PartReport(name: "control", summary: "API server and \(controllers.running) controllers run")
     }
 }
