@@ -190,14 +190,25 @@ extension PacketSuite {
         @Test("TCP in mid-stream is picked up in the direction that is allowed, for a short time")
         func pickUp() throws {
             try node.setPolicy(of: 1, ingress: .isolated(version: 2))
-            let late = PacketBytes.tcp("10.244.1.11", 80, "10.244.1.10", 4000, [.ack])
+            let late = PacketBytes.tcp("10.244.1.11", 80, "10.244.1.10", 40_000, [.ack])
             #expect(try passes(late))
             let flow = try #require(try node.flow(late)).1
             #expect(flow.endpoint == (1, 2))
             #expect(flow.flags & UInt16(MARTLET_FLOW_PICKED_UP.rawValue) != 0)
-            #expect(try passes(ack))
+            #expect(try passes(.tcp("10.244.1.10", 40_000, "10.244.1.11", 80, [.ack])))
             try node.age(late, seconds: UInt64(MARTLET_TIMEOUT_TCP_PICKED_UP_S.rawValue) + 1)
-            #expect(try !passes(.tcp("10.244.1.11", 80, "10.244.1.10", 4000, [.fin])))
+            #expect(try !passes(.tcp("10.244.1.11", 80, "10.244.1.10", 40_000, [.fin])))
+        }
+
+        @Test("Who may not open a connection gets none by a packet in mid-stream", arguments: [80, 40_001])
+        func pickUpOpensNothing(port: UInt16) throws {
+            try node.setPolicy(of: 2, ingress: .isolated())
+            func packet(_ flags: TCPFlags) -> PacketBytes { .tcp("10.244.1.10", 4000, "10.244.1.11", port, flags) }
+            #expect(try !passes(packet([.syn])))
+            // To a port from which connections are opened it may be an answer; to a service's port it is none.
+            #expect(try passes(packet([.ack])) == (port > 32_768))
+            #expect(try passes(packet([.syn, .ack])) == (port > 32_768))
+            #expect(try !passes(packet([.syn])))
         }
 
         @Test("A reset without a flow passes where it may, and leaves no entry")

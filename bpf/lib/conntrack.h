@@ -128,8 +128,10 @@ STAGE __u8 recheck_flow(struct __sk_buff *skb, struct packet *packet, struct mar
         return MARTLET_DROP_POLICY;
     }
     __u8 reason = renew(packet, flow, reply);
-    if (flow->flags & MARTLET_FLOW_WAS_RESET)
+    if (flow->flags & MARTLET_FLOW_WAS_RESET) {
+        WRITE_ONCE(flow->last_seen_ns, packet->now_ns); /* the mark holds for its time, however long it was silent */
         tell_end(skb, packet, flow, reply, MARTLET_EVENT_RESET);
+    }
     return reason;
 }
 
@@ -252,6 +254,18 @@ static __always_inline void name_frontend(struct __sk_buff *skb, struct packet *
     packet->by_socket = true;
 }
 
+enum opener_port {
+    OPENER_PORT_LOW = 32768, /* of net.ipv4.ip_local_port_range */
+};
+
+/* Whether a packet in mid-stream may be an answer: only that is judged from its destination to its source. A shut-out
+ * client's packet, to the port of a service, is none. */
+static __always_inline bool may_answer(const struct packet *packet)
+{
+    return packet->tcp_flags & TCP_ACK && !(packet->tcp_flags & TCP_RST) &&
+           bpf_ntohs(packet->tuple.destination_port) >= OPENER_PORT_LOW;
+}
+
 /* A packet without an entry. */
 STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
 {
@@ -272,7 +286,7 @@ STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
     bool midstream = is_tcp(packet) && !opens_tcp(packet);
     if (reason == MARTLET_DROP_POLICY && midstream) {
         reason = MARTLET_DROP_STALE_FLOW;
-        if (packet->tcp_flags & TCP_ACK && !(packet->tcp_flags & TCP_RST)) {
+        if (may_answer(packet)) {
             reply = true;
             __builtin_memset(query, 0, sizeof(*query));
             reason = judge_new(packet, query, true);

@@ -73,8 +73,9 @@ static __always_inline bool is_valid(
     __s64 age = (__s64)(packet->now_ns - READ_ONCE(flow->last_seen_ns));
     if (age > (__s64)timeout_ns(flow, key->protocol))
         return false;
-    /* A kept flow may go on; nothing may begin on it. */
-    if ((flow->state == MARTLET_STATE_CLOSED || flow->flags & MARTLET_FLOW_KEPT) && opens_tcp(packet))
+    /* A kept flow may go on; nothing may begin on it. What the answering end begins is a flow of its own. */
+    bool is_over = flow->state == MARTLET_STATE_CLOSED || flow->flags & MARTLET_FLOW_KEPT || source == 1;
+    if (is_over && opens_tcp(packet))
         return false;
     return end_is_current(flow, source, packet->tuple.source) &&
            end_is_current(flow, source ^ 1, packet->tuple.destination);
