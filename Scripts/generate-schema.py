@@ -1,14 +1,31 @@
 #!/usr/bin/env python3
-"""Writes Sources/APIMachinery/SchemaTable.generated.swift from the facts of Kubernetes' types.
+"""Writes Sources/APIMachinery/SchemaTable+*.generated.swift from the facts of Kubernetes' types.
 
-    Scripts/generate-schema.py SCHEMA.json > Sources/APIMachinery/SchemaTable.generated.swift
+    Scripts/generate-schema.py SCHEMA.json
 
 SCHEMA.json maps a type to its fields (type, list kind, merge key, protobuf number). The facts say nothing of Go's
 pointers and of members that are written even when empty; these are listed here. The table's grammar stands in
 Sources/APIMachinery/SchemaTable.swift.
 """
 import json
+import pathlib
 import sys
+
+FOLDER = pathlib.Path(__file__).parent.parent / "Sources/APIMachinery"
+LINES_MAX = 500
+
+# The file of each package's types. core.v1 is too long for one: what a volume holds and what else a pod holds have
+# files of their own.
+FILES = {
+    "api.resource": "Machinery", "authentication.v1": "Access", "authorization.v1": "Access", "coordination.v1": "Core",
+    "core.v1": "Core", "discovery.v1": "Network", "events.v1": "Core", "meta.v1": "Machinery",
+    "networking.v1": "Network", "policy.v1": "Core", "rbac.v1": "Access", "util.intstr": "Machinery",
+}
+WHAT = {
+    "Access": "authentication, authorization and roles", "Core": "what is no pod in core.v1; events, leases, evictions",
+    "Machinery": "metadata and what kinds share", "Network": "EndpointSlices and NetworkPolicies",
+    "Pod": "pods, without volumes", "Volume": "volumes",
+}
 
 ROOTS = """
 core.v1.Namespace core.v1.Pod core.v1.Service core.v1.Endpoints core.v1.Node core.v1.ConfigMap core.v1.Secret
@@ -108,9 +125,10 @@ def base(name):
             return name
 
 
-def closure():
+def closure(roots):
+    """The types of the roots and all that they hold."""
     found = {}
-    waiting = [r for root in ROOTS for r in (root, root + "List") if r in facts]
+    waiting = list(roots)
     while waiting:
         name = waiting.pop()
         if name in found or name not in facts:
@@ -148,23 +166,42 @@ def flags(kind, name, field):
         yield "D=" + json.dumps(field["default"], separators=(",", ":"))
 
 
+def block(kind, fact):
+    """The type's line and one for each field."""
+    line = "@" + kind
+    if "gvk" in fact:
+        line += " G=" + fact["gvk"]
+    if fact.get("map") == "atomic":
+        line += " M"
+    if "is" in fact:
+        line += " I=" + fact["is"]
+    fields = sorted(fact.get("fields", {}).items())
+    return [line] + [" ".join([name, field["t"], *flags(kind, name, field)]) for name, field in fields]
+
+
+def files():
+    """The tables' lines by file."""
+    volume, pod = closure(["core.v1.Volume"]), closure(["core.v1.Pod", "core.v1.PodList"])
+    tables = {file: [] for file in WHAT}
+    for kind, fact in sorted(closure(r for root in ROOTS for r in (root, root + "List")).items()):
+        file = FILES[kind.rsplit(".", 1)[0]]
+        if file == "Core" and kind in pod:
+            file = "Volume" if kind in volume else "Pod"
+        tables[file] += block(kind, fact)
+    return tables
+
+
 def main():
-    print("// Written by Scripts/generate-schema.py; do not edit.")
-    print()
-    print("/// Each built-in type's fields; grammar in SchemaTable.swift.")
-    print("let schemaTableText: StaticString = #\"\"\"")
-    for kind, fact in sorted(closure().items()):
-        line = "@" + kind
-        if "gvk" in fact:
-            line += " G=" + fact["gvk"]
-        if fact.get("map") == "atomic":
-            line += " M"
-        if "is" in fact:
-            line += " I=" + fact["is"]
-        print("    " + line)
-        for name, field in sorted(fact.get("fields", {}).items()):
-            print("    " + " ".join([name, field["t"], *flags(kind, name, field)]))
-    print("    \"\"\"#")
+    for file, lines in files().items():
+        text = [
+            "// Written by Scripts/generate-schema.py; do not edit.", "",
+            f"/// Fields of built-in types: {WHAT[file]}; grammar in SchemaTable.swift.",
+            f"let {file.lower()}SchemaTableText: StaticString = #\"\"\"",
+            *("    " + line for line in lines), "    \"\"\"#",
+        ]
+        if len(text) > LINES_MAX:
+            sys.exit(f"SchemaTable+{file} has more than {LINES_MAX} lines: split it")
+        (FOLDER / f"SchemaTable+{file}.generated.swift").write_text("\n".join(text) + "\n")
 
 
 main()

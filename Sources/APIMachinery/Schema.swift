@@ -117,6 +117,8 @@ package struct Schema: Sendable {
 
     /// The types of Kubernetes' kinds that this API serves, and all that they contain; parsed at first use.
     package static let builtin = Schema(
-        table: [schemaTableText, policySchemaTableText, martletSchemaTableText].map(\.description).joined(
-            separator: "\n"))
+        table: [
+            accessSchemaTableText, coreSchemaTableText, machinerySchemaTableText, networkSchemaTableText,
+            podSchemaTableText, volumeSchemaTableText, policySchemaTableText, martletSchemaTableText,
+        ].map(\.description).joined(separator: "\n"))
 }

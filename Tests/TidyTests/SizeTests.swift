@@ -2,7 +2,7 @@ import Testing
 
 @Suite struct SizeTests {
     @Test func noFileIsLongerThan500Lines() {
-        let long = (Tree.swift + Tree.c).filter { $0.lines.count > 501 }
+        let long = (Tree.swift + Tree.generated + Tree.c).filter { $0.lines.count > 501 }
         expectNone(long.map { "\($0.path): \($0.lines.count - 1)" }, "split by responsibility")
     }
 

@@ -36,7 +36,10 @@ struct Tree {
         return walker.compactMap { $0 as? String }.map { "\(folder)/\($0)" }
     }
 
-    static let swift = files(in: ["Sources", "Tests", "cni", "Plugins"], endings: [".swift"]).filter { !$0.isGenerated }
+    private static let allSwift = files(in: ["Sources", "Tests", "cni", "Plugins"], endings: [".swift"])
+    /// Written by hand.
+    static let swift = allSwift.filter { !$0.isGenerated }
+    static let generated = allSwift.filter(\.isGenerated)
     static let c = files(in: ["bpf", "Sources-C"], endings: [".c", ".h"])
     static let sources = files(in: ["Sources", "cni"], endings: [".swift"]).filter { !$0.isGenerated }
 }
