@@ -203,7 +203,9 @@ extension PacketSuite {
         @Test("Who may not open a connection gets none by a packet in mid-stream", arguments: [80, 40_001])
         func pickUpOpensNothing(port: UInt16) throws {
             try node.setPolicy(of: 2, ingress: .isolated())
-            func packet(_ flags: TCPFlags) -> PacketBytes { .tcp("10.244.1.10", 4000, "10.244.1.11", port, flags) }
+            func packet(_ flags: PacketBytes.TCPFlags) -> PacketBytes {
+                .tcp("10.244.1.10", 4000, "10.244.1.11", port, flags)
+            }
             #expect(try !passes(packet([.syn])))
             // To a port from which connections are opened it may be an answer; to a service's port it is none.
             #expect(try passes(packet([.ack])) == (port > 32_768))
