@@ -38,6 +38,8 @@ struct FlowsPart {
     private static let port: UInt16 = 9_004
     private static let connectionPort: UInt16 = 9_005
     private static let firstPort: UInt16 = 20_000
+    /// Below the ports that the kernel gives out: connections of other parts linger there.
+    private static let firstConnectionPort = 10_000
     private static let changesPerSecond = 100.0
     let session: Session
 
@@ -57,7 +59,7 @@ struct FlowsPart {
         try await kernel.settle()
         try note(outcomes, slices)
         var resets: [Double] = []
-        for round in 0..<session.count(3, least: 1) {
+        for round in 0..<session.count(2, least: 1) {
             resets.append(try await reset(round, objects, kernel))
         }
         await client.shutDown()
@@ -248,7 +250,7 @@ struct FlowsPart {
         let holding = try Shell.Running(
             "exec \(try await session.inside("client"))taskset -c 1 \(session.own) flows --connections "
                 + "--address \(try session.node.address(of: "server")) --port \(Self.connectionPort) "
-                + "--from \(Int(Self.firstPort) + (round + 1) * Self.flows) --count \(count)")
+                + "--from \(Self.firstConnectionPort + round * Self.flows) --count \(count)")
         let areOpen = Shell.poll(seconds: 15) {
             try kernel.counter(MARTLET_COUNTER_FLOWS_OPENED) >= opened + UInt64(count) ? true : nil
         }

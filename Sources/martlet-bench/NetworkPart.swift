@@ -63,6 +63,7 @@ struct ServicesPart {
             }
         }
         let memory = try session.node.memory()
+        try await remove(total)
         session.note(
             Measure(part: "services", "daemon resident with \(total) Services, beside maps", memory.own, "MiB"))
     }
@@ -78,5 +79,13 @@ struct ServicesPart {
             try session.node.status()[path: "services", "frontends"]?.integer.flatMap { $0 >= Int64(total) ? $0 : nil }
         }
         if there == nil { throw BenchError("the Services did not reach the kernel") }
+    }
+
+    /// What other parts change is to be concerned by none of them.
+    private func remove(_ total: Int) async throws {
+        let client = try session.node.client()
+        let objects = BenchObjects(client: client)
+        try await objects.each(total - 1) { try await objects.delete(.services, "more-\($0)") }
+        await client.shutDown()
     }
 }
