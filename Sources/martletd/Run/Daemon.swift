@@ -9,6 +9,7 @@ import Informers
 import KubeObjects
 import Logging
 import NetTypes
+import Netlink
 import NodeAgent
 import ServiceLifecycle
 import Store
@@ -73,7 +74,7 @@ struct Daemon {
             InvariantReporter(judge: judge, client: client, logger: logger),
             DataplaneReporter(
                 agent: agent, nodeName: setup.options.nodeName, client: client, logger: logger),
-            HeapTrimmer(logger: logger),
+            HeapTrimmer(thread: try SerialThread(), logger: logger),
         ]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

@@ -1,23 +1,36 @@
 import CLinux
 import Logging
+import Netlink
 import ServiceLifecycle
 
 /// Gives back what the heap kept of a passing need: the first compile of a large cluster takes several times what
-/// stays.
-struct HeapTrimmer: Service {
+/// stays. Walks over the heap on a thread of its own.
+actor HeapTrimmer: Service {
     private static let interval = Duration.seconds(10)
     /// Less is not worth the walk over the heap.
     private static let idleBytesMax = 16 << 20
 
-    let logger: Logger
+    private let thread: SerialThread
+    private let logger: Logger
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    init(thread: SerialThread, logger: Logger) {
+        self.thread = thread
+        self.logger = logger
+    }
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while (try? await Task.sleep(for: Self.interval)) != nil {
-                let code = clinux_trim_heap(Self.idleBytesMax)
-                guard code < 0 else { continue }
+        await cancelWhenGracefulShutdown { await self.trimUntilCancelled() }
+    }
+
+    private func trimUntilCancelled() async {
+        var isSaid = false
+        while (try? await Task.sleep(for: Self.interval)) != nil {
+            let code = clinux_trim_heap(Self.idleBytesMax)
+            if code < 0, !isSaid {
                 logger.warning("the heap cannot be measured", metadata: ["errno": "\(-code)"])
-                try? await Task.sleep(for: .seconds(3600))
+                isSaid = true
             }
         }
     }
