@@ -25,6 +25,36 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func runsThatStartTogetherLeaveOneAnotherAlone() async throws {
+        for _ in 0..<4 {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for letter in ["a", "b", "c", "d"] {
+                    group.addTask {
+                        try await withNode(letter) { node in #expect(!node.log("supervisor").isEmpty, "\(letter)") }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aNodeThatCannotBeMadeSaysWhyAndStopTakesItAway() async throws {
+        let id = "t\(getpid())f"
+        let directory = "/run/martlet/" + id
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try Data().write(to: URL(fileURLWithPath: directory + "/state"))
+        let started = try await OwnNode.daemonProgram(["node", "start", "--id", id])
+        #expect(started.status != 0 && started.output.contains("cannot make directory \(directory)/state"))
+        #expect(!FileManager.default.fileExists(atPath: directory))
+
+        // As a start leaves it that was killed before its lock.
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try Data().write(to: URL(fileURLWithPath: directory + "/supervisor.log"))
+        let stopped = try await OwnNode.daemonProgram(["node", "stop", "--id", id])
+        #expect(stopped.status == 0 && stopped.output.contains("is gone"), "\(stopped.output)")
+        #expect(!FileManager.default.fileExists(atPath: directory))
+    }
+
     @Test(.timeLimit(.minutes(1))) func whatStartSaysStopsTheNodeWhereverItIsPasted() async throws {
         try await withNode { node in
             let command = try #require(node.greeting.firstMatch(of: /Stop it with: (.+)/)).output.1

@@ -20,6 +20,7 @@ struct NodeIdentity: ParsableArguments {
 /// Starts the supervisor in the background, and returns when the node can be used.
 struct NodeStart: ParsableCommand {
     private static let readySecondsMax = 60
+    private static let removalSecondsMax = 20
 
     static let configuration = CommandConfiguration(commandName: "start", abstract: "Start a node; removes dead ones.")
 
@@ -30,14 +31,17 @@ struct NodeStart: ParsableCommand {
 
     func run() throws {
         let layout = try NodeLayout(id: identity.id)
-        try NodeFiles.makeDirectory(layout.directory)
-        // Not made here: a run with a lock that nobody holds is dead to every other one that starts now.
-        if NodeFiles.exists(layout.lock), try RunLock(layout.lock, create: false) == nil {
+        removeOtherDead(layout)
+        guard try !isAlive(layout) else {
             print("\(layout.name) runs already; kubeconfig: \(layout.kubeconfig)")
             return
         }
+        try NodeFiles.makeDirectory(layout.directory)
         let log = layout.log("supervisor")
-        _ = unlink(layout.kubeconfig)
+        // Open before anything can fail: a node that does not come up takes its directory away, and the log with it.
+        let reason = open(log, O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard reason >= 0 else { throw NodeError.call("open \(log)", -errno) }
+        defer { close(reason) }
         let supervisor = try ChildProcess.start(
             "supervisor",
             ChildProcess.Options(
@@ -45,7 +49,8 @@ struct NodeStart: ParsableCommand {
                 log: log))
         for _ in 0..<(Self.readySecondsMax * 50) {
             if supervisor.reap() != nil {
-                throw NodeError(.notReady, "the node did not come up: \(NodeFiles.read(log) ?? "nothing in \(log)")")
+                let text = String(decoding: try NodeFiles.bytes(of: reason, named: log), as: UTF8.self)
+                throw NodeError(.notReady, "the node did not come up: \(text)")
             }
             if NodeFiles.exists(layout.kubeconfig), NodeFiles.exists(layout.socket) { return try announce(layout) }
             usleep(20_000)
@@ -54,6 +59,28 @@ struct NodeStart: ParsableCommand {
             .notReady,
             "no \(layout.kubeconfig) within \(Self.readySecondsMax) s; see \(layout.log("martletd")). "
                 + "\(try NodeFiles.ownPath()) node stop --id \(layout.id) removes it")
+    }
+
+    private func removeOtherDead(_ own: NodeLayout) {
+        for id in NodeFiles.entries(NodeLayout.root) where id != own.id {
+            guard let layout = try? NodeLayout(id: id) else { continue }
+            do {
+                try NodeRemains.removeDead(layout)
+            } catch {
+                // Its fault, not this node's.
+                print("what the dead \(layout.name) left was not removed: \(error)")
+            }
+        }
+    }
+
+    /// Whether the run lives; removes what is left of a dead one. Waits while another process looks or removes.
+    private func isAlive(_ layout: NodeLayout) throws -> Bool {
+        for _ in 0..<(Self.removalSecondsMax * 50) {
+            if try NodeRemains.removeDead(layout) || !NodeFiles.exists(layout.lock) { return false }
+            if NodeRemains.recorded(layout).contains(where: { $0.name == "supervisor" && $0.isAlive }) { return true }
+            usleep(20_000)
+        }
+        throw NodeError(.busy, "\(layout.lock) is held, by no supervisor that is known")
     }
 
     private func announce(_ layout: NodeLayout) throws {
@@ -84,20 +111,18 @@ struct NodeStop: ParsableCommand {
             return
         }
         for _ in 0..<(Self.stopSecondsMax * 20) {
-            if let lock = try RunLock(layout.lock, create: false) {
+            // A start that did not get as far as its lock.
+            if !NodeFiles.exists(layout.lock), NodeFiles.exists(layout.directory) {
+                let lock = try RunLock(creating: layout.lock)
                 try NodeRemains.remove(layout)
                 withExtendedLifetime(lock) {}
+            }
+            if try NodeRemains.removeDead(layout) || !NodeFiles.exists(layout.directory) {
                 print("\(layout.name) is gone")
                 return
             }
             NodeRemains.recorded(layout).first { $0.name == "supervisor" }?.signal(SIGTERM)
             usleep(50_000)
-            // What a crash between the lock's removal and the directory's leaves is an empty directory.
-            if !NodeFiles.exists(layout.lock) { _ = rmdir(layout.directory) }
-            if !NodeFiles.exists(layout.directory) {
-                print("\(layout.name) is gone")
-                return
-            }
         }
         throw NodeError(.busy, "\(layout.name) does not end; see \(layout.log("supervisor"))")
     }
@@ -109,7 +134,7 @@ struct NodeList: ParsableCommand {
     func run() throws {
         for id in NodeFiles.entries(NodeLayout.root) {
             guard let layout = try? NodeLayout(id: id), NodeFiles.exists(layout.lock) else { continue }
-            let lock = try RunLock(layout.lock, create: false)
+            let lock = try RunLock(ofDead: layout.lock)
             print("\(id)\t\(lock == nil ? "alive" : "dead")\t\(layout.kubeconfig)")
         }
     }

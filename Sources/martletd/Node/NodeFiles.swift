@@ -44,6 +44,11 @@ enum NodeFiles {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .call("open \(path)", -errno) }
         defer { close(descriptor) }
+        return try bytes(of: descriptor, named: path)
+    }
+
+    /// From where the descriptor stands. `path` is for the error.
+    static func bytes(of descriptor: Int32, named path: String) throws(NodeError) -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
@@ -97,11 +102,25 @@ enum NodeFiles {
 final class RunLock {
     private let descriptor: Int32
 
-    /// Nil where another process holds it, or, unless it is to be created, where there is none.
-    init?(_ path: String, create: Bool = true) throws(NodeError) {
+    /// Makes the lock of a run that begins. It has its name only once it is held, so that nobody takes the run for a
+    /// dead one in between. Throws `busy` where there is a lock, held or not.
+    init(creating path: String) throws(NodeError) {
+        let unnamed = "\(path).\(getpid())"
+        descriptor = open(unnamed, O_RDWR | O_CLOEXEC | O_CREAT, 0o600)
+        guard descriptor >= 0 else { throw .call("open \(unnamed)", -errno) }
+        defer { _ = unlink(unnamed) }
+        let result = clinux_lock_exclusive(descriptor)
+        guard result == 0 else { throw .call("flock \(unnamed)", result) }
+        guard link(unnamed, path) == 0 else {
+            throw errno == EEXIST ? NodeError(.busy, "\(path) is there already") : .call("link \(path)", -errno)
+        }
+    }
+
+    /// Takes the lock that a dead run left. Nil where a process holds it, or where there is none.
+    init?(ofDead path: String) throws(NodeError) {
         for _ in 0..<16 {
-            let descriptor = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0o600)
-            if descriptor < 0, errno == ENOENT, !create { return nil }
+            let descriptor = open(path, O_RDWR | O_CLOEXEC)
+            if descriptor < 0, errno == ENOENT { return nil }
             guard descriptor >= 0 else { throw .call("open \(path)", -errno) }
             let result = clinux_lock_exclusive(descriptor)
             if result == -EWOULDBLOCK {

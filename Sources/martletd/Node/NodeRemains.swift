@@ -4,32 +4,29 @@ import Glibc
 /// Takes away what a run has made: everything carries its id, so nothing else is touched.
 enum NodeRemains {
     /// The caller holds the run's lock, so nobody of that run is at work. May be repeated after a failure.
-    /// `keeping`: paths directly in the run's directory that stay, and with them the directory.
-    static func remove(_ layout: NodeLayout, keeping kept: Set<String> = []) throws(NodeError) {
+    static func remove(_ layout: NodeLayout) throws(NodeError) {
         try endProcesses(layout)
         NodeContainerd(layout: layout).removeShimSockets()
         try unmount(layout)
         try NodeNetwork.remove(layout)
         if let cgroup = try? NodeCgroup(layout) { cgroup.remove() }
-        // The lock goes last: as long as its name is there, nobody else begins.
-        let last = kept.isEmpty ? [layout.lock] : kept
-        for entry in NodeFiles.entries(layout.directory) where !last.contains("\(layout.directory)/\(entry)") {
-            try NodeFiles.removeTree("\(layout.directory)/\(entry)")
+        // The lock goes last, and in one step: as long as its name is there, nobody else begins.
+        for name in NodeFiles.entries(layout.directory) where "\(layout.directory)/\(name)" != layout.lock {
+            try NodeFiles.removeTree("\(layout.directory)/\(name)")
         }
-        guard kept.isEmpty else { return }
-        _ = unlink(layout.lock)
-        _ = rmdir(layout.directory)
+        let gone = layout.directory + ".gone"
+        try NodeFiles.removeTree(gone)
+        guard rename(layout.directory, gone) == 0 else { throw .call("rename \(layout.directory)", -errno) }
+        try NodeFiles.removeTree(gone)
     }
 
-    /// Removes every run whose lock nobody holds.
-    static func removeDead(except own: String) throws(NodeError) {
-        for id in NodeFiles.entries(NodeLayout.root) where id != own {
-            guard let layout = try? NodeLayout(id: id), NodeFiles.exists(layout.lock),
-                let lock = try RunLock(layout.lock, create: false)
-            else { continue }
-            try remove(layout)
-            withExtendedLifetime(lock) {}
-        }
+    /// Removes a run whose lock nobody holds. False where there is none, or where it lives.
+    @discardableResult
+    static func removeDead(_ layout: NodeLayout) throws(NodeError) -> Bool {
+        guard let lock = try RunLock(ofDead: layout.lock) else { return false }
+        try remove(layout)
+        withExtendedLifetime(lock) {}
+        return true
     }
 
     private static func endProcesses(_ layout: NodeLayout) throws(NodeError) {

@@ -8,7 +8,6 @@ final class NodeSupervisor {
     private static let shortLifeNanoseconds: Int64 = 5_000_000_000
     private static let pauseMillisecondsMax: Int32 = 5_000
     private static let stopSecondsMax = 10
-    private static let lockTriesMax = 40
 
     private let layout: NodeLayout
     /// Further arguments of `martletd run`.
@@ -25,12 +24,10 @@ final class NodeSupervisor {
     /// Returns when the node was told to stop and is gone. Throws where it could not be made; what was made is gone
     /// too.
     func run() throws(NodeError) {
-        let lock = try takeLock()
+        let lock = try RunLock(creating: layout.lock)
         defer { withExtendedLifetime(lock) {} }
         signals = clinux_catch_signals()
         guard signals >= 0 else { throw .call("catch signals", signals) }
-        try NodeRemains.removeDead(except: layout.id)
-        try removeEarlier()
         do throws(NodeError) {
             try work()
         } catch {
@@ -39,25 +36,6 @@ final class NodeSupervisor {
             throw error
         }
         try end()
-    }
-
-    /// Another run that starts may hold the lock for a moment, and take away what a dead run of this id left.
-    private func takeLock() throws(NodeError) -> RunLock {
-        for _ in 0..<Self.lockTriesMax {
-            try NodeFiles.makeDirectory(layout.directory)
-            if let lock = try RunLock(layout.lock) { return lock }
-            usleep(50_000)
-        }
-        throw NodeError(.busy, "run \(layout.id) is alive: \(layout.lock) is held")
-    }
-
-    /// What a dead run of the same id left; the directory itself stays, its lock is ours.
-    private func removeEarlier() throws(NodeError) {
-        let log = layout.log("supervisor")
-        let kept: Set<String> = [layout.lock, log]
-        let entries = NodeFiles.entries(layout.directory).map { "\(layout.directory)/\($0)" }
-        guard entries.contains(where: { !kept.contains($0) }) || NodeFiles.exists(layout.namespace) else { return }
-        try NodeRemains.remove(layout, keeping: kept)
     }
 
     private func work() throws(NodeError) {
