@@ -62,8 +62,9 @@ struct ObjectLayoutTests {
         let declared = try declared()
         let values: [any BitwiseCopyable] = [
             martlet_address(), martlet_prefix(), martlet_config(), martlet_control(), martlet_endpoint(),
-            martlet_network_key(), martlet_network(), martlet_rule(), martlet_list(), martlet_class_lists(),
-            martlet_class_row(), martlet_block_row(), martlet_frontend_key(), martlet_service(), martlet_backend(),
+            martlet_network_key(), martlet_network(), martlet_rule(), martlet_rule_page(), martlet_list(),
+            martlet_class_lists(), martlet_class_row(), martlet_block_row(), martlet_frontend_key(), martlet_service(),
+            martlet_backend(),
             martlet_event(), martlet_tuple(), martlet_flow_key(), martlet_flow(), martlet_translation(),
             martlet_masquerade_key(), martlet_masquerade(), martlet_fragment_key(), martlet_fragment(),
             martlet_socket_key(), martlet_socket_frontend(), martlet_question(),

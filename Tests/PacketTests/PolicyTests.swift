@@ -185,6 +185,32 @@ extension PacketSuite {
             #expect(try isAllowed("10.244.1.10", "10.244.1.11", 80))
         }
 
+        @Test("A list ends where it ends, wherever in a page, whatever lies before and after it")
+        func pages() throws {
+            let page = Int(MARTLET_PAGE_RULES.rawValue)
+            var lists = try node.datapath.read(MapCatalog.classLists, at: 2)
+            for first in 0..<page {
+                for count in [1, page - 1, page, page + 1, 3 * page] {
+                    let neighbour = martlet_rule.allow(1)
+                    var rules = [martlet_rule](repeating: neighbour, count: 6 * page)
+                    let own = page + first..<page + first + count
+                    for position in own { rules[position] = .allow(2, protocol: 6, ports: 1...1) }
+                    rules[own.lowerBound] = .allow(3, protocol: 6, ports: 80...80, action: MARTLET_ACTION_PASS)
+                    rules[own.upperBound - 1] = .allow(4, protocol: 6, ports: 443...443)
+                    try node.datapath.write(MapCatalog.rules, from: 20_000, rules)
+                    lists.ingress.0 = martlet_list(
+                        offset: UInt32(20_000 + own.lowerBound), count: UInt16(count),
+                        flags: UInt16(MARTLET_LIST_ISOLATED.rawValue), version: 1,
+                        isolation_rule_id: PacketNode.isolationRule)
+                    try node.datapath.write(MapCatalog.classLists, at: 2, lists)
+                    for (port, rule) in [(UInt16(80), PacketNode.isolationRule), (443, 4), (81, 99)] {
+                        let answer = try explain("10.244.1.10", "10.244.1.11", port)
+                        #expect(answer.ingressRule == rule, "\(count) rules from \(first), port \(port)")
+                    }
+                }
+            }
+        }
+
         @Test("A run sees the generation's own slot, of class, network and list")
         func slots() throws {
             try node.setPolicy(of: 2, ingress: .isolated([.allow(31)]), slots: [1])

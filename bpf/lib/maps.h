@@ -83,14 +83,14 @@ struct {
     __type(value, struct martlet_block_row);
 } block_rows SEC(".maps");
 
-/* Flat rules; a list is an extent. An extent is written anew only after a grace period. Writer: agent.
- * Readers: the policy stage. */
+/* Flat rules, by pages; a list is an extent, wherever in a page it begins and ends. An extent is written anew only
+ * after a grace period. Writer: agent. Readers: the policy stage. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, MARTLET_RULES_MAX);
+    __uint(max_entries, MARTLET_RULES_MAX / MARTLET_PAGE_RULES);
     __type(key, __u32);
-    __type(value, struct martlet_rule);
+    __type(value, struct martlet_rule_page);
 } rules SEC(".maps");
 
 /* Service address, port and protocol -> {tag, service number}. Key: martlet_frontend_key. Writer: agent.

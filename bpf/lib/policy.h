@@ -10,7 +10,8 @@ static __always_inline struct martlet_list *list_of(__u32 class_id, __u32 slot, 
     struct martlet_class_lists *lists = bpf_map_lookup_elem(&class_lists, &index);
     if (!lists)
         return NULL;
-    return way == EGRESS ? &lists->egress[slot & 3] : &lists->ingress[slot & 3];
+    /* By number and not by a branch, of which the verifier would follow both ways. */
+    return &lists->ingress[0] + ((way & 1) ^ 1) * MARTLET_GENERATION_SLOTS + (slot & 3);
 }
 
 /* Fills one side: class, CIDR class, whether the pod is this node's. False where the pod went while the packet was
@@ -63,49 +64,86 @@ STAGE __u8 identify(struct query *query)
     return MARTLET_DROP_NONE;
 }
 
-/* One scan of one list. */
+/* A list may begin and end in mid-page, and a page is looked at again after each Pass: two tiers have it. */
+#define SCAN_TURNS_MAX (MARTLET_LIST_RULES_MAX / MARTLET_PAGE_RULES + 1 + 2)
+
+/* One scan of one list. What changes in it comes after other bytes of its eight, and not as a word of zeros: then the
+ * verifier does not tell its values apart, and follows one turn of the scan instead of one for each way there. */
 struct scan {
     struct martlet_class_row *row;
     struct martlet_block_row *blocks;
     __u32 offset;
-    __u32 rule_id;
+    __u32 count;
     __u16 port;      /* host order */
     __u8 protocol;
+    __u8 padding;
+    __u32 rule_id;
+    __u32 reserved;
     __u8 tier;       /* rules of lower tiers are passed over */
-    __u8 action;     /* enum martlet_action, 0: none decided */
-    bool isolated;
-    __u8 padding[2];
+    __u8 last_tier;  /* and of higher ones */
+    __u8 action;     /* enum martlet_action; Pass: none decided */
+    __u8 page;       /* of the list's, from 1, the next to look at */
 };
 
-static __always_inline bool has_bit(const __u64 *words, __u32 bit)
+/* 1 where the protocol, port, tier and peer are the rule's, else 0. Without a branch, by the signs of differences: a
+ * branch for each comparison would cost the processor more, and the verifier a state for each way through a page. Read
+ * once: copies of the scan would take the room that the stack of seven calls has left. */
+static __always_inline __u64 rule_matches(const struct scan *scan, const struct martlet_rule *rule)
 {
-    return words[(bit >> 6) & (MARTLET_SELECTOR_WORDS - 1)] >> (bit & 63) & 1;
+    __s64 protocol = rule->protocol;
+    __s64 port = READ_ONCE(scan->port);
+    __s64 below = port - rule->port_low;
+    __s64 above = rule->port_high - port;
+    __s64 other_protocol = -(protocol ^ READ_ONCE(scan->protocol));
+    __s64 wrong_port = (other_protocol | below | above) & -protocol; /* protocol 0 is any, with any port */
+    __s64 tier = rule->tier;
+    __s64 wrong_tier = (tier - READ_ONCE(scan->tier)) | (READ_ONCE(scan->last_tier) - tier);
+    __u64 wrong = (__u64)(wrong_port | wrong_tier) >> 63;
+
+    __u32 word = (rule->peer >> 6) & (MARTLET_SELECTOR_WORDS - 1);
+    __u64 in_selector = READ_ONCE(scan->row)->words[word] >> (rule->peer & 63);
+    __u64 in_block = READ_ONCE(scan->blocks)->words[word] >> (rule->peer & 63);
+    __u64 kind = rule->peer_kind;
+    __u64 peer = ((kind - 1) >> 63) | (kind & in_selector) | (kind / MARTLET_PEER_BLOCK & in_block);
+    return peer & ~wrong & 1;
+}
+_Static_assert(MARTLET_PEER_ANY == 0 && MARTLET_PEER_SELECTOR == 1 && MARTLET_PEER_BLOCK == 2, "bits of peer_kind");
+_Static_assert(MARTLET_SELECTOR_WORDS == MARTLET_BLOCK_WORDS, "one index for both rows");
+
+/* Which rules of a page match: bit = rule. Those of other lists, before `first` and from `end` on, are left out. */
+static __always_inline __u32 page_matches(const struct scan *scan, const struct martlet_rule_page *page, __u32 first,
+                                          __u32 end)
+{
+    __u32 matches = 0;
+#pragma clang loop unroll(disable) vectorize(disable)
+    for (__u32 i = 0; i < MARTLET_PAGE_RULES; i++)
+        matches |= rule_matches(scan, &page->rules[i]) << i;
+    matches &= ~0U << first;
+    if (end < MARTLET_PAGE_RULES)
+        matches &= ~(~0U << end);
+    return matches;
 }
 
-static __always_inline bool rule_matches(const struct scan *scan, const struct martlet_rule *rule)
+/* The first match in the list's next page; 1 ends the scan. After a Pass the same page is looked at again. */
+static long scan_page(__u32 turn __attribute__((unused)), struct scan *scan)
 {
-    if (rule->protocol) {
-        if (rule->protocol != scan->protocol || scan->port < rule->port_low || scan->port > rule->port_high)
-            return false;
-    }
-    if (rule->peer_kind == MARTLET_PEER_SELECTOR)
-        return has_bit(scan->row->words, rule->peer);
-    if (rule->peer_kind == MARTLET_PEER_BLOCK)
-        return has_bit(scan->blocks->words, rule->peer);
-    return rule->peer_kind == MARTLET_PEER_ANY;
-}
-
-/* One rule; 1 ends the scan. */
-static long scan_rule(__u32 index, struct scan *scan)
-{
-    __u32 position = scan->offset + index;
-    struct martlet_rule *rule = bpf_map_lookup_elem(&rules, &position);
-    if (!rule)
+    __u32 number = scan->offset / MARTLET_PAGE_RULES + scan->page - 1;
+    struct martlet_rule_page *page = bpf_map_lookup_elem(&rules, &number);
+    if (!page)
         return 1;
-    if (scan->isolated && rule->tier > MARTLET_TIER_NETWORK_POLICY)
+    __u32 first = scan->offset % MARTLET_PAGE_RULES;
+    __u32 end = first + scan->count - (scan->page - 1) * MARTLET_PAGE_RULES;
+    __u32 matches = page_matches(scan, page, scan->page == 1 ? first : 0, end);
+    if (!matches && end <= MARTLET_PAGE_RULES)
         return 1;
-    if (rule->tier < scan->tier || !rule_matches(scan, rule))
+    if (!matches) {
+        scan->page++;
         return 0;
+    }
+    __u32 index = 0;
+    while (!(matches >> index & 1) && index < MARTLET_PAGE_RULES - 1)
+        index++;
+    struct martlet_rule *rule = &page->rules[index];
     if (rule->action == MARTLET_ACTION_PASS) {
         scan->tier = rule->tier + 1;
         return 0;
@@ -120,12 +158,14 @@ STAGE __u8 judge_list(struct query *query, int way)
 {
     if (!query)
         return MARTLET_DROP_INTERNAL;
-    int self = way == EGRESS ? SOURCE : DESTINATION;
-    int peer = way == EGRESS ? DESTINATION : SOURCE;
+    __u32 self = way & 1; /* EGRESS is of SOURCE, INGRESS of DESTINATION */
+    __u32 peer = self ^ 1;
     struct martlet_list *list = list_of(query->class_id[self], query->generation, way);
     if (!list)
         return MARTLET_DROP_INTERNAL;
     struct scan scan = {};
+    WRITE_ONCE(scan.action, MARTLET_ACTION_PASS);
+    WRITE_ONCE(scan.page, 1);
     __u32 class_index = query->class_id[peer] & MARTLET_CLASS_INDEX_MASK;
     __u32 block_index = query->cidr_class[peer] & MARTLET_CLASS_INDEX_MASK;
     scan.row = bpf_map_lookup_elem(&class_rows, &class_index);
@@ -139,23 +179,24 @@ STAGE __u8 judge_list(struct query *query, int way)
         return MARTLET_DROP_POLICY_CLOSED;
     if (query->unknown[peer] && (flags & MARTLET_LIST_POD_DENY))
         return MARTLET_DROP_UNKNOWN_PEER;
+    scan.rule_id = READ_ONCE(list->isolation_rule_id);
     scan.offset = READ_ONCE(list->offset);
     scan.port = bpf_ntohs(query->port);
     scan.protocol = query->protocol;
-    scan.isolated = flags & MARTLET_LIST_ISOLATED;
-    __u32 rule_count = READ_ONCE(list->count);
-    if (rule_count > MARTLET_LIST_RULES_MAX)
+    scan.last_tier = MARTLET_TIER_BASELINE - (flags & MARTLET_LIST_ISOLATED);
+    scan.count = READ_ONCE(list->count);
+    if (scan.count > MARTLET_LIST_RULES_MAX)
         return MARTLET_DROP_INTERNAL;
-    if (rule_count)
-        bpf_loop(rule_count, scan_rule, &scan, 0);
+    if (scan.count)
+        bpf_loop(SCAN_TURNS_MAX, scan_page, &scan, 0);
     query->rule_id[way & 1] = scan.rule_id;
     if (scan.action == MARTLET_ACTION_ALLOW)
         return MARTLET_DROP_NONE;
-    if (scan.action == 0 && !scan.isolated)
+    if (scan.action == MARTLET_ACTION_PASS && !(flags & MARTLET_LIST_ISOLATED)) {
+        query->rule_id[way & 1] = MARTLET_RULE_NONE;
         return MARTLET_DROP_NONE;
-    if (scan.action == 0)
-        query->rule_id[way & 1] = READ_ONCE(list->isolation_rule_id);
-    else
+    }
+    if (scan.action == MARTLET_ACTION_DENY)
         query->denied = true;
     return MARTLET_DROP_POLICY;
 }

@@ -22,6 +22,7 @@ enum martlet_limit {
     MARTLET_SELECTOR_WORDS = 64,
     MARTLET_BLOCK_WORDS = 64,
     MARTLET_RULES_MAX = 262144,
+    MARTLET_PAGE_RULES = 8,
     MARTLET_LIST_RULES_MAX = 1024,
     MARTLET_SERVICES_MAX = 65536,
     MARTLET_BACKENDS_MAX = 262144,
@@ -69,7 +70,7 @@ enum martlet_layout {
     MARTLET_LAYOUT_CLASS_LISTS = 1,
     MARTLET_LAYOUT_CLASS_ROWS = 1,
     MARTLET_LAYOUT_BLOCK_ROWS = 1,
-    MARTLET_LAYOUT_RULES = 1,
+    MARTLET_LAYOUT_RULES = 2,
     MARTLET_LAYOUT_FRONTENDS = 1,
     MARTLET_LAYOUT_SERVICES = 1,
     MARTLET_LAYOUT_BACKENDS = 1,
@@ -197,7 +198,7 @@ enum martlet_peer_kind {
     MARTLET_PEER_BLOCK = 2,    /* `peer` is a bit of the row of the peer's CIDR class */
 };
 
-/* One rule of a list; lists are extents of one flat array. */
+/* One rule of a list; lists are extents of one flat array, which the kernel looks up by pages. */
 struct martlet_rule {
     __u32 peer;
     __u32 rule_id;   /* what is reported; user space knows policy, direction and index of it */
@@ -209,6 +210,12 @@ struct martlet_rule {
     __u8 peer_kind;  /* enum martlet_peer_kind */
 };
 _Static_assert(sizeof(struct martlet_rule) == 16, "rule");
+
+/* Array, index = rule / MARTLET_PAGE_RULES: one look-up for a run of rules. User space sees the rules alone. */
+struct martlet_rule_page {
+    struct martlet_rule rules[MARTLET_PAGE_RULES];
+};
+_Static_assert(sizeof(struct martlet_rule_page) == 128, "rule page");
 
 enum martlet_list_flag {
     MARTLET_LIST_ISOLATED = 1,  /* the NetworkPolicy tier ends in deny */
