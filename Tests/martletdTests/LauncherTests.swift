@@ -47,6 +47,10 @@ import Testing
         #expect(started.status != 0 && started.output.contains("cannot make directory \(directory)/state"))
         #expect(!FileManager.default.fileExists(atPath: directory))
 
+        let wrong = try await OwnNode.daemonProgram(["node", "start", "--id", id, "--", "--pod-cidr", "10.244.0.0"])
+        #expect(wrong.status != 0 && wrong.output.contains("--pod-cidr 10.244.0.0 is no block"), "\(wrong.output)")
+        #expect(!FileManager.default.fileExists(atPath: directory))
+
         // As a start leaves it that was killed before its lock.
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         try Data().write(to: URL(fileURLWithPath: directory + "/supervisor.log"))

@@ -9,6 +9,8 @@ struct NodeError: Error, CustomStringConvertible {
         case system
         /// A program that is needed is not installed.
         case missingProgram
+        /// The daemon does not take what it was told.
+        case refused
         /// A part did not come up in time.
         case notReady
     }

@@ -8,6 +8,9 @@ final class NodeSupervisor {
     private static let shortLifeNanoseconds: Int64 = 5_000_000_000
     private static let pauseMillisecondsMax: Int32 = 5_000
     private static let stopSecondsMax = 10
+    /// What a program ends with that does not take its arguments (`EX_USAGE`).
+    private static let usageStatus: Int32 = 64
+    private static let reasonLengthMax = 2_048
 
     private let layout: NodeLayout
     /// Further arguments of `martletd run`.
@@ -63,15 +66,15 @@ final class NodeSupervisor {
     private func superviseDaemon(_ network: NodeNetwork, _ cgroup: NodeCgroup, _ runtime: [String]) throws(NodeError) {
         let program = try NodeFiles.ownPath()
         var pause: Int32 = 0
-        var hasStarted = false
+        var starts = 0
         while true {
             let began = clinux_monotonic_ns()
             let daemon: ChildProcess
             do throws(NodeError) {
                 daemon = try start("martletd", [program] + daemonArguments(cgroup), network, cgroup, listener: listener)
-                hasStarted = true
+                starts += 1
             } catch {
-                guard hasStarted else { throw error }
+                guard starts > 0 else { throw error }
                 // A program that is being replaced, say. Pods go on meanwhile: no reason to end the node.
                 note("martletd cannot be started, and is tried again: \(error)")
                 if isToldToStop(within: Self.pauseMillisecondsMax) { return }
@@ -85,6 +88,10 @@ final class NodeSupervisor {
                     })
             else { return }
             children.removeAll { $0 == daemon }
+            if status == Self.usageStatus, starts == 1 {
+                let reason = (NodeFiles.read(layout.log("martletd")) ?? "").suffix(Self.reasonLengthMax)
+                throw NodeError(.refused, "martletd does not take its arguments: \(reason)")
+            }
             let short = clinux_monotonic_ns() - began < Self.shortLifeNanoseconds
             pause = short ? min(Self.pauseMillisecondsMax, max(100, pause * 2)) : 0
             // A daemon that was killed had no fault of its own: it is started again at once.
