@@ -1,4 +1,5 @@
 import JSONText
+import KubeObjects
 
 /// Keeps `metadata.managedFields` through every write, and applies configurations (server-side apply).
 struct FieldOwnership {
@@ -174,7 +175,7 @@ struct FieldOwnership {
             }
         }
         let count = causes.count
-        var message = "Apply failed with \(count) conflict\(count == 1 ? "" : "s"): "
+        var message = "Apply failed with \(count.counted("conflict")): "
         if count == 1 {
             message += "conflict with \(groups[0].who): \(groups[0].fields[0])"
         } else {

@@ -1,4 +1,5 @@
 import CMartletABI
+import KubeObjects
 import MapLayout
 import NetTypes
 
@@ -20,6 +21,13 @@ struct OpenFlow {
     var sourcePort: UInt16 { UInt16(bigEndian: opensLow ? key.low_port : key.high_port) }
     var destination: IPAddress { IPAddress(opensLow ? key.high : key.low) }
     var destinationPort: UInt16 { UInt16(bigEndian: opensLow ? key.high_port : key.low_port) }
+
+    /// The strictest that the policies of both ends asked for when it was judged last; nil where none selected either.
+    var changeMode: ChangeMode? {
+        if has(MARTLET_FLOW_RESET) { return .reset }
+        if has(MARTLET_FLOW_RECHECK) { return .recheck }
+        return has(MARTLET_FLOW_KEEP) ? .keep : nil
+    }
 
     /// Whether the entry still counts: the kernel takes one that was silent for longer as absent.
     func isLive(at now: UInt64) -> Bool {

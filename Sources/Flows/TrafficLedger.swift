@@ -38,6 +38,7 @@ package struct TrafficLedger: Sendable {
     package struct Pair: Hashable, Sendable {
         package let source: Party
         package let destination: Party
+        package let family: IPFamily
         /// IANA number.
         package let transport: UInt8
         /// Of the destination.
@@ -45,9 +46,12 @@ package struct TrafficLedger: Sendable {
         /// False: a policy dropped it.
         package let isAllowed: Bool
 
-        package init(source: Party, destination: Party, transport: UInt8, port: UInt16, isAllowed: Bool) {
+        package init(
+            source: Party, destination: Party, family: IPFamily, transport: UInt8, port: UInt16, isAllowed: Bool
+        ) {
             self.source = source
             self.destination = destination
+            self.family = family
             self.transport = transport
             self.port = port
             self.isAllowed = isAllowed
@@ -118,7 +122,8 @@ package struct TrafficLedger: Sendable {
         add(
             Pair(
                 source: party(event.source, record.sourcePod),
-                destination: party(event.destination, record.destinationPod), transport: event.transport,
+                destination: party(event.destination, record.destinationPod),
+                family: event.destination.address.family, transport: event.transport,
                 port: event.destination.port, isAllowed: event.kind == .flow),
             at: record.unixNanoseconds / 1_000_000_000)
     }
@@ -151,8 +156,7 @@ package struct TrafficLedger: Sendable {
         counts.map { ($0.key, $0.value.flows(at: seconds), $0.value.last) }.filter { $0.1 > 0 }
             .sorted { left, right in
                 if left.1 != right.1 { return left.1 > right.1 }
-                return (left.0.source.text, left.0.destination.text, left.0.transport, left.0.port)
-                    < (right.0.source.text, right.0.destination.text, right.0.transport, right.0.port)
+                return Self.order(left.0) < Self.order(right.0)
             }
             .map { pair, flows, last in
                 var row = Self.json(pair)
@@ -162,9 +166,14 @@ package struct TrafficLedger: Sendable {
             }
     }
 
+    private static func order(_ pair: Pair) -> (String, String, IPFamily, UInt8, UInt16) {
+        (pair.source.text, pair.destination.text, pair.family, pair.transport, pair.port)
+    }
+
     private static func json(_ pair: Pair) -> JSONValue {
         [
             "source": .string(pair.source.text), "destination": .string(pair.destination.text),
+            "family": .string(pair.family.kubernetesName),
             "transport": .integer(Int64(pair.transport)), "port": .integer(Int64(pair.port)),
             "allowed": .bool(pair.isAllowed),
         ]
@@ -195,6 +204,7 @@ extension TrafficLedger {
         for row in (json["pairs"]?.array ?? []).prefix(capacity) {
             guard let source = row["source"]?.string.flatMap(Party.init),
                 let destination = row["destination"]?.string.flatMap(Party.init),
+                let family = row["family"]?.string.flatMap(IPFamily.init(kubernetesName:)),
                 let transport = row["transport"]?.integer.flatMap(UInt8.init(exactly:)),
                 let port = row["port"]?.integer.flatMap(UInt16.init(exactly:)), let isAllowed = row["allowed"]?.bool,
                 let slot = row["slot"]?.integer.flatMap(UInt64.init(exactly:)),
@@ -203,7 +213,8 @@ extension TrafficLedger {
             let slots = (row["slots"]?.array ?? []).compactMap { $0.integer.flatMap(UInt32.init(exactly:)) }
             guard slots.count == Self.slotCount else { continue }
             let pair = Pair(
-                source: source, destination: destination, transport: transport, port: port, isAllowed: isAllowed)
+                source: source, destination: destination, family: family, transport: transport, port: port,
+                isAllowed: isAllowed)
             counts[pair] = Count(slots: slots, slot: slot, last: last)
         }
     }

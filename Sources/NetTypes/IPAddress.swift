@@ -72,5 +72,10 @@ package enum IPFamily: UInt8, Sendable, CaseIterable, Comparable {
     /// The name used by `spec.ipFamilies`.
     package var kubernetesName: String { self == .v4 ? "IPv4" : "IPv6" }
 
+    package init?(kubernetesName name: String) {
+        guard let family = Self.allCases.first(where: { $0.kubernetesName == name }) else { return nil }
+        self = family
+    }
+
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }

@@ -36,7 +36,10 @@ package struct PolicyDiff: Sendable {
     package let notes: [String]
     let before: PolicyMesh
     let after: PolicyMesh
+    /// A pod of each part.
     let workloads: [ObjectKey: [ObjectKey]]
+    /// Pods that the change touches themselves, as they are after it.
+    let moved: [ObjectKey: Pod]
 
     /// `new`: the same cluster after the change. Pods that are in `new` alone are left out.
     package init(_ old: PolicyWorld, _ new: PolicyWorld) {
@@ -44,11 +47,14 @@ package struct PolicyDiff: Sendable {
         let before = PolicyMesh(old, places: places)
         self.before = before
         let (changes, moved) = Self.changes(old, new, places)
-        let (after, touched) = before.after(changes, pods: moved)
+        let (after, touched) = before.after(changes, pods: Array(moved.keys))
         self.after = after
+        self.moved = moved
         var notes = (Set(after.problems).subtracting(before.problems)).sorted().map { "does not fit: \($0)" }
         let fresh = new.policyPods.filter { old.pods[$0.key] == nil }
-        if !fresh.isEmpty { notes.append("\(fresh.count) pods that the cluster does not have yet are left out") }
+        if !fresh.isEmpty {
+            notes.append("\(fresh.count.counted("pod")) not in the cluster yet: what they reach is left out")
+        }
         let parts = before.parts(with: after)
         var byWorkload: [ObjectKey: [ObjectKey]] = [:]
         for part in parts { byWorkload[part.workload, default: []].append(part.pods[0]) }
@@ -80,18 +86,19 @@ package struct PolicyDiff: Sendable {
     /// From one world to the other, for the compiler.
     private static func changes(
         _ old: PolicyWorld, _ new: PolicyWorld, _ places: PodPlaces
-    ) -> (changes: [PolicyChange], pods: [ObjectKey]) {
+    ) -> (changes: [PolicyChange], pods: [ObjectKey: Pod]) {
         var changes: [PolicyChange] = []
-        var moved: [ObjectKey] = []
+        var moved: [ObjectKey: Pod] = [:]
         for (name, labels) in new.namespaces.sorted(by: { $0.key < $1.key }) where old.namespaces[name] != labels {
             changes.append(.namespace(name: name, labels: labels))
         }
         for place in places.pods {
-            guard let pod = new.pods[place.key], let endpoint = places.endpoints[place.key] else { continue }
+            guard var pod = new.pods[place.key], let endpoint = places.endpoints[place.key] else { continue }
+            pod.addresses = place.addresses
             let fresh = PolicyPod(pod, endpoint: endpoint, addresses: place.addresses)
             if fresh == PolicyPod(place, endpoint: endpoint, addresses: place.addresses) { continue }
             changes.append(.pod(fresh))
-            moved.append(place.key)
+            moved[place.key] = pod
         }
         let policies = Dictionary(old.policies.map { ($0.policy.key, $0.policy) }) { $1 }
         for entry in new.policies where policies[entry.policy.key] != entry.policy {

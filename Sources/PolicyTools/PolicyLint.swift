@@ -76,9 +76,9 @@ package struct PolicyLint: Sendable {
         let count = world.passed.values.reduce(0, +)
         return [
             LintFinding(
-                severity: .note, check: .notJudged, object: "\(count) other object\(count == 1 ? "" : "s")", source: "",
+                severity: .note, check: .notJudged, object: count.counted("other object"), source: "",
                 field: "kind", meaning: "not looked at: \(world.passedText(templates: true))",
-                advice: "nothing of them is enforced as a policy: say it as NetworkPolicy or ClusterNetworkPolicy")
+                advice: "no rule of theirs is enforced: say it as NetworkPolicy or ClusterNetworkPolicy")
         ]
     }
 

@@ -53,6 +53,16 @@ package struct PolicyMesh: Sendable {
         return (copy, copy.compiler.classes(touchedBy: delta, pods: pods))
     }
 
+    /// This mesh with no addresses of these pods, which are in it, but those of one family.
+    func over(_ family: IPFamily, _ pods: [Pod]) -> PolicyMesh {
+        let changes = pods.compactMap { pod -> PolicyChange? in
+            let addresses = pod.addresses.filter { $0.family == family }
+            guard addresses.count < pod.addresses.count, let endpoint = places.endpoints[pod.key] else { return nil }
+            return .pod(PolicyPod(pod, endpoint: endpoint, addresses: addresses))
+        }
+        return changes.isEmpty ? self : after(changes, pods: []).mesh
+    }
+
     /// Pods in parts: alike in this mesh and, where one is given, in the other too.
     package func parts(with other: PolicyMesh? = nil) -> [Part] {
         var groups: [Likeness: [ObjectKey]] = [:]

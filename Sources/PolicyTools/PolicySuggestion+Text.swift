@@ -27,9 +27,9 @@ extension PolicySuggestion {
             """
         for rule in policy.rules {
             for flow in rule.proof {
-                text += "    # seen: \(flow.source) -> \(flow.destination) \(flow.portText), "
-                text += "\(flow.count) flow\(flow.count == 1 ? "" : "s"), last "
-                text += "\(flow.last)\n"
+                text += "    # seen: \(flow.source) -> \(flow.destination) \(flow.portText)"
+                text += flow.family == .v6 ? " over IPv6" : ""
+                text += ", \(flow.count.counted("flow")), last \(flow.last)\n"
             }
             for word in rule.also { text += "    # also lets through: \(word)\n" }
             text += "    - \(policy.direction == .ingress ? "from" : "to"):\n"

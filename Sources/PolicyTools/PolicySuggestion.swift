@@ -257,7 +257,8 @@ package struct PolicySuggestion: Sendable {
             case .address(let address): return PolicyEvaluator.End(address)
             case .name(let key):
                 guard let pod = workloads[key]?.first else { return nil }
-                return PolicyEvaluator.End(pod.addresses.first ?? IPAddress(v4: 0), pod: pod)
+                let address = pod.addresses.first { $0.family == flow.family } ?? pod.addresses.first
+                return PolicyEvaluator.End(address ?? IPAddress(v4: 0), pod: pod)
             }
         }
         guard let source = end(flow.source), let destination = end(flow.destination) else { return false }

@@ -136,6 +136,14 @@ package struct PolicyWorld: Sendable {
 
     // MARK: Questions
 
+    /// Where a policy is not there: those that are, of its namespace or cluster-wide, in words.
+    package func policyNames(like key: ObjectKey) -> String {
+        let all = policies.map(\.policy.key) + clusterPolicies.map(\.key)
+        let near = all.filter { $0.namespace == key.namespace }
+        let place = key.namespace.isEmpty ? "the ClusterNetworkPolicies are" : "namespace \(key.namespace) has"
+        return "\(place) \(near.isEmpty ? "none" : near.map { "\($0)" }.sorted().joined(separator: ", "))"
+    }
+
     package var clusterPolicies: [ClusterNetworkPolicy] { clusterEntries.map(\.policy) }
 
     /// Pods that policies can select: those of the host's network are the node. In the order of their names.

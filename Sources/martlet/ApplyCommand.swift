@@ -3,6 +3,7 @@ import ArgumentParser
 import CommandLineUI
 import Glibc
 import JSONText
+import KubeObjects
 import Logging
 
 struct ApplyCommand: AsyncParsableCommand {
@@ -16,7 +17,9 @@ struct ApplyCommand: AsyncParsableCommand {
     @Option(help: "A node made by martletd node start: its administrator's kubeconfig.")
     var id: String?
 
-    @Option(name: [.short, .customLong("filename")], help: "A file, or a folder whose *.yaml are taken in order.")
+    @Option(
+        name: [.short, .customLong("filename")],
+        help: "A file, a folder whose *.yaml, *.yml and *.json are taken in order, or - for standard input.")
     var files: [String]
 
     @Flag(help: "Delete the objects, last ones first.")
@@ -73,7 +76,7 @@ struct ApplyCommand: AsyncParsableCommand {
         for document in documents {
             print("\(document.reference.resource.name)/\(document.reference.name) applied")
         }
-        let count = ListView.counted(Int64(documents.count), "object")
+        let count = documents.count.counted("object")
         print("\(count) at revision \(made[path: "status", "revision"]?.string ?? "?")")
     }
 

@@ -36,7 +36,7 @@ struct PolicyDiffCommand: AsyncParsableCommand {
             let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
             let key = parts.count == 2 ? ObjectKey(parts[0], parts[1]) : ObjectKey("", name)
             guard new.remove(policy: key) else {
-                Terminal.error("there is no policy \(name) to remove")
+                Terminal.error("there is no policy \(name) to remove; \(old.policyNames(like: key))")
                 throw ExitCode(66)
             }
         }
@@ -47,13 +47,17 @@ struct PolicyDiffCommand: AsyncParsableCommand {
         let effect = diff.effect(on: seen.traffic)
         var notes = diff.notes
         if let fault = seen.fault { notes.append("flows were not looked at: \(fault)") }
+        notes += seen.traffic.notes
         notes += PolicyWorld.dryRunNotes(old, new)
         let passed = new.passedText(templates: false)
         if !passed.isEmpty { notes.append("not judged: \(passed)") }
         let answer: JSONValue = [
             "rows": .array(diff.rows.map(\.json)), "touched": .integer(Int64(diff.touchedParts)),
-            "sets": .integer(Int64(diff.parts)), "flowsKnown": .bool(seen.fault == nil),
+            "sets": .integer(Int64(diff.parts)), "pods": .integer(Int64(old.pods.count)),
+            "flowsKnown": .bool(seen.fault == nil),
             "cutLive": .array(effect.cutLive.map(\.json)), "keptLive": .array(effect.keptLive.map(\.json)),
+            "stillKeptLive": .array(effect.stillKeptLive.map(\.json)),
+            "allowedAgainLive": .array(effect.allowedAgainLive.map(\.json)),
             "cut": .array(effect.cut.map(\.json)), "opened": .array(effect.opened.map(\.json)),
             "notes": .array(notes.map { .string($0) }),
         ]
@@ -74,7 +78,8 @@ struct DaemonSocketOptions: ParsableArguments {
             let path = DaemonOptions.path(socket: socket, id: id)
             return (SeenTraffic(try DaemonSocket(path: path).call(Request(.traffic))), nil)
         } catch {
-            return (SeenTraffic(), error.cause.isEmpty ? error.message : "\(error.message): \(error.cause)")
+            let words = error.cause.isEmpty ? error.message : "\(error.message): \(error.cause)"
+            return (SeenTraffic(), words + (error.code == .tryAgainLater ? "; --id or --socket names another" : ""))
         }
     }
 }

@@ -2,6 +2,7 @@ import Flows
 import Foundation
 import JSONText
 import KubeObjects
+import NetTypes
 import Netlink
 import Testing
 
@@ -24,7 +25,7 @@ import Testing
                 TrafficLedger.Pair(
                     source: .workload(ObjectKey("shop", "app=web")),
                     destination: .workload(ObjectKey("shop", "app=db")),
-                    transport: 6, port: port, isAllowed: true),
+                    family: .v4, transport: 6, port: port, isAllowed: true),
                 flows: 3, at: now)
         }
         return ledger

@@ -22,6 +22,24 @@ import Testing
         #expect(text.contains("cuts no live connection\nkeeps 2 live connections that it forbids (on-change: keep)\n"))
     }
 
+    @Test func whatWasKeptBeforeIsToldApart() {
+        let text = Self.text(["stillKeptLive": [Self.flow(1)], "allowedAgainLive": [Self.flow(2)]])
+        #expect(text.contains("still keeps 1 live connection forbidden before (on-change: keep)\n  a/b"))
+        #expect(text.contains("allows 2 live connections forbidden and kept before\n  a/b"))
+    }
+
+    @Test func aFlowOverIPv6SaysSo() {
+        var flow = Self.flow(1)
+        #expect(Self.text(["cutLive": [flow]]).contains("TCP 80, 1 flow\n"))
+        flow["family"] = "IPv6"
+        #expect(Self.text(["cutLive": [flow]]).contains("TCP 80 over IPv6, 1 flow\n"))
+    }
+
+    @Test func aWorldWithoutPodsSaysWhatToDo() {
+        #expect(Self.text(["pods": 0]).contains("no pods are known (-f with pods"))
+        #expect(!Self.text(["pods": 1]).contains("no pods are known"))
+    }
+
     @Test func eachSignHasItsReasons() {
         let row: JSONValue = [
             "from": ["a/b"], "to": ["a/c"], "gainedText": "TCP 22", "lostText": "TCP 80",

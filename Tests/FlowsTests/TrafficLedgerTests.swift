@@ -9,10 +9,10 @@ import Testing
     static let hour: UInt64 = 3_600
     static let now: UInt64 = 1_800_000_000
 
-    static func pair(_ port: UInt16, isAllowed: Bool = true) -> TrafficLedger.Pair {
+    static func pair(_ port: UInt16, _ family: IPFamily = .v4, isAllowed: Bool = true) -> TrafficLedger.Pair {
         TrafficLedger.Pair(
             source: .workload(ObjectKey("shop", "app=web")), destination: .address(IPAddress(v4: 0xC000_0201)),
-            transport: 6, port: port, isAllowed: isAllowed)
+            family: family, transport: 6, port: port, isAllowed: isAllowed)
     }
 
     static func flows(_ ledger: TrafficLedger, at seconds: UInt64) -> [Int64] {
@@ -28,6 +28,15 @@ import Testing
         #expect(Self.flows(ledger, at: Self.now + 3 * Self.hour) == [])
         ledger.add(Self.pair(80), flows: 1, at: Self.now + 3 * Self.hour)
         #expect(Self.flows(ledger, at: Self.now + 3 * Self.hour) == [1])
+    }
+
+    @Test func familiesAreCountedApart() throws {
+        var ledger = TrafficLedger()
+        ledger.add(Self.pair(80), flows: 3, at: Self.now)
+        ledger.add(Self.pair(80, .v6), flows: 2, at: Self.now)
+        let read = TrafficLedger(ledger.json(at: Self.now)).rows(at: Self.now)
+        #expect(read.map { $0["family"] } == ["IPv4", "IPv6"])
+        #expect(read.map { $0["flows"] } == [3, 2])
     }
 
     @Test func whatComesLateCountsWhereItBelongs() {
@@ -62,8 +71,8 @@ import Testing
         #expect(TrafficLedger(["version": 2]).count == 0)
         // What a file says of times to come is no count, however far off.
         let odd =
-            #"{"version":1,"pairs":[{"source":"a/b","destination":"a/c","transport":6,"port":80,"allowed":true,"#
-            + #""slots":[1,0,0,0,0,0,0,0,0,0,0,0],"slot":9000000000000000000,"last":5}]}"#
+            #"{"version":1,"pairs":[{"source":"a/b","destination":"a/c","family":"IPv4","transport":6,"port":80,"#
+            + #""allowed":true,"slots":[1,0,0,0,0,0,0,0,0,0,0,0],"slot":9000000000000000000,"last":5}]}"#
         var unharmed = TrafficLedger()
         unharmed.append(TrafficLedger(try JSONValue(parsing: Array(odd.utf8))), at: Self.now)
         #expect(unharmed.count == 0)

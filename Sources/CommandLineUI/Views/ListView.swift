@@ -12,11 +12,6 @@ package enum ListView {
         return table.text
     }
 
-    /// `1 flow`, `2 flows`; `several` where an s does not do.
-    package static func counted(_ count: Int64, _ one: String, several: String? = nil) -> String {
-        "\(count) \(count == 1 ? one : several ?? one + "s")"
-    }
-
     /// One member as text; empty where absent.
     package static func cell(_ value: JSONValue?) -> String {
         switch value {

@@ -1,4 +1,5 @@
 package import JSONText
+import KubeObjects
 
 /// `policy diff`: gains and losses by workload, then what becomes of flows that were seen.
 package struct PolicyDiffView {
@@ -24,6 +25,7 @@ package struct PolicyDiffView {
         }
         let rows = value["rows"]?.array?.count ?? 0
         if rows == 0 { text += "no pair of workloads gains or loses a port\n" }
+        if value["pods"]?.integer == 0 { text += "no pods are known (\(LintView.podsFrom))\n" }
         if value["flowsKnown"]?.bool == true { text += flows(value) }
         for note in strings(value["notes"]) { text += style.warn("note: \(note)") + "\n" }
         return text
@@ -33,17 +35,14 @@ package struct PolicyDiffView {
         let live = value["cutLive"]?.array ?? []
         let cut = value["cut"]?.array ?? []
         let opened = value["opened"]?.array ?? []
-        let kept = value["keptLive"]?.array ?? []
         let count = total(live)
         var text =
             count == 0
-            ? "cuts no live connection\n" : style.bad("cuts \(ListView.counted(count, "live connection"))") + "\n"
+            ? "cuts no live connection\n" : style.bad("cuts \(count.counted("live connection"))") + "\n"
         text += list(live)
-        if !kept.isEmpty {
-            let number = total(kept)
-            text += style.warn("keeps \(ListView.counted(number, "live connection")) that it forbids (on-change: keep)")
-            text += "\n" + list(kept)
-        }
+        text += kept(value["keptLive"], "keeps", "that it forbids (on-change: keep)")
+        text += kept(value["stillKeptLive"], "still keeps", "forbidden before (on-change: keep)")
+        text += kept(value["allowedAgainLive"], "allows", "forbidden and kept before")
         text +=
             cut.isEmpty
             ? "of the flows of the last hour all that got through would\n"
@@ -53,13 +52,21 @@ package struct PolicyDiffView {
         return text
     }
 
+    private func kept(_ value: JSONValue?, _ verb: String, _ which: String) -> String {
+        let flows = value?.array ?? []
+        if flows.isEmpty { return "" }
+        let number = total(flows).counted("live connection")
+        return style.warn("\(verb) \(number) \(which)") + "\n" + list(flows)
+    }
+
     private func total(_ flows: [JSONValue]) -> Int64 { flows.reduce(0) { $0 + ($1["flows"]?.integer ?? 0) } }
 
     private func list(_ flows: [JSONValue]) -> String {
         var text = ""
         for flow in flows.prefix(Self.flowsMax) {
             text += "  \(flow["source"]?.string ?? "?") -> \(flow["destination"]?.string ?? "?")"
-            text += " \(flow["port"]?.string ?? "?"), \(ListView.counted(flow["flows"]?.integer ?? 0, "flow"))"
+            text += " \(flow["port"]?.string ?? "?")" + (flow["family"] == "IPv6" ? " over IPv6" : "")
+            text += ", \((flow["flows"]?.integer ?? 0).counted("flow"))"
             if let last = flow["last"]?.string, !last.isEmpty { text += ", last \(last)" }
             text += "\n"
         }

@@ -1,7 +1,11 @@
 package import JSONText
+import KubeObjects
 
 /// Findings of `policy lint`: what is wrong, where, what it means, what to do.
 package struct LintView {
+    /// What to do where no pods are known.
+    static let podsFrom = "-f with pods or what makes them, or --cluster"
+
     private let style: Style
 
     package init(style: Style) { self.style = style }
@@ -16,10 +20,10 @@ package struct LintView {
             text += "  \(finding["meaning"]?.string ?? "") [\(finding["check"]?.string ?? "")]\n"
             text += "  -> \(finding["advice"]?.string ?? "")\n"
         }
-        text += ListView.counted(value["policies"]?.integer ?? 0, "policy", several: "policies")
-        text += ", \(ListView.counted(Int64(value["items"]?.array?.count ?? 0), "finding"))\n"
+        text += (value["policies"]?.integer ?? 0).counted("policy", several: "policies")
+        text += ", \((value["items"]?.array?.count ?? 0).counted("finding"))\n"
         if value["pods"]?.integer == 0 {
-            text += "no pods are known: what compares with pods was left out (-f with pods, or --cluster)\n"
+            text += "no pods are known: what compares with pods was left out (\(Self.podsFrom))\n"
         }
         return text
     }
@@ -53,8 +57,9 @@ package struct PolicyTestView {
             "evaluator": "the evaluator in user space",
         ]
         let engine = value["engine"]?.string ?? ""
-        text += ListView.counted(Int64(results.count), "expectation")
+        text += results.count.counted("expectation")
         text += ", \(failed) failed; judged by \(judges[engine] ?? engine)\n"
+        if value["pods"]?.integer == 0 { text += "no pods are known (\(LintView.podsFrom))\n" }
         guard let reason = value["kernelNotAsked"]?.string else { return text }
         return text + style.warn("the kernel was not asked: \(reason)") + "\n"
     }
