@@ -30,74 +30,87 @@ package struct MapDump {
         text = MapText(names: names)
     }
 
-    /// Rows sorted by key.
+    /// What of a map is shown.
+    package struct Content: Hashable, Sendable {
+        package let rows: [MapDumpRow]
+        /// Of the map, shown or not.
+        package let total: Int
+    }
+
+    /// The first `limit` rows: by number, address or frontend where those are the keys, by the key's text in the other
+    /// maps. All keys are read and sorted for that; no more rows than are shown are put into words.
     /// - Throws: `.missing` for a name that is not in `maps`.
-    package func rows(_ map: String) throws(DatapathError) -> [MapDumpRow] {
+    package func content(_ map: String, limit: Int = .max) throws(DatapathError) -> Content {
         switch map {
-        case "control": return [MapDumpRow("0", text.control(try datapath.read(MapCatalog.control, at: 0)))]
-        case "flows": return try keyed(MapCatalog.flows, text.flowKey, text.flow)
-        case "half_flows": return try keyed(MapCatalog.halfFlows, text.flowKey, text.flow)
-        case "translations": return try keyed(MapCatalog.translations, text.tuple, text.translation)
-        case "masquerades": return try keyed(MapCatalog.masquerades, text.masqueradeKey, text.masquerade)
-        case "fragments": return try keyed(MapCatalog.fragments, text.fragmentKey, text.fragment)
-        case "socket_frontends": return try keyed(MapCatalog.socketFrontends, text.socketKey, text.socketFrontend)
-        case "counters": return try counters()
+        case "control":
+            return first(limit, of: [try datapath.read(MapCatalog.control, at: 0)]) {
+                MapDumpRow("0", text.control($0))
+            }
+        case "flows": return try keyed(MapCatalog.flows, limit, text.flowKey, text.flow)
+        case "half_flows": return try keyed(MapCatalog.halfFlows, limit, text.flowKey, text.flow)
+        case "translations": return try keyed(MapCatalog.translations, limit, text.tuple, text.translation)
+        case "masquerades": return try keyed(MapCatalog.masquerades, limit, text.masqueradeKey, text.masquerade)
+        case "fragments": return try keyed(MapCatalog.fragments, limit, text.fragmentKey, text.fragment)
+        case "socket_frontends":
+            return try keyed(MapCatalog.socketFrontends, limit, text.socketKey, text.socketFrontend)
+        case "counters": return first(limit, of: try counters()) { $0 }
         default: break
         }
         guard Self.maps.contains(map) else {
             throw DatapathError(.missing, "no map \(map); one of: \(Self.maps.joined(separator: ", "))")
         }
-        return try rows(map, of: datapath.image())
+        return try content(map, limit, of: datapath.image())
     }
 
-    /// Rows of the maps that an image holds.
-    private func rows(_ map: String, of image: MapImage) throws(DatapathError) -> [MapDumpRow] {
+    /// Of the maps that an image holds.
+    private func content(_ map: String, _ limit: Int, of image: MapImage) throws(DatapathError) -> Content {
         switch map {
-        case "endpoint_ids":
-            return image.endpointOfAddress.sorted { $0.key < $1.key }.map {
-                MapDumpRow("\($0.key)", text.endpoint($0.value))
-            }
+        case "endpoint_ids": return sorted(image.endpointOfAddress, limit) { MapDumpRow("\($0)", text.endpoint($1)) }
         case "endpoints":
-            var rows: [MapDumpRow] = []
-            for number in image.endpoints.keys.sorted() {
+            return try first(limit, of: image.endpoints.keys.sorted()) { number throws(DatapathError) in
                 let endpoint = try datapath.read(MapCatalog.endpoints, at: Int(number))
-                rows.append(MapDumpRow(text.endpoint(number), text.endpoint(endpoint)))
+                return MapDumpRow(text.endpoint(number), text.endpoint(endpoint))
             }
-            return rows
-        case "pod_netns":
-            return image.endpointOfNamespace.sorted { $0.key < $1.key }.map {
-                MapDumpRow("\($0.key)", text.endpoint($0.value))
-            }
-        case "network_ids":
-            return image.numberOfNetwork.sorted { $0.key < $1.key }.map { MapDumpRow("\($0.key)", "\($0.value)") }
+        case "pod_netns": return sorted(image.endpointOfNamespace, limit) { MapDumpRow("\($0)", text.endpoint($1)) }
+        case "network_ids": return sorted(image.numberOfNetwork, limit) { MapDumpRow("\($0)", "\($1)") }
         case "networks":
-            var rows: [MapDumpRow] = []
-            for number in image.networkClasses.keys.sorted() {
-                rows.append(
-                    MapDumpRow("\(number)", text.network(try datapath.read(MapCatalog.networks, at: Int(number)))))
+            return try first(limit, of: image.networkClasses.keys.sorted()) { number throws(DatapathError) in
+                MapDumpRow("\(number)", text.network(try datapath.read(MapCatalog.networks, at: Int(number))))
             }
-            return rows
-        case "class_lists": return numbered(image.classLists, text.lists)
-        case "class_rows": return numbered(image.classRows) { "selectors \(Self.bits($0, text.selector))" }
-        case "block_rows": return numbered(image.blockRows) { "blocks \(Self.bits($0, text.block))" }
-        case "rules": return numbered(image.rules, text.rule)
+        case "class_lists": return sorted(image.classLists, limit) { MapDumpRow("\($0)", text.lists($1)) }
+        case "class_rows":
+            return sorted(image.classRows, limit) { MapDumpRow("\($0)", "selectors \(Self.bits($1, text.selector))") }
+        case "block_rows":
+            return sorted(image.blockRows, limit) { MapDumpRow("\($0)", "blocks \(Self.bits($1, text.block))") }
+        case "rules": return sorted(image.rules, limit) { MapDumpRow("\($0)", text.rule($1)) }
         case "frontends":
-            return image.serviceOfFrontend.sorted { $0.key < $1.key }.map {
-                MapDumpRow(MapText.frontend($0.key), text.service($0.value))
-            }
-        case "services": return numbered(image.services) { text.extent($0.extent) }
-        default: return numbered(image.backends) { MapText.socket($0.address, $0.port) }
+            return sorted(image.serviceOfFrontend, limit) { MapDumpRow(MapText.frontend($0), text.service($1)) }
+        case "services": return sorted(image.services, limit) { MapDumpRow("\($0)", text.extent($1.extent)) }
+        default: return sorted(image.backends, limit) { MapDumpRow("\($0)", MapText.socket($1.address, $1.port)) }
         }
     }
 
-    private func keyed<Key, Value>(
-        _ map: KeyedMap<Key, Value>, _ key: (Key) -> String, _ value: (Value) -> String
-    ) throws(DatapathError) -> [MapDumpRow] {
-        try datapath.entries(map).map { MapDumpRow(key($0.key), value($0.value)) }.sorted { $0.key < $1.key }
+    /// - Parameter items: in order.
+    private func first<Item, Failure: Error>(
+        _ limit: Int, of items: [Item], _ row: (Item) throws(Failure) -> MapDumpRow
+    ) throws(Failure) -> Content {
+        var rows: [MapDumpRow] = []
+        for item in items.prefix(limit) { rows.append(try row(item)) }
+        return Content(rows: rows, total: items.count)
     }
 
-    private func numbered<Value>(_ values: [UInt32: Value], _ describe: (Value) -> String) -> [MapDumpRow] {
-        values.sorted { $0.key < $1.key }.map { MapDumpRow("\($0.key)", describe($0.value)) }
+    private func sorted<Key: Comparable, Value>(
+        _ values: [Key: Value], _ limit: Int, _ row: (Key, Value) -> MapDumpRow
+    ) -> Content {
+        first(limit, of: values.sorted { $0.key < $1.key }) { row($0.key, $0.value) }
+    }
+
+    private func keyed<Key, Value>(
+        _ map: KeyedMap<Key, Value>, _ limit: Int, _ key: (Key) -> String, _ value: (Value) -> String
+    ) throws(DatapathError) -> Content {
+        let entries = try datapath.entries(map)
+        let keys = entries.indices.map { (text: key(entries[$0].key), place: $0) }.sorted { $0.text < $1.text }
+        return first(limit, of: keys) { MapDumpRow($0.text, value(entries[$0.place].value)) }
     }
 
     /// Of one row, those that are named.

@@ -162,13 +162,14 @@ import Testing
         let engine = try await daemon()
         try await settle(engine)
         let dump = MapDump(datapath, names: await engine.mapNames)
-        #expect(try dump.rows("endpoint_ids").contains { $0.key == "10.1.0.6" && $0.value.contains("(shop/db)") })
-        let rules = try dump.rows("rules").map(\.value)
+        let endpoints = try dump.content("endpoint_ids").rows
+        #expect(endpoints.contains { $0.key == "10.1.0.6" && $0.value.contains("(shop/db)") })
+        let rules = try dump.content("rules").rows.map(\.value)
         #expect(rules.count == 2 && rules.allSatisfy { $0.contains("(shop/db ingress[0])") }, "\(rules)")
         #expect(rules.contains { $0.contains("app=web") } && rules.contains { $0.contains("192.0.2.0/24") }, "\(rules)")
-        #expect(try dump.rows("class_rows").contains { $0.value.contains("app=web") })
-        #expect(try dump.rows("block_rows").contains { $0.value.contains("192.0.2.0/24") })
-        for map in MapDump.maps { _ = try dump.rows(map) }
+        #expect(try dump.content("class_rows").rows.contains { $0.value.contains("app=web") })
+        #expect(try dump.content("block_rows").rows.contains { $0.value.contains("192.0.2.0/24") })
+        for map in MapDump.maps { _ = try dump.content(map) }
     }
 
     @Test(.timeLimit(.minutes(1))) func anEndpointThatOutlivesItsPodIsClosed() async throws {

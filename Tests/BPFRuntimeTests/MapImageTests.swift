@@ -1,6 +1,7 @@
 import CMartletABI
 import MapLayout
 import NetTypes
+import Synchronization
 import Testing
 
 @testable import BPFRuntime
@@ -71,7 +72,7 @@ struct MapImageTests {
         let datapath = try KernelDatapath(DatapathSettings(pinDirectory: filesystem.pins))
         try fill(datapath)
         try expectFilled(try datapath.image())
-        for map in MapDump.maps { _ = try MapDump(datapath).rows(map) }
+        for map in MapDump.maps { _ = try MapDump(datapath).content(map) }
     }
 
     @Test("Maps in memory read back as the kernel's do")
@@ -111,17 +112,53 @@ struct MapImageTests {
         let datapath = MemoryDatapath()
         try fill(datapath)
         let dump = MapDump(datapath, names: Names())
-        #expect(try dump.rows("endpoint_ids") == [MapDumpRow("10.1.0.5", "5 (shop/web)")])
+        #expect(try dump.content("endpoint_ids").rows == [MapDumpRow("10.1.0.5", "5 (shop/web)")])
         #expect(
-            try dump.rows("rules") == [
+            try dump.content("rules").rows == [
                 MapDumpRow(
                     "100", "network-policy allow selector 65 (app=api) TCP 80 rule 20 (shop/only-api ingress[0])"),
                 MapDumpRow("101", "baseline deny any peer any protocol rule 21"),
             ])
-        #expect(try dump.rows("frontends") == [MapDumpRow("10.96.0.9:80 TCP", "4 (shop/front)")])
-        #expect(try dump.rows("class_rows") == [MapDumpRow("3", "selectors 1 (app=api), 65 (app=api)")])
-        #expect(try dump.rows("endpoints").first?.value.contains("flags live,local interface 12") == true)
-        #expect(try dump.rows("control").first?.value == "generation 6 slot 2 flags - - - -")
-        #expect(throws: DatapathError.self) { try dump.rows("nonsense") }
+        #expect(try dump.content("frontends").rows == [MapDumpRow("10.96.0.9:80 TCP", "4 (shop/front)")])
+        #expect(try dump.content("class_rows").rows == [MapDumpRow("3", "selectors 1 (app=api), 65 (app=api)")])
+        #expect(try dump.content("endpoints").rows.first?.value.contains("flags live,local interface 12") == true)
+        #expect(try dump.content("control").rows.first?.value == "generation 6 slot 2 flags - - - -")
+        #expect(throws: DatapathError.self) { try dump.content("nonsense") }
+    }
+
+    @Test("A dump puts no more rows into words than it shows, and counts all", arguments: [1, 2, 5])
+    func limit(_ limit: Int) throws {
+        final class Names: MapNames {
+            let asked = Mutex(0)
+            func endpoint(_ number: UInt32) -> String? { nil }
+            func service(_ number: UInt32) -> String? { nil }
+            func rule(_ id: UInt32) -> String? {
+                asked.withLock { $0 += 1 }
+                return nil
+            }
+            func selector(_ bit: UInt32) -> String? { nil }
+            func block(_ bit: UInt32) -> String? { nil }
+        }
+        let datapath = MemoryDatapath()
+        try fill(datapath)
+        var flow = martlet_flow()
+        flow.rule_id.1 = 20
+        for port in [443, 80, 8080] as [UInt16] {
+            var key = martlet_flow_key()
+            key.low = try #require(IPAddress("10.1.0.5")).mapped
+            key.high = try #require(IPAddress("10.1.0.6")).mapped
+            key.high_port = port.bigEndian
+            try datapath.put(MapCatalog.flows, key, flow)
+        }
+        for (map, total) in [("rules", 2), ("flows", 3)] {
+            let (names, all) = (Names(), Names())
+            let whole = try MapDump(datapath, names: all).content(map)
+            let content = try MapDump(datapath, names: names).content(map, limit: limit)
+            #expect(content.rows == Array(whole.rows.prefix(limit)))
+            #expect(content.total == total)
+            #expect(names.asked.withLock { $0 } * total == all.asked.withLock { $0 } * min(limit, total))
+        }
+        let keys = try MapDump(datapath).content("flows").rows.map(\.key)
+        #expect(keys == keys.sorted())
     }
 }

@@ -217,10 +217,9 @@ extension LocalRequests {
         guard MapDump.maps.contains(name) else {
             throw DaemonError(.notFound, "no map \(name) to show; one of: \(MapDump.maps.joined(separator: ", "))")
         }
-        let rows = try MapDump(datapath, names: await engine.mapNames).rows(name)
-        let shown = rows.prefix(Self.mapRowsMax).map { row -> JSONValue in
-            ["key": .string(row.key), "value": .string(row.value)]
-        }
-        return ["items": .array(shown), "total": .integer(Int64(rows.count))]
+        let dump = MapDump(datapath, names: await engine.mapNames)
+        let content = try dump.content(name, limit: Self.mapRowsMax)
+        let rows = content.rows.map { row -> JSONValue in ["key": .string(row.key), "value": .string(row.value)] }
+        return ["items": .array(rows), "total": .integer(Int64(content.total))]
     }
 }
