@@ -82,13 +82,21 @@ extension APICore {
     }
 
     private var metricsText: String {
-        var text = "# TYPE martlet_api_objects gauge\n"
-        for (storage, count) in cache.counts.sorted(by: { $0.key < $1.key }) {
-            text += "martlet_api_objects{resource=\"\(storage)\"} \(count)\n"
+        var text = ""
+        func metric(_ name: String, _ type: String, _ help: String, _ samples: [(labels: String, value: Int64)]) {
+            text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+            for sample in samples { text += "\(name)\(sample.labels) \(sample.value)\n" }
         }
-        text += "# TYPE martlet_api_watches gauge\nmartlet_api_watches \(cache.watchCount)\n"
-        text += "# TYPE martlet_api_revision counter\nmartlet_api_revision \(cache.revision)\n"
-        text += "# TYPE martlet_api_service_addresses gauge\nmartlet_api_service_addresses \(addresses.usedCount)\n"
+        metric(
+            "martlet_api_objects", "gauge", "Objects of the API, by resource.",
+            cache.counts.sorted { $0.key < $1.key }.map { ("{resource=\"\($0.key)\"}", Int64($0.value)) })
+        metric("martlet_api_watches", "gauge", "Watches that are open.", [("", Int64(cache.watchCount))])
+        metric(
+            "martlet_api_revision", "counter", "The resourceVersion of the newest write.", [("", Int64(cache.revision))]
+        )
+        metric(
+            "martlet_api_service_addresses", "gauge", "Addresses that Services have of the service blocks.",
+            [("", Int64(addresses.usedCount))])
         return text + (options.metrics?() ?? "")
     }
 }

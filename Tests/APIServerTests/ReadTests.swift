@@ -94,6 +94,18 @@ import Testing
         }
     }
 
+    @Test func eachMetricHasItsHelpAndItsType() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        let lines = await server.call("GET", "/metrics").text.split(separator: "\n")
+        let names = Set(lines.filter { !$0.hasPrefix("#") }.map { String($0.prefix { $0 != "{" && $0 != " " }) })
+        #expect(names.count == 4 && names.allSatisfy { $0.hasPrefix("martlet_api_") })
+        for name in names {
+            #expect(lines.count { $0.hasPrefix("# HELP \(name) ") && $0.hasSuffix(".") } == 1)
+            #expect(lines.count { ["gauge", "counter"].map { "# TYPE \(name) \($0)" }.contains($0) } == 1)
+        }
+    }
+
     @Test func unknownKindsAndMethodsAreRefusedAsKubernetesDoes() async throws {
         let server = try TestServer()
         #expect(await server.call("GET", "/apis/apps/v1/deployments").status == 404)
