@@ -32,6 +32,14 @@ package struct BenchReport: Sendable {
     package mutating func add(_ measure: Measure) { measures.append(measure) }
     package mutating func fail(_ part: String, _ reason: String) { failures.append((part, reason)) }
 
+    /// An error as one line, without the folders it names.
+    package static func reason(_ error: String, without folders: [String]) -> String {
+        let words = error.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        return folders.filter { $0.count > 1 }.sorted { $0.count > $1.count }.reduce(words) { text, folder in
+            text.replacing("\(folder)/", with: "").replacing(folder, with: ".")
+        }
+    }
+
     package var missed: [Measure] { measures.filter { $0.verdict == .missed } }
     package var reachedCount: Int { measures.count { $0.verdict == .reached } }
 

@@ -9,10 +9,17 @@ struct CNIPart {
     let session: Session
 
     func run() async throws {
-        let client = try session.node.client()
-        let objects = BenchObjects(client: client)
+        let times = try await session.withObjects { try await adds($0) }
+        session.note(Measure(part: "control", "CNI ADD, the daemon's first", times[0], "ms", .atMost(50)))
+        session.note(
+            Measure(part: "control", "CNI ADD, p50", Figure.median(Array(times.dropFirst())), "ms", .atMost(15)))
+        session.note(Measure(part: "control", "CNI ADD, p99", Figure.quantile(Array(times.dropFirst()), 0.99), "ms"))
+    }
+
+    /// Milliseconds of each.
+    private func adds(_ objects: BenchObjects) async throws -> [Double] {
         try await objects.namespace(Self.namespace)
-        let nodes = try await client.list(.nodes, ListOptions()).items
+        let nodes = try await objects.client.list(.nodes, ListOptions()).items
         guard let node = nodes.first?[path: "metadata", "name"]?.string else { throw BenchError("there is no Node") }
         try await objects.create(
             .networkPolicies, "added", namespace: Self.namespace,
@@ -22,17 +29,13 @@ struct CNIPart {
         for index in 0..<session.count(100, least: 11) {
             let name = "pod-\(index)"
             try await objects.create(.pods, name, namespace: Self.namespace, Manifests.boundPod(name, node: node))
-            let pod = try await client.get(
+            let pod = try await objects.client.get(
                 ObjectReference(.pods, namespace: Self.namespace, name: name), subresource: "")
             times.append(try add(name, uid: pod[path: "metadata", "uid"]?.string ?? ""))
             try await objects.delete(.pods, name, namespace: Self.namespace)
         }
         try await objects.delete(.networkPolicies, "added", namespace: Self.namespace)
-        await client.shutDown()
-        session.note(Measure(part: "control", "CNI ADD, the daemon's first", times[0], "ms", .atMost(50)))
-        session.note(
-            Measure(part: "control", "CNI ADD, p50", Figure.median(Array(times.dropFirst())), "ms", .atMost(15)))
-        session.note(Measure(part: "control", "CNI ADD, p99", Figure.quantile(Array(times.dropFirst()), 0.99), "ms"))
+        return times
     }
 
     /// Milliseconds of one ADD; its DEL follows. The namespace stays until the end of the run: the kernel takes long to

@@ -23,19 +23,18 @@ struct ControlPart {
 
     func run() async throws {
         _ = try await session.inside("server")
-        let client = try session.node.client()
-        try await changes(client)
-        try await events(client)
-        try await BenchObjects(client: client).namespace("bench-load")
-        await client.shutDown()
-        try await creates()
+        try await session.withObjects { objects in
+            try await changes(objects)
+            try await events(objects)
+            try await objects.namespace("bench-load")
+            try await creates(objects)
+        }
     }
 
     // MARK: Changes on their way to the kernel
 
-    private func changes(_ client: HTTPSClient) async throws {
+    private func changes(_ objects: BenchObjects) async throws {
         let kernel = try KernelView(session.node)
-        let objects = BenchObjects(client: client)
         let timer = ChangeTimer(changes: session.count(200, least: 20), perSecond: 20)
         let policy = try await timer.times(of: { kernel.generation }) { index in
             try await objects.patch(.networkPolicies, "measured", Manifests.policy(extraPort: Int64(10_000 + index)))
@@ -57,7 +56,7 @@ struct ControlPart {
         try await objects.create(.services, "changing", Manifests.ownService("changing"))
         try await objects.create(
             .endpointSlices, "changing-own", Manifests.slice(of: "changing", addresses: [server]))
-        let service = try await client.get(
+        let service = try await objects.client.get(
             ObjectReference(.services, namespace: "bench", name: "changing"), subresource: "")
         let cluster = service[path: "spec", "clusterIP"]?.string ?? ""
         guard let number = Shell.poll(seconds: 5, { try kernel.serviceNumber(cluster, Manifests.port) }) else {
@@ -69,6 +68,8 @@ struct ControlPart {
                 .endpointSlices, "changing-own", Manifests.slice(of: "changing", addresses: addresses))
         }
         note("one endpoint change, sent until in force in the kernel", endpoint)
+        try await objects.delete(.endpointSlices, "changing-own")
+        try await objects.delete(.services, "changing")
     }
 
     private func note(_ name: String, _ times: [Double]) {
@@ -78,9 +79,9 @@ struct ControlPart {
 
     // MARK: Events
 
-    private func events(_ client: HTTPSClient) async throws {
+    private func events(_ objects: BenchObjects) async throws {
         let count = session.count(500, least: 50)
-        let objects = BenchObjects(client: client)
+        let client = objects.client
         try await objects.namespace("bench-events")
         let list = try await client.list(.configMaps, ListOptions(namespace: "bench-events"))
         let stream = try await client.watch(
@@ -116,16 +117,16 @@ struct ControlPart {
     // MARK: Throughput
 
     /// The daemon has one core, the clients the other; each client has a connection of its own.
-    private func creates() async throws {
+    private func creates(_ objects: BenchObjects) async throws {
         let daemon = try session.node.daemon()
         try Shell.run("taskset -acp 0 \(daemon) && taskset -acp 1 \(getpid())")
         defer { _ = try? Shell.run("taskset -acp 0,1 \(daemon); taskset -acp 0,1 \(getpid())") }
         let clients = try (0..<Self.clients).map { _ in try session.node.client() }
         let each = session.count(300, least: 30)
-        try await load(clients, "warm", each: 20)
+        try await load(clients.map(objects.by), "warm", each: 20)
         let busy = try (processor(daemon), processor(Int(getpid())))
         let start = Shell.now
-        try await load(clients, "load", each: each)
+        try await load(clients.map(objects.by), "load", each: each)
         let seconds = (Shell.now - start) / 1e6
         let after = try (processor(daemon), processor(Int(getpid())))
         for client in clients { await client.shutDown() }
@@ -143,11 +144,10 @@ struct ControlPart {
             Measure(part: "control", "the daemon's share of its core", (after.0 - busy.0) / seconds * 100, "%"))
     }
 
-    private func load(_ clients: [HTTPSClient], _ prefix: String, each: Int) async throws {
+    private func load(_ clients: [BenchObjects], _ prefix: String, each: Int) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for (worker, client) in clients.enumerated() {
+            for (worker, objects) in clients.enumerated() {
                 group.addTask {
-                    let objects = BenchObjects(client: client)
                     for index in 0..<each {
                         let name = "\(prefix)-\(worker)-\(index)"
                         try await objects.create(

@@ -45,37 +45,39 @@ struct FlowsPart {
 
     func run() async throws {
         _ = try await session.inside("server")
-        let client = try session.node.client()
-        let objects = BenchObjects(client: client)
-        let kernel = try KernelView(session.node)
-        // Of parts before, however they ended.
-        for name in ["measured", "rules"] { try await objects.remove(.networkPolicies, name) }
-        try await makeOther(objects, client)
-        for (name, policy) in Self.policies { try await objects.create(.networkPolicies, name, policy) }
-        try await kernel.settle()
-        let (outcomes, slices) = try await labels(objects, kernel)
-        for (name, _) in Self.policies { try await objects.delete(.networkPolicies, name) }
-        try await objects.delete(.pods, "other")
-        try await kernel.settle()
-        try note(outcomes, slices)
-        var resets: [Double] = []
-        for round in 0..<session.count(2, least: 1) {
-            resets.append(try await reset(round, objects, kernel))
-        }
-        await client.shutDown()
+        let resets = try await session.withObjects { try await rounds($0) }
         session.note(
             Measure(
                 part: "flows", "a change resets \(session.count(Self.flows)) connections: sent until the last ended",
                 rounds: resets, "ms", .atMost(1_000)))
     }
 
+    /// Answers the milliseconds of the resets.
+    private func rounds(_ objects: BenchObjects) async throws -> [Double] {
+        let kernel = try KernelView(session.node)
+        try await objects.remove(.networkPolicies, "measured")
+        try await makeOther(objects)
+        for (name, policy) in Self.policies { try await objects.create(.networkPolicies, name, policy) }
+        try await kernel.settle()
+        let (outcomes, slices) = try await labels(objects, kernel)
+        for (name, _) in Self.policies { try await objects.delete(.networkPolicies, name) }
+        try await objects.delete(.pods, "other")
+        try await objects.delete(.nodes, "far", namespace: "")
+        try await kernel.settle()
+        try note(outcomes, slices)
+        var resets: [Double] = []
+        for round in 0..<session.count(2, least: 1) {
+            resets.append(try await reset(round, objects, kernel))
+        }
+        return resets
+    }
+
     // MARK: Objects
 
     /// A Pod of another node, whose labels policies read.
-    private func makeOther(_ objects: BenchObjects, _ client: HTTPSClient) async throws {
-        _ = try await client.create(
-            ObjectReference(.nodes, name: "far"), subresource: "",
-            ["apiVersion": "v1", "kind": "Node", "metadata": ["name": "far"]])
+    private func makeOther(_ objects: BenchObjects) async throws {
+        try await objects.create(
+            .nodes, "far", namespace: "", ["apiVersion": "v1", "kind": "Node", "metadata": ["name": "far"]])
         try await objects.create(
             .pods, "other",
             [
@@ -84,7 +86,7 @@ struct FlowsPart {
                 "spec": ["nodeName": "far", "containers": [["name": "main", "image": "example.org/none:1"]]],
             ])
         let address: JSONValue = "10.244.77.1"
-        _ = try await client.patch(
+        _ = try await objects.client.patch(
             ObjectReference(.pods, namespace: "bench", name: "other"), subresource: "status", type: .merge,
             fieldManager: "bench", force: false,
             ["status": ["phase": "Running", "podIP": address, "podIPs": [["ip": address]]]])

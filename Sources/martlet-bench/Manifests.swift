@@ -1,4 +1,3 @@
-import APIClient
 import JSONText
 
 /// The objects that the benchmark applies.
@@ -130,62 +129,5 @@ enum Manifests {
             "metadata": ["name": .string(name), "namespace": .string(namespace)],
             "data": ["text": .string(String(repeating: "x", count: 1_024))],
         ]
-    }
-}
-
-/// Objects of namespace `bench` where no other is named.
-struct BenchObjects: Sendable {
-    let client: HTTPSClient
-
-    func namespace(_ name: String) async throws {
-        do {
-            _ = try await client.create(
-                ObjectReference(.namespaces, name: name), subresource: "",
-                ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]])
-        } catch  where error.code == 409 {
-            // Another part made it.
-        }
-        // Without its ServiceAccount no Pod is admitted.
-        let account = ObjectReference(.serviceAccounts, namespace: name, name: "default")
-        let deadline = ContinuousClock.now + .seconds(10)
-        while (try? await client.get(account, subresource: "")) == nil, ContinuousClock.now < deadline {
-            try await Task.sleep(for: .milliseconds(5))
-        }
-    }
-
-    func create(_ resource: APIResource, _ name: String, namespace: String = "bench", _ body: JSONValue) async throws {
-        _ = try await client.create(
-            ObjectReference(resource, namespace: namespace, name: name), subresource: "", body)
-    }
-
-    func patch(_ resource: APIResource, _ name: String, namespace: String = "bench", _ body: JSONValue) async throws {
-        _ = try await client.patch(
-            ObjectReference(resource, namespace: namespace, name: name), subresource: "", type: .merge,
-            fieldManager: "bench", force: false, body)
-    }
-
-    func delete(_ resource: APIResource, _ name: String, namespace: String = "bench") async throws {
-        _ = try await client.delete(ObjectReference(resource, namespace: namespace, name: name), options: nil)
-    }
-
-    /// Deletes what may not be there.
-    func remove(_ resource: APIResource, _ name: String) async throws {
-        do {
-            _ = try await client.delete(ObjectReference(resource, namespace: "bench", name: name), options: nil)
-        } catch  where error.code == 404 {
-            // Another part removed it.
-        }
-    }
-
-    /// Calls `body` for each of `0..<count`, by sixteen at a time.
-    func each(_ count: Int, _ body: @escaping @Sendable (Int) async throws -> Void) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for worker in 0..<16 {
-                group.addTask {
-                    for index in stride(from: worker, to: count, by: 16) { try await body(index) }
-                }
-            }
-            try await group.waitForAll()
-        }
     }
 }

@@ -42,9 +42,13 @@ struct ServicesPart {
         let rounds = session.count(9, least: 3)
         let ways = try await Ways.make(session)
         defer { ways.end() }
+        try await session.withObjects { try await measure(ways, total, rounds, $0) }
+    }
+
+    private func measure(_ ways: Ways, _ total: Int, _ rounds: Int, _ objects: BenchObjects) async throws {
         let few = try ways.measure(rounds: rounds)
         let start = Shell.now
-        try await add(total)
+        try await add(total, objects)
         session.note(
             Measure(part: "services", "\(total) Services, created and in the kernel", (Shell.now - start) / 1e3, "ms"))
         if ways.filtered != nil { try ways.filtered?.setServices(total) }
@@ -63,29 +67,19 @@ struct ServicesPart {
             }
         }
         let memory = try session.node.memory()
-        try await remove(total)
+        // What other parts change is to be concerned by none of them.
+        try await objects.each(total - 1) { try await objects.delete(.services, "more-\($0)") }
         session.note(
             Measure(part: "services", "daemon resident with \(total) Services, beside maps", memory.own, "MiB"))
     }
 
-    private func add(_ total: Int) async throws {
-        let client = try session.node.client()
-        let objects = BenchObjects(client: client)
+    private func add(_ total: Int, _ objects: BenchObjects) async throws {
         try await objects.each(total - 1) { index in
             try await objects.create(.services, "more-\(index)", Manifests.service("more-\(index)"))
         }
-        await client.shutDown()
         let there = Shell.poll(seconds: 60) {
             try session.node.status()[path: "services", "frontends"]?.integer.flatMap { $0 >= Int64(total) ? $0 : nil }
         }
         if there == nil { throw BenchError("the Services did not reach the kernel") }
-    }
-
-    /// What other parts change is to be concerned by none of them.
-    private func remove(_ total: Int) async throws {
-        let client = try session.node.client()
-        let objects = BenchObjects(client: client)
-        try await objects.each(total - 1) { try await objects.delete(.services, "more-\($0)") }
-        await client.shutDown()
     }
 }

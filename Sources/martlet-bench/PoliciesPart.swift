@@ -11,8 +11,16 @@ struct PoliciesPart {
 
     func run() async throws {
         _ = try await session.inside("server")
-        let client = try session.node.client()
-        let objects = BenchObjects(client: client)
+        let times = try await session.withObjects { try await rounds($0) }
+        guard let first = times[1], let before = times[99], let last = times[100] else { return }
+        note("first policy of a pod, sent until in force", first, "ms")
+        note("100th policy of a pod, sent until in force", last, "ms")
+        note("first policy of a pod against its 100th", Figure.ratios(first, to: last), "×", .atMost(1.05))
+        note("100th policy of a pod against its 99th: noise", Figure.ratios(last, to: before), "×")
+    }
+
+    /// Milliseconds by number of the policy, a median for each round.
+    private func rounds(_ objects: BenchObjects) async throws -> [Int: [Double]] {
         try await objects.remove(.networkPolicies, "measured")
         let kernel = try KernelView(session.node)
         try await kernel.settle()
@@ -27,12 +35,7 @@ struct PoliciesPart {
             try await objects.each(Self.standing) { try await objects.delete(.networkPolicies, Self.name($0 + 1)) }
             try await kernel.settle()
         }
-        await client.shutDown()
-        guard let first = times[1], let before = times[99], let last = times[100] else { return }
-        note("first policy of a pod, sent until in force", first, "ms")
-        note("100th policy of a pod, sent until in force", last, "ms")
-        note("100th policy of a pod against its first", Figure.ratios(last, to: first), "×", .atMost(1.05))
-        note("100th policy of a pod against its 99th: noise", Figure.ratios(last, to: before), "×")
+        return times
     }
 
     private func note(_ name: String, _ rounds: [Double], _ unit: String, _ aim: Measure.Aim? = nil) {

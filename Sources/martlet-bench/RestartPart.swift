@@ -21,10 +21,12 @@ struct RestartPart {
     /// Milliseconds until the successor has its policy in force, says nothing is wrong, and has taken a write that a
     /// client sent over HTTPS.
     private func restart() async throws -> Double {
+        try await session.withObjects { try await restart($0) }
+    }
+
+    private func restart(_ objects: BenchObjects) async throws -> Double {
         let node = session.node
         let old = try node.daemon()
-        let client = try node.client()
-        let objects = BenchObjects(client: client)
         let start = Shell.now
         guard kill(pid_t(old), SIGKILL) == 0 else { throw BenchError("cannot end the daemon") }
         let inForce = Shell.poll(seconds: 20) {
@@ -45,7 +47,6 @@ struct RestartPart {
             }
         }
         let time = (Shell.now - start) / 1e3
-        await client.shutDown()
         guard try node.daemon() != old else { throw BenchError("the old daemon lives") }
         return time
     }

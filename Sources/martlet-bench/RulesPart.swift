@@ -46,8 +46,13 @@ struct RulesPart {
 
     mutating func run() async throws {
         let pod = try await session.inside("client")
-        let client = try session.node.client()
-        let objects = BenchObjects(client: client)
+        let isFiltered = try await session.withObjects { try await measure(from: pod, $0) }
+        noteRuns()
+        noteSends(isFiltered)
+    }
+
+    /// Answers whether nftables was measured too.
+    private mutating func measure(from pod: String, _ objects: BenchObjects) async throws -> Bool {
         try await objects.remove(.networkPolicies, "measured")
         let kernel = try KernelView(session.node)
         let address = try session.node.address(of: "server")
@@ -72,9 +77,7 @@ struct RulesPart {
             }
         }
         try await objects.remove(.networkPolicies, "rules")
-        await client.shutDown()
-        noteRuns()
-        noteSends(filtered != nil)
+        return filtered != nil
     }
 
     /// Nil where the machine has no nft.

@@ -59,9 +59,25 @@ final class Session {
         Shell.say(measure.line)
     }
 
+    /// The report, which is published, has no path of this machine.
     func fail(_ part: Part, _ error: any Error) {
-        report.fail(part.rawValue, "\(error)")
+        report.fail(part.rawValue, BenchReport.reason("\(error)", without: [node.programs, Shell.line("pwd -P")]))
         Shell.say("\(part.rawValue): not measured: \(error)")
+    }
+
+    /// Calls `body` with objects of the node. Where it throws, what it made and did not delete is deleted.
+    func withObjects<Result>(_ body: (BenchObjects) async throws -> Result) async throws -> Result {
+        let client = try node.client()
+        let objects = BenchObjects(client: client)
+        do {
+            let result = try await body(objects)
+            await client.shutDown()
+            return result
+        } catch {
+            await objects.removeMade()
+            await client.shutDown()
+            throw error
+        }
     }
 
     /// The namespaces of a Pod of namespace `bench`, as a prefix of a command; the two Pods are made by the first call.
@@ -73,18 +89,20 @@ final class Session {
 
     private func deploy() async throws {
         try node.martletd("node image --shop")
-        let client = try node.client()
-        let objects = BenchObjects(client: client)
-        try await objects.namespace("bench")
-        for name in ["server", "client"] { try await objects.create(.pods, name, Manifests.pod(name)) }
-        try await objects.create(.networkPolicies, "measured", Manifests.policy(extraPort: 9_999))
-        try await objects.create(.services, "measured", Manifests.service("measured", ports: Manifests.ports))
-        await client.shutDown()
-        for name in ["server", "client"] {
-            guard let process = Shell.poll(seconds: 30, { try node.podProcess(name) }) else {
-                throw BenchError("pod \(name) does not run: \(Shell.line("tail -n 1 \(node.directory)/martletd.log"))")
+        pods = try await withObjects { objects in
+            try await objects.namespace("bench")
+            for name in ["server", "client"] { try await objects.create(.pods, name, Manifests.pod(name)) }
+            try await objects.create(.networkPolicies, "measured", Manifests.policy(extraPort: 9_999))
+            try await objects.create(.services, "measured", Manifests.service("measured", ports: Manifests.ports))
+            var processes: [String: Int] = [:]
+            for name in ["server", "client"] {
+                guard let process = Shell.poll(seconds: 30, { try node.podProcess(name) }) else {
+                    let last = Shell.line("tail -n 1 \(node.directory)/martletd.log")
+                    throw BenchError("pod \(name) does not run: \(last)")
+                }
+                processes[name] = process
             }
-            pods[name] = process
+            return processes
         }
     }
 

@@ -45,6 +45,14 @@ import Testing
             ])
     }
 
+    @Test func aReasonIsOneLineWithoutThisMachinesFolders() {
+        let reason = BenchReport.reason(
+            "exec taskset -c 0 /a/tree/bin/bench serve:\n  cannot read /a/tree/page, /etc/hosts\n",
+            without: ["/a/tree", "/a/tree/bin", "/", ""])
+        #expect(reason == "exec taskset -c 0 bench serve: cannot read page, /etc/hosts")
+        #expect(BenchReport.reason("in /a/tree", without: ["/a/tree"]) == "in .")
+    }
+
     @Test func theJSONHasEveryFigure() throws {
         let json = Self.report().json
         let measures = try #require(json["measures"]?.array)
