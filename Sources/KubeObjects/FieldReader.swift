@@ -151,7 +151,10 @@ package struct FieldReader: Sendable {
         guard let value = try present() else { return }
         guard case .object(let members) = value else { throw wrongType("an object") }
         guard let stranger = members.keys.filter({ !known.contains($0) }).sorted().first else { return }
-        throw ObjectError(.unsupported, field: "\(path).\(stranger)", "is not a field that can be enforced")
+        let field = FieldPath.member(path, stranger).description
+        throw ObjectError(
+            .unsupported, field: field,
+            "is not a field that can be enforced; there are \(known.sorted().joined(separator: ", "))")
     }
 
     /// The one member of an object that is a choice between `names`.

@@ -27,9 +27,18 @@ package struct PolicyExpectation: Sendable {
     let policy: ObjectKey?
     package let name: String
 
+    static let kind = "PolicyTest"
+    static let apiVersion = "martlet.io/v1alpha1"
+
     /// All statements of a document.
     package static func read(_ document: JSONValue) throws(ObjectError) -> [PolicyExpectation] {
         let reader = FieldReader(document)
+        let (kind, version) = (document["kind"]?.string ?? "", document["apiVersion"]?.string ?? "")
+        guard kind == Self.kind, version == Self.apiVersion else {
+            throw ObjectError(
+                .unsupported, field: "kind",
+                "\(kind) of \(version) is no \(Self.kind) of \(Self.apiVersion): policies and pods are named by -f")
+        }
         try reader.allow(only: ["apiVersion", "kind", "metadata", "expect"])
         let elements = try reader["expect"].elements()
         if elements.isEmpty { throw reader["expect"].invalid("at least one expectation is required") }

@@ -22,7 +22,9 @@ private struct ClusterFault: Error, CustomStringConvertible {
 
 /// Where objects come from: files, a cluster, or a cluster with files over it.
 struct PolicySources: ParsableArguments {
-    @Option(name: [.short, .customLong("filename")], help: "A file, or a folder whose *.yaml are taken in order.")
+    @Option(
+        name: [.short, .customLong("filename")],
+        help: "A file, a folder whose *.yaml, *.yml and *.json are taken in order, or - for standard input.")
     var files: [String] = []
 
     @Flag(help: "Take the objects of the cluster too; those of files replace them. Default where no file is given.")

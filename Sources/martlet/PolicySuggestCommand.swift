@@ -30,11 +30,13 @@ struct PolicySuggestCommand: AsyncParsableCommand {
     func run() async throws {
         let world = try await sources.world()
         PolicySources.namePassed(world)
+        for entry in world.unreadable { Terminal.error("\(entry.object) is left out: \(entry.error)") }
         let seen = daemon.traffic(id: sources.id)
         if let fault = seen.fault {
             Terminal.error("flows are not known: \(fault)")
             throw ExitCode(69)
         }
+        for note in seen.traffic.notes { Terminal.error(note) }
         let directions: [PolicySuggestion.Direction] =
             switch direction {
             case .ingress: [.ingress]
@@ -76,6 +78,7 @@ struct PolicyGraphCommand: AsyncParsableCommand {
         for entry in world.unreadable { Terminal.error("\(entry.object) is left out: \(entry.error)") }
         let seen = daemon.traffic(id: sources.id, isWanted: sources.asksCluster)
         if let fault = seen.fault { Terminal.error("drawn without flows: \(fault)") }
+        for note in seen.traffic.notes { Terminal.error(note) }
         let mesh = PolicyMesh(world, places: PodPlaces(world))
         let regions = OutsideRegion.all(of: [world]).regions
         guard let graph = PolicyGraph(mesh, seen.traffic, outside: regions, namespace: namespace) else {

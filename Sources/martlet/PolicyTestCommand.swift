@@ -53,11 +53,13 @@ struct PolicyTestCommand: AsyncParsableCommand {
             }
         }
         if expectations.isEmpty {
-            Terminal.error("no expectation in \(tests.joined(separator: ", "))")
+            Terminal.error("no expectation in \(tests.joined(separator: ", ")): a PolicyTest is wanted there")
             throw ExitCode(66)
         }
         let (results, judge, reason) = try judge(expectations, world)
-        var answer: JSONValue = ["engine": .string(judge), "items": .array(results.map(\.json))]
+        var answer: JSONValue = [
+            "engine": .string(judge), "pods": .integer(Int64(world.pods.count)), "items": .array(results.map(\.json)),
+        ]
         if let reason { answer["kernelNotAsked"] = .string(reason) }
         sources.show(answer) { PolicyTestView(style: sources.style).text($0) }
         if let junit { try write(JUnitText.print(results, suite: "martlet policy test (\(judge))"), to: junit) }

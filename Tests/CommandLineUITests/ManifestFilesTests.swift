@@ -1,5 +1,6 @@
 import APIClient
 import CommandLineUI
+import Foundation
 import JSONText
 import Testing
 
@@ -31,6 +32,58 @@ import Testing
         #expect(try ManifestFiles.parse("apiVersion: v1\nkind: List\nitems: null\n", file: "f").isEmpty)
         let object = "apiVersion: a.b/v1\nkind: AllowList\nmetadata: {name: x}\nitems: [1]\n"
         #expect(try ManifestFiles.parse(object, file: "f").map(\.reference.name) == ["x"])
+    }
+
+    // MARK: Files
+
+    private static func words(_ body: () throws -> some Any) -> String {
+        do {
+            _ = try body()
+            return "no error"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    /// What is read of a file with this content.
+    private static func words(of bytes: [UInt8]) throws -> String {
+        let path = FileManager.default.temporaryDirectory.appending(path: "mt-\(UUID().uuidString).yaml").path()
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return words { try ManifestFiles.read([path]) }.replacing(path, with: "f")
+    }
+
+    @Test func whatIsEmptyOrNoTextIsSaidSo() throws {
+        for text in ["", "---\n# nothing\n---\n"] {
+            #expect(try Self.words(of: Array(text.utf8)) == "f is empty: name a file with objects")
+        }
+        for bytes in [[0xff, 0xfe, 0x00], Array("a\0b".utf8)] as [[UInt8]] {
+            #expect(try Self.words(of: bytes) == "f is no text: a YAML or JSON file is wanted")
+        }
+        #expect(try Self.words(of: Array("kind: List\nitems: []\n".utf8)) == "no error")
+        #expect(Self.words { try ManifestFiles.read(["/nowhere.yaml"]) }.contains("is not there: name a file"))
+    }
+
+    @Test func aFolderIsReadByItsEndingsAndOneWithoutThemIsSaidSo() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "mt-\(UUID().uuidString)").path()
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data("no".utf8).write(to: URL(fileURLWithPath: "\(folder)/a.txt"))
+        #expect(Self.words { try ManifestFiles.read([folder]) }.hasSuffix(".json: name another folder"))
+        try Data(Self.good.replacing("a}", with: "c}").utf8).write(to: URL(fileURLWithPath: "\(folder)/c.yml"))
+        let json = #"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}}"#
+        try Data(json.utf8).write(to: URL(fileURLWithPath: "\(folder)/b.json"))
+        try Data().write(to: URL(fileURLWithPath: "\(folder)/d.yaml"))
+        #expect(try ManifestFiles.read([folder]).map(\.reference.name) == ["b", "c"])
+    }
+
+    @Test func whatADocumentLacksIsNamed() {
+        func words(_ text: String) -> String { Self.words { try ManifestFiles.parse(text, file: "f") } }
+        #expect(words("kind: Pod\nmetadata: {}\n") == "f, document 1: needs apiVersion and metadata.name")
+        #expect(words("metadata: {name: a}\n") == "f, document 1: needs apiVersion and kind")
+        #expect(words("hello\n").hasPrefix("f, document 1: is no object: apiVersion, kind and"))
+        #expect(words("kind: List\nitems: {a: 1}\n").hasPrefix("f: items of a List is no list"))
+        #expect(words("a: [1\n").hasPrefix("f is no YAML: yaml: "))
     }
 
     @Test(arguments: ["a: [1", "a: 1\n b: 2\n", "- *nowhere\n", "\u{0}", "kind: Pod\n"])

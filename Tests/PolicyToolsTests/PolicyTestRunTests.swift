@@ -1,5 +1,6 @@
 import CommandLineUI
 import Glibc
+import KubeObjects
 import PolicyKernel
 import Testing
 
@@ -36,6 +37,23 @@ import Testing
           ingress: [{from: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: sql}]}]
 
         """
+
+    @Test func whatIsNoPolicyTestIsToldWhereItBelongs() throws {
+        let good = Self.head + "  - {from: a/b, to: a/c, port: 80, allow: true}\n"
+        #expect(try Self.expectations(good).count == 1)
+        for (old, new) in [("PolicyTest", "NetworkPolicy"), ("martlet.io/v1alpha1", "martlet.io/v1")] {
+            let error = #expect(throws: ObjectError.self) {
+                try Self.expectations(good.replacing(old, with: new))
+            }
+            #expect(error?.field == "kind" && error?.message.contains("named by -f") == true)
+        }
+        let typo = #expect(throws: ObjectError.self) {
+            try Self.expectations(good.replacing("allow:", with: "alow:"))
+        }
+        #expect(typo?.field == "expect[0].alow" && typo?.message.contains("there are allow, from, policy") == true)
+        let stranger = #expect(throws: ObjectError.self) { try Self.expectations(good + "spec: {}\n") }
+        #expect(stranger?.field == "spec")
+    }
 
     @Test func allEnginesSayTheSameOfWhatHoldsAndWhatDoesNot() throws {
         let world = try PolicyLintTests.world(PolicyLintTests.pods + Self.policy)

@@ -15,42 +15,66 @@ package struct ManifestError: Error, CustomStringConvertible, Sendable {
     package let description: String
 }
 
-/// Reads objects from YAML files, in the order of their names. A List stands for its items.
+/// Reads objects from YAML and JSON files, in the order of their names. A List stands for its items.
 package enum ManifestFiles {
+    private static let endings = [".yaml", ".yml", ".json"]
+
+    /// Of each path, a file, a folder or `-` (standard input), at least one document is required: what is empty is not
+    /// what was meant.
     package static func read(_ paths: [String]) throws -> [ManifestDocument] {
         try paths.flatMap { path -> [ManifestDocument] in
-            try expand(path).flatMap { file in
-                guard let data = FileManager.default.contents(atPath: file) else {
-                    throw ManifestError(description: "\(file) cannot be read")
-                }
-                do {
-                    return try parse(String(decoding: data, as: UTF8.self), file: file)
-                } catch let error as ManifestError {
-                    throw error
-                } catch {
-                    throw ManifestError(description: "\(file) is no YAML: \(error)")
-                }
+            let files = try expand(path)
+            let values = try files.map { ($0, try documents(of: $0)) }
+            if values.allSatisfy(\.1.isEmpty) {
+                throw ManifestError(
+                    description: files.isEmpty
+                        ? "\(path) has no file that ends with \(endings.joined(separator: ", ")): name another folder"
+                        : "\(path) is empty: name a file with objects")
             }
+            return try values.flatMap { try objects($1, file: $0) }
         }
     }
 
     private static func expand(_ path: String) throws -> [String] {
+        if path == "-" { return ["/dev/stdin"] }
         var isFolder = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw ManifestError(description: "\(path) is not there")
+            throw ManifestError(description: "\(path) is not there: name a file or a folder, or - for standard input")
         }
         guard isFolder else { return [path] }
         let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-        return names.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }.map { "\(path)/\($0)" }
+        return names.filter { name in endings.contains { name.hasSuffix($0) } }.map { "\(path)/\($0)" }
+    }
+
+    private static func documents(of file: String) throws -> [JSONValue] {
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw ManifestError(description: "\(file) cannot be read: is it a file, and yours to read?")
+        }
+        guard let text = String(validating: data, as: UTF8.self), !text.unicodeScalars.contains("\0") else {
+            throw ManifestError(description: "\(file) is no text: a YAML or JSON file is wanted")
+        }
+        return try documents(in: text, file: file)
+    }
+
+    private static func documents(in text: String, file: String) throws -> [JSONValue] {
+        do {
+            return try YAMLReader.parseAll(text)
+        } catch {
+            throw ManifestError(description: "\(file) is no YAML: \(error)")
+        }
     }
 
     package static func parse(_ text: String, file: String) throws -> [ManifestDocument] {
+        try objects(documents(in: text, file: file), file: file)
+    }
+
+    private static func objects(_ values: [JSONValue], file: String) throws -> [ManifestDocument] {
         var documents: [ManifestDocument] = []
-        for body in try YAMLReader.parseAll(text).flatMap(items) {
+        for body in try values.flatMap({ try items($0, file: file) }) {
             let source = "\(file), document \(documents.count + 1)"
             guard let apiVersion = body["apiVersion"]?.string, let kind = body["kind"]?.string,
                 let name = body[path: "metadata", "name"]?.string
-            else { throw ManifestError(description: "\(source): apiVersion, kind and metadata.name are required") }
+            else { throw ManifestError(description: "\(source): \(missing(in: body))") }
             let resource = KindNames.resource(apiVersion: apiVersion, kind: kind)
             let namespace = body[path: "metadata", "namespace"]?.string ?? "default"
             documents.append(
@@ -62,17 +86,29 @@ package enum ManifestFiles {
         return documents
     }
 
+    /// What keeps a document from being an object.
+    private static func missing(in body: JSONValue) -> String {
+        guard body.object != nil else { return "is no object: apiVersion, kind and metadata.name are required" }
+        let fields = [["apiVersion"], ["kind"], ["metadata", "name"]].filter { field in
+            field.reduce(body) { $0?[$1] }?.string == nil
+        }
+        return "needs \(fields.map { $0.joined(separator: ".") }.joined(separator: " and "))"
+    }
+
     /// The objects of a list of any kind, or the object itself. What an item of a `NetworkPolicyList` leaves out, the
     /// list says.
-    private static func items(_ body: JSONValue) -> [JSONValue] {
+    private static func items(_ body: JSONValue, file: String) throws -> [JSONValue] {
         guard let kind = body["kind"]?.string, kind.hasSuffix("List"), body[path: "metadata", "name"] == nil,
             let items = body["items"]
         else { return [body] }
-        return (items.array ?? []).flatMap { item in
+        guard items.isNull || items.array != nil else {
+            throw ManifestError(description: "\(file): items of a \(kind) is no list: write the objects as - entries")
+        }
+        return try (items.array ?? []).flatMap { item in
             var item = item
             if kind != "List", item["kind"] == nil { item["kind"] = .string(String(kind.dropLast("List".count))) }
             if kind != "List", item["apiVersion"] == nil { item["apiVersion"] = body["apiVersion"] }
-            return Self.items(item)
+            return try Self.items(item, file: file)
         }
     }
 }
