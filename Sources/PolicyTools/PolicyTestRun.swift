@@ -19,6 +19,9 @@ package struct PolicyTestRun: Sendable {
         }
     }
 
+    /// Pods named where one is not there.
+    private static let namesMax = 6
+
     private let pods: [ObjectKey: Pod]
     /// The node's own pods, as ends without policy.
     private let hostPods: Set<ObjectKey>
@@ -110,7 +113,9 @@ package struct PolicyTestRun: Sendable {
             guard let pod = pods[key] else {
                 let isHost = hostPods.contains(key)
                 throw Missing(
-                    text: isHost ? "\(key) is on the host network: policies do not see it" : "there is no pod \(key)")
+                    text: isHost
+                        ? "\(key) is on the host network: policies do not see it"
+                        : "there is no pod \(key): \(podNames(of: key.namespace))")
             }
             return [place(pod)]
         case .labels(let namespace, let selector):
@@ -120,6 +125,14 @@ package struct PolicyTestRun: Sendable {
             if found.isEmpty { throw Missing(text: "no pod in namespace \(namespace) has \(selector)") }
             return found.sorted { $0.key < $1.key }.map(place)
         }
+    }
+
+    private func podNames(of namespace: String) -> String {
+        let names = pods.keys.filter { $0.namespace == namespace }.map(\.name).sorted()
+        if names.isEmpty { return "namespace \(namespace) has none" }
+        let shown = names.prefix(Self.namesMax).joined(separator: ", ")
+        let more = names.count - Self.namesMax
+        return "namespace \(namespace) has \(shown)" + (more > 0 ? " and \(more) more" : "")
     }
 
     private func place(_ pod: Pod) -> Place { Place(name: "\(pod.key)", pod: pod, addresses: pod.addresses) }

@@ -50,7 +50,9 @@ struct PolicySources: ParsableArguments {
             do {
                 try await addCluster(to: &world)
             } catch {
-                Terminal.error("the cluster cannot be asked: \(error)" + (files.isEmpty ? "; -f reads files" : ""))
+                Terminal.error(
+                    "the cluster cannot be asked: \(error); --id or --kubeconfig names another"
+                        + (files.isEmpty ? ", -f reads files instead" : ""))
                 throw ExitCode(69)
             }
         }
@@ -66,6 +68,14 @@ struct PolicySources: ParsableArguments {
             Terminal.error("\(error)")
             throw ExitCode(66)
         }
+    }
+
+    /// A namespace that is not there ends the program with 66.
+    static func require(_ namespace: String?, in world: PolicyWorld) throws {
+        guard let namespace, world.namespaces[namespace] == nil else { return }
+        let known = world.namespaces.keys.sorted().joined(separator: ", ")
+        Terminal.error("there is no namespace \(namespace); there are \(known.isEmpty ? "none" : known)")
+        throw ExitCode(66)
     }
 
     /// Says which kinds of the files no tool judges.
@@ -119,14 +129,15 @@ struct PolicyLintCommand: AsyncParsableCommand {
     @Option(name: .customLong("service-cidr"), help: "Addresses of Services, as the daemon has them.")
     var serviceCIDRs = ["10.96.0.0/16", "fd00:96::/112"]
 
-    func run() async throws {
-        var blocks: [CIDR] = []
-        for text in serviceCIDRs {
-            guard let block = CIDR(text) else { throw ValidationError("\(text) is not an address block") }
-            blocks.append(block)
+    func validate() throws {
+        for text in serviceCIDRs where CIDR(text) == nil {
+            throw ValidationError("--service-cidr: \(text) is no address block such as 10.96.0.0/16")
         }
+    }
+
+    func run() async throws {
         let world = try await sources.world()
-        let findings = PolicyLint(world, serviceBlocks: blocks).findings()
+        let findings = PolicyLint(world, serviceBlocks: serviceCIDRs.compactMap { CIDR($0) }).findings()
         let answer: JSONValue = [
             "policies": .integer(Int64(world.policies.count + world.clusterPolicies.count)),
             "pods": .integer(Int64(world.pods.count)),

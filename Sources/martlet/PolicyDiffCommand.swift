@@ -27,8 +27,13 @@ struct PolicyDiffCommand: AsyncParsableCommand {
     @Flag(help: "Exit with 1 where open connections or flows of the last hour would be cut.")
     var refuseCuts = false
 
+    func validate() throws {
+        if changes.isEmpty, remove.isEmpty {
+            throw ValidationError("name a file with the policies as they shall be, or --remove a policy")
+        }
+    }
+
     func run() async throws {
-        if changes.isEmpty, remove.isEmpty { throw ValidationError("name a FILE, or --remove a policy") }
         let old = try await sources.world()
         var new = old
         for document in try PolicySources.read(changes) { new.add(document.body, source: document.source) }

@@ -30,6 +30,7 @@ struct PolicySuggestCommand: AsyncParsableCommand {
     func run() async throws {
         let world = try await sources.world()
         PolicySources.namePassed(world)
+        try PolicySources.require(namespace, in: world)
         for entry in world.unreadable { Terminal.error("\(entry.object) is left out: \(entry.error)") }
         let seen = daemon.traffic(id: sources.id)
         if let fault = seen.fault {
@@ -75,6 +76,7 @@ struct PolicyGraphCommand: AsyncParsableCommand {
     func run() async throws {
         let world = try await sources.world().inForce
         PolicySources.namePassed(world)
+        try PolicySources.require(namespace, in: world)
         for entry in world.unreadable { Terminal.error("\(entry.object) is left out: \(entry.error)") }
         let seen = daemon.traffic(id: sources.id, isWanted: sources.asksCluster)
         if let fault = seen.fault { Terminal.error("drawn without flows: \(fault)") }

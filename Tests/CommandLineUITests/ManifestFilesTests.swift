@@ -62,6 +62,8 @@ import Testing
         }
         #expect(try Self.words(of: Array("kind: List\nitems: []\n".utf8)) == "no error")
         #expect(Self.words { try ManifestFiles.read(["/nowhere.yaml"]) }.contains("is not there: name a file"))
+        #expect(Self.words { try ManifestFiles.read(["/dev/null"]) } == "/dev/null is empty: name a file with objects")
+        #expect(Self.words { try ManifestFiles.read(["/dev/zero"]) }.contains("has more than 64 MiB"))
     }
 
     @Test func aFolderIsReadByItsEndingsAndOneWithoutThemIsSaidSo() throws {

@@ -55,6 +55,19 @@ import Testing
         #expect(stranger?.field == "spec")
     }
 
+    @Test func aPodThatIsNotThereIsToldWithThoseThatAre() throws {
+        let world = try PolicyLintTests.world(PolicyLintTests.pods)
+        let statements = try Self.expectations(
+            Self.head + """
+                  - {from: prod/nope, to: prod/db, port: 1, allow: true}
+                  - {from: void/nope, to: prod/db, port: 1, allow: true}
+
+                """)
+        let faults = try Self.faults(world, statements).flatMap(\.self)
+        #expect(faults[0].hasPrefix("there is no pod prod/nope: namespace prod has ") && faults[0].contains("db"))
+        #expect(faults[1] == "there is no pod void/nope: namespace void has none")
+    }
+
     @Test func allEnginesSayTheSameOfWhatHoldsAndWhatDoesNot() throws {
         let world = try PolicyLintTests.world(PolicyLintTests.pods + Self.policy)
         let faults = try Self.faults(

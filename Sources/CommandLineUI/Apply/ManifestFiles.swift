@@ -1,5 +1,6 @@
 package import APIClient
 import FoundationEssentials
+import Glibc
 package import JSONText
 import YAMLText
 
@@ -17,6 +18,8 @@ package struct ManifestError: Error, CustomStringConvertible, Sendable {
 
 /// Reads objects from YAML and JSON files, in the order of their names. A List stands for its items.
 package enum ManifestFiles {
+    /// Of one file: what is larger was not written by hand.
+    static let bytesMax = 64 << 20
     private static let endings = [".yaml", ".yml", ".json"]
 
     /// Of each path, a file, a folder or `-` (standard input), at least one document is required: what is empty is not
@@ -47,13 +50,32 @@ package enum ManifestFiles {
     }
 
     private static func documents(of file: String) throws -> [JSONValue] {
-        guard let data = FileManager.default.contents(atPath: file) else {
-            throw ManifestError(description: "\(file) cannot be read: is it a file, and yours to read?")
-        }
-        guard let text = String(validating: data, as: UTF8.self), !text.unicodeScalars.contains("\0") else {
+        guard let text = String(validating: try bytes(of: file), as: UTF8.self), !text.unicodeScalars.contains("\0")
+        else {
             throw ManifestError(description: "\(file) is no text: a YAML or JSON file is wanted")
         }
         return try documents(in: text, file: file)
+    }
+
+    /// Of a file, a pipe or a device.
+    private static func bytes(of path: String) throws -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw ManifestError(description: "open \(path): \(String(cString: strerror(errno)))") }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = Glibc.read(file, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else {
+                throw ManifestError(description: "read \(path): \(String(cString: strerror(errno)))")
+            }
+            if count == 0 { return bytes }
+            bytes += chunk[..<count]
+            guard bytes.count <= bytesMax else {
+                throw ManifestError(description: "\(path) has more than \(bytesMax >> 20) MiB: split it")
+            }
+        }
     }
 
     private static func documents(in text: String, file: String) throws -> [JSONValue] {
