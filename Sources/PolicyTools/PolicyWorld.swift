@@ -136,6 +136,21 @@ package struct PolicyWorld: Sendable {
 
     // MARK: Questions
 
+    /// Policies that a change from `old` to `new` brings or alters and that select no pod: what it does is not seen.
+    package static func idleNotes(_ old: PolicyWorld, _ new: PolicyWorld) -> [String] {
+        if new.policyPods.isEmpty { return [] }
+        let known = Dictionary(old.policies.map { ($0.policy.key, $0.policy) }) { $1 }
+        let knownCluster = Dictionary(old.clusterPolicies.map { ($0.key, $0) }) { $1 }
+        let idle =
+            new.policies.filter { known[$0.policy.key] != $0.policy && new.selected(by: $0.policy).isEmpty }.map(
+                \.object)
+            + new.clusterEntries.filter { entry in
+                knownCluster[entry.policy.key] != entry.policy
+                    && new.pods(entry.policy.namespaces, entry.policy.pods).isEmpty
+            }.map(\.object)
+        return idle.map { "\($0) selects no pod there is: compare its labels (martlet policy lint)" }
+    }
+
     /// Where a policy is not there: those that are, of its namespace or cluster-wide, in words.
     package func policyNames(like key: ObjectKey) -> String {
         let all = policies.map(\.policy.key) + clusterPolicies.map(\.key)

@@ -61,8 +61,9 @@ final class Session {
 
     /// The report, which is published, has no path of this machine.
     func fail(_ part: Part, _ error: any Error) {
-        report.fail(part.rawValue, BenchReport.reason("\(error)", without: [node.programs, Shell.line("pwd -P")]))
-        Shell.say("\(part.rawValue): not measured: \(error)")
+        let words = (error as? APIError)?.message ?? "\(error)"
+        report.fail(part.rawValue, BenchReport.reason(words, without: [node.programs, Shell.line("pwd -P")]))
+        Shell.say("\(part.rawValue): not measured: \(words)")
     }
 
     /// Calls `body` with objects of the node. Where it throws, what it made and did not delete is deleted.

@@ -53,7 +53,7 @@ struct PolicyDiffCommand: AsyncParsableCommand {
         var notes = diff.notes
         if let fault = seen.fault { notes.append("flows were not looked at: \(fault)") }
         notes += seen.traffic.notes
-        notes += PolicyWorld.dryRunNotes(old, new)
+        notes += PolicyWorld.dryRunNotes(old, new) + PolicyWorld.idleNotes(old, new)
         let passed = new.passedText(templates: false)
         if !passed.isEmpty { notes.append("not judged: \(passed)") }
         let answer: JSONValue = [

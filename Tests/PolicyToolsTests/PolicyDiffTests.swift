@@ -128,6 +128,24 @@ import Testing
         #expect(notes == ["NetworkPolicy prod/db is in force now: as a dry run it counts as deleted"])
     }
 
+    @Test func aPolicyOfTheChangeThatSelectsNothingIsNamed() throws {
+        let misspelt = Self.policy("dbb", Self.onlyAPI.replacing("app: db}", with: "app: dbb}"))
+        let nowhere = PolicyLintTests.clusterPolicy(
+            "guard",
+            "priority: 1, subject: {namespaces: {matchLabels: {a: b}}}, ingress: [{action: Deny, from: "
+                + "[{namespaces: {}}]}]")
+        func notes(_ old: String, _ new: String) throws -> [String] {
+            try PolicyWorld.idleNotes(PolicyLintTests.world(old), PolicyLintTests.world(new))
+        }
+        let good = Self.pods + Self.policy("db", Self.onlyAPI)
+        #expect(try notes(Self.pods, good).isEmpty)
+        let found = try notes(good, good + misspelt + nowhere)
+        #expect(found.count == 2 && found[0].hasPrefix("NetworkPolicy prod/dbb selects no pod"))
+        // What was there before is no matter of the change; without pods all would be named.
+        #expect(try notes(good + misspelt, good + misspelt).isEmpty)
+        #expect(try notes("", misspelt).isEmpty)
+    }
+
     @Test func seenFlowsAreSortedIntoCutAndOpened() throws {
         let api = SeenFlow.Party.name(ObjectKey("prod", "app=api"))
         let web = SeenFlow.Party.name(ObjectKey("prod", "app=web"))
