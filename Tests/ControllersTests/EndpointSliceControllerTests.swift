@@ -1,4 +1,5 @@
 import APIClient
+import Informers
 import JSONText
 import KubeObjects
 import NetTypes
@@ -68,6 +69,28 @@ import Testing
         }
     }
 
+    /// A Service's slices are made anew only where something changed of what they tell.
+    @Test(.timeLimit(.minutes(1))) func whatNoSliceTellsOfConcernsNoService() async throws {
+        fixture.node("n1")
+        fixture.service("web")
+        fixture.pod("a", labels: ["app": "web"], node: "n1", address: "10.1.0.1")
+        let controller = EndpointSliceController(fixture.context)
+        try await fixture.running(controller) {
+            try await fixture.until("the endpoint") { fixture.addresses("web") == ["10.1.0.1"] }
+            var notice = ChangeNotice()
+            notice.names = [.pods: [ObjectKey("default", "a")], .nodes: [ObjectKey("", "n1")]]
+            fixture.pod("a", labels: ["app": "web", "nobody": "reads"], node: "n1", address: "10.1.0.1")
+            // A node says every few seconds that it is there.
+            fixture.node("n1", spec: ["unschedulable": false])
+            try await fixture.until("the label") {
+                fixture.context.cluster.pods.get(ObjectKey("default", "a"))?.metadata.labels["nobody"] == "reads"
+            }
+            #expect(controller.keys(notice).isEmpty)
+            fixture.node("n1", labels: ["topology.kubernetes.io/zone": "z"])
+            try await fixture.until("the zone") { fixture.slices("web").first?["endpoints"]?[0]?["zone"] == "z" }
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func aConflictIsTriedAgain() async throws {
         fixture.node("n1")
         fixture.service("web")
@@ -78,6 +101,66 @@ import Testing
             fixture.pod("b", labels: ["app": "web"], node: "n1", address: "10.1.0.2")
             try await fixture.until("the second") { fixture.addresses("web") == ["10.1.0.1", "10.1.0.2"] }
         }
+    }
+}
+
+@Suite struct SelectorIndexTests {
+    private let key = ObjectKey("ns", "a")
+
+    private func service(_ name: String, _ selector: JSONValue) -> SliceService {
+        SliceService([
+            "metadata": ["name": .string(name), "namespace": "ns"],
+            "spec": ["selector": selector, "clusterIP": "10.0.0.1"],
+        ])
+    }
+
+    private func pod(_ labels: [String: String], address: UInt32 = 1, uid: String = "u") -> Pod {
+        Pod(
+            metadata: ObjectMeta(namespace: "ns", name: "a", uid: uid, labels: labels),
+            addresses: [.init(v4: address)])
+    }
+
+    /// Services `app`, of which there are many, `both` and `stage`, and the pod as the first have it.
+    private func index(of pod: Pod) -> SelectorIndex {
+        var index = SelectorIndex()
+        for number in 0..<100 { index.update(ObjectKey("ns", "app\(number)"), service("app", ["app": "x"])) }
+        index.update(ObjectKey("ns", "both"), service("both", ["app": "x", "stage": "b"]))
+        index.update(ObjectKey("ns", "stage"), service("stage", ["stage": "a"]))
+        #expect(index.see(key, pod).count == 101)
+        for number in 0..<100 { index.select([pod], by: ObjectKey("ns", "app\(number)")) }
+        index.select([pod], by: ObjectKey("ns", "stage"))
+        return index
+    }
+
+    @Test func aLabelConcernsThoseThatReadIt() {
+        let first = pod(["app": "x", "stage": "a"])
+        var index = index(of: first)
+        #expect(index.see(key, pod(["app": "x", "stage": "a", "other": "1"])).isEmpty)
+        let other = pod(["app": "x", "stage": "b"])
+        #expect(index.see(key, other).map(\.name).sorted() == ["both", "stage"])
+        #expect(index.see(key, other).isEmpty)
+        // Those that it joined may be at work still: they are told of its leaving all the same.
+        #expect(index.see(key, pod(["app": "x"])).map(\.name) == ["both"])
+        #expect(index.see(key, pod(["app": "y"])).count == 100)
+    }
+
+    @Test func whatSlicesTellConcernsAllThatHaveThePod() {
+        let first = pod(["app": "x", "stage": "a"])
+        var index = index(of: first)
+        #expect(index.see(key, pod(first.metadata.labels, address: 2)).count == 101)
+        #expect(index.see(key, pod(first.metadata.labels, address: 2, uid: "v")).count == 101)
+        #expect(index.see(key, nil).count == 101)
+        for service in Array(index.services) { index.select([], by: service) }
+        #expect(index.pods.isEmpty && index.see(key, nil).isEmpty)
+    }
+
+    @Test func aSelectorThatChangesIsFoundByItsNewPairsAlone() {
+        var index = index(of: pod(["app": "x", "stage": "a"]))
+        index.update(ObjectKey("ns", "both"), service("both", ["tier": "t"]))
+        #expect(index.see(key, pod(["app": "x", "stage": "b"])).map(\.name) == ["stage"])
+        #expect(index.see(key, pod(["app": "x", "stage": "b", "tier": "t"])).map(\.name) == ["both"])
+        index.update(ObjectKey("ns", "both"), nil)
+        #expect(index.see(key, pod(["app": "x", "stage": "b"])).isEmpty)
     }
 }
 

@@ -14,6 +14,7 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
     private let slices: Informer<PlannedSlice>
     private let feed = ChangeFeed()
     private let index = Mutex(SelectorIndex())
+    private let seenNodes = Mutex<[ObjectKey: SliceNode]>([:])
     private let written = Mutex(WrittenSlices())
 
     package init(_ context: ControllerContext) {
@@ -55,24 +56,43 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
         }
     }
 
-    /// Services whose slices a change may concern: of a pod those that select it now, and those that had it.
-    private func keys(_ notice: ChangeNotice) -> [ObjectKey] {
-        if !notice.everything.isEmpty || notice.concerns(.nodes) {
-            for key in services.cache.keys { index.withLock { $0.update(key, services.get(key)) } }
+    /// Services whose slices a change concerns: of a pod those that it left and those that it joined, and all that have
+    /// it where their slices tell of what changed.
+    func keys(_ notice: ChangeNotice) -> [ObjectKey] {
+        let isOfAll = !notice.everything.isEmpty || hasOtherNodes(notice)
+        var keys = notice.names[.services] ?? []
+        var pods = notice.names[.pods] ?? []
+        if isOfAll {
+            keys.formUnion(services.cache.keys)
+            index.withLock { index in
+                keys.formUnion(index.services)
+                pods.formUnion(index.pods)
+            }
             indexSlices()
-            return services.cache.keys
         }
-        var keys: Set<ObjectKey> = notice.names[.services] ?? []
         for key in keys { index.withLock { $0.update(key, services.get(key)) } }
-        for key in notice.names[.pods] ?? [] {
+        for key in pods {
             let pod = context.cluster.pods.get(key)
-            index.withLock { keys.formUnion($0.services(for: key, labels: pod?.metadata.labels)) }
+            index.withLock { keys.formUnion($0.see(key, pod)) }
         }
         for key in notice.names[.endpointSlices] ?? [] {
             let service = slices.get(key)?.serviceKey
             keys.formUnion(written.withLock { $0.see(key, of: service) })
         }
         return Array(keys)
+    }
+
+    /// Whether slices tell of what changed in these Nodes: each reports its status all the time.
+    private func hasOtherNodes(_ notice: ChangeNotice) -> Bool {
+        let nodes = nodes.cache
+        return seenNodes.withLock { seen in
+            var isOther = false
+            for key in notice.names[.nodes] ?? [] where seen[key] != nodes[key] {
+                seen[key] = nodes[key]
+                isOther = true
+            }
+            return isOther
+        }
     }
 
     /// Files every slice in the cache under its Service.
@@ -91,7 +111,7 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
             written.slices(of: key, reflecting: version) { self.slices.get($0) }
         }
         let pods = context.cluster.pods.items(in: key.namespace).filter(service.matches)
-        index.withLock { $0.select(pods.map(\.key), by: key) }
+        index.withLock { $0.select(pods, by: key) }
         let reconciliation = SliceReconciliation(service: service, nodes: Array(nodes.cache.items))
         let changes = reconciliation.changes(pods: pods.sorted { $0.key < $1.key }, existing: existing)
         try await write(changes, of: service)
@@ -127,115 +147,4 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
 
 extension PlannedSlice {
     var serviceKey: ObjectKey { ObjectKey(namespace, labels[Self.serviceNameLabel] ?? "") }
-}
-
-/// Which slices a Service has, and what of them was written and may not be in the cache yet: without that a second look
-/// would write the same once more. A Service's slices are found without looking at those of others.
-struct WrittenSlices {
-    /// Which Service a slice belonged to when it was last seen, and the other way round.
-    private var serviceOfSlice: [ObjectKey: ObjectKey] = [:]
-    private var slicesOfService: [ObjectKey: Set<ObjectKey>] = [:]
-    private var written: [ObjectKey: PlannedSlice] = [:]
-    private var deleted: Set<ObjectKey> = []
-
-    /// A slice is seen with this Service, or is gone from the cache (nil). Answers whom it concerns: who has it now, or
-    /// else who had it.
-    mutating func see(_ slice: ObjectKey, of service: ObjectKey?) -> [ObjectKey] {
-        let former = serviceOfSlice[slice]
-        if former != service { file(slice, under: service) }
-        return (service ?? former).map { [$0] } ?? []
-    }
-
-    private mutating func file(_ slice: ObjectKey, under service: ObjectKey?) {
-        if let former = serviceOfSlice[slice] {
-            slicesOfService[former]?.remove(slice)
-            if slicesOfService[former]?.isEmpty == true { slicesOfService[former] = nil }
-        }
-        serviceOfSlice[slice] = service
-        if let service { slicesOfService[service, default: []].insert(slice) }
-    }
-
-    mutating func record(_ slice: PlannedSlice) {
-        written[slice.key] = slice
-        // It may be deleted before the cache ever shows it: whose it was has to be known then.
-        file(slice.key, under: slice.serviceKey)
-    }
-
-    mutating func recordDeletion(_ key: ObjectKey) {
-        written[key] = nil
-        deleted.insert(key)
-    }
-
-    /// A Service's slices in order of their names: the cached ones with what was written since. `version` is how far
-    /// the cache has come, at the least.
-    mutating func slices(
-        of service: ObjectKey, reflecting version: String, cached: (ObjectKey) -> PlannedSlice?
-    ) -> [PlannedSlice] {
-        if let reached = Int64(version) {
-            written = written.filter { Int64($0.value.resourceVersion) ?? 0 > reached }
-        }
-        var result: [PlannedSlice] = []
-        for key in slicesOfService[service] ?? [] {
-            guard let slice = cached(key) else {
-                deleted.remove(key)
-                if let fresh = written[key] { result.append(fresh) }
-                continue
-            }
-            if deleted.contains(key) { continue }
-            let shown = written[key] ?? slice
-            if shown.serviceKey == service { result.append(shown) }
-        }
-        return result.sorted { $0.name < $1.name }
-    }
-}
-
-/// Finds the Services that select a pod without looking at all of them: each selector is filed under one of its pairs.
-struct SelectorIndex {
-    private struct Pair: Hashable {
-        let namespace: String
-        let name: String
-        let value: String
-    }
-
-    private var services: [Pair: [ObjectKey: [String: String]]] = [:]
-    private var pairs: [ObjectKey: Pair] = [:]
-    /// Who has the pod in its slices.
-    private var holders: [ObjectKey: Set<ObjectKey>] = [:]
-    private var held: [ObjectKey: Set<ObjectKey>] = [:]
-
-    mutating func update(_ key: ObjectKey, _ service: SliceService?) {
-        if let pair = pairs.removeValue(forKey: key) {
-            services[pair]?[key] = nil
-            if services[pair]?.isEmpty == true { services[pair] = nil }
-        }
-        guard let service, let first = service.selector.min(by: { $0.key < $1.key }) else {
-            select([], by: key)
-            return
-        }
-        let pair = Pair(namespace: key.namespace, name: first.key, value: first.value)
-        pairs[key] = pair
-        services[pair, default: [:]][key] = service.selector
-    }
-
-    /// Remembers which pods a Service has.
-    mutating func select(_ pods: [ObjectKey], by service: ObjectKey) {
-        for pod in held[service] ?? [] {
-            holders[pod]?.remove(service)
-            if holders[pod]?.isEmpty == true { holders[pod] = nil }
-        }
-        held[service] = pods.isEmpty ? nil : Set(pods)
-        for pod in pods { holders[pod, default: []].insert(service) }
-    }
-
-    /// Services that have the pod, and those that select these labels.
-    func services(for pod: ObjectKey, labels: [String: String]?) -> Set<ObjectKey> {
-        var found = holders[pod] ?? []
-        for (name, value) in labels ?? [:] {
-            for (service, selector) in services[Pair(namespace: pod.namespace, name: name, value: value)] ?? [:]
-            where selector.allSatisfy({ labels?[$0.key] == $0.value }) {
-                found.insert(service)
-            }
-        }
-        return found
-    }
 }
