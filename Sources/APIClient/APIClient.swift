@@ -41,11 +41,17 @@ package struct ListOptions: Hashable, Sendable {
     package var namespace = ""
     package var labelSelector = ""
     package var fieldSelector = ""
+    /// Asks a server in the same process to tell a watch how far it is whenever the revision has moved: that wakes the
+    /// watch for changes of other kinds too. Others give a bookmark a minute.
+    package var followsRevision = false
 
-    package init(namespace: String = "", labelSelector: String = "", fieldSelector: String = "") {
+    package init(
+        namespace: String = "", labelSelector: String = "", fieldSelector: String = "", followsRevision: Bool = false
+    ) {
         self.namespace = namespace
         self.labelSelector = labelSelector
         self.fieldSelector = fieldSelector
+        self.followsRevision = followsRevision
     }
 }
 

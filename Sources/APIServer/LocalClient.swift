@@ -50,7 +50,11 @@ package struct LocalClient: APIClient {
         let request = APIRequest(
             method: "GET", path: path(resource, options.namespace), query: query, headers: headers, user: user)
         let feed: LocalWatch
-        do throws(APIStatus) { feed = try core.localWatch(request) } catch { throw Self.error(error) }
+        do throws(APIStatus) {
+            feed = try core.localWatch(request, followsRevision: options.followsRevision)
+        } catch {
+            throw Self.error(error)
+        }
         return AsyncThrowingStream { try await feed.next() }
     }
 
@@ -127,8 +131,9 @@ package struct LocalClient: APIClient {
     }
 }
 
-/// A watch of this process: events as trees, without text between. A bookmark stands behind what each commit changed of
-/// the kind, and comes within a tick of the server's clock where a commit changed other kinds.
+/// A watch of this process: events as trees, without text between. For one that follows the revision a bookmark stands
+/// behind what each commit changed of the kind, and comes within a tick of the server's clock where a commit changed
+/// other kinds.
 final class LocalWatch: Sendable {
     private let queue: WatchQueue
     private let cache: ObjectCache
@@ -164,7 +169,7 @@ final class LocalWatch: Sendable {
                     _ = await pending.put(.bookmark(resourceVersion: String(revision)))
                 case .event(let event):
                     guard let (what, object) = filter.judge(event) else { continue }
-                    let tree = kind.fromStorage(object.tree())
+                    let tree = kind.fromStorage(cache.recentTrees.tree(of: object, storage: kind.storageName))
                     switch what {
                     case .added: _ = await pending.put(.added(tree))
                     case .modified: _ = await pending.put(.modified(tree))
@@ -178,12 +183,12 @@ final class LocalWatch: Sendable {
 
 extension APICore {
     /// Opens a watch for a caller in this process; the same checks as any request.
-    func localWatch(_ request: APIRequest) throws(APIStatus) -> LocalWatch {
+    func localWatch(_ request: APIRequest, followsRevision: Bool) throws(APIStatus) -> LocalWatch {
         let context = try localContext(request)
         let query = try ListRequest(request, context.kind, isWatch: true)
         let queue = try openWatch(
             context.kind, namespace: context.info.namespace, query: query,
-            timeout: query.timeoutSeconds ?? Limits.watchSecondsMin, followsRevision: true)
+            timeout: query.timeoutSeconds ?? Limits.watchSecondsMin, followsRevision: followsRevision)
         return LocalWatch(
             queue: queue, cache: cache, kind: context.kind,
             filter: WatchFilter(selector: query.selector, rules: context.kind.rules))

@@ -51,9 +51,6 @@ package struct AgentConfiguration: Sendable {
 /// Wires informers, compilers, the planner and the kernel, and serves the local socket. Ending it leaves programs, maps
 /// and pods as they are: traffic goes on without the daemon.
 package struct Agent: Service {
-    /// Changes gather this long before they are compiled, so that a burst is one flip.
-    static let gatherInterval = Duration.milliseconds(1)
-
     /// Pause before flow events are read again after their reader failed.
     static let eventRetryInterval = Duration.seconds(1)
 
@@ -112,7 +109,7 @@ package struct Agent: Service {
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await keepGrace() }
-                group.addTask { try await keepCompiled() }
+                group.addTask(priority: ClusterInformers.priority) { try await keepCompiled(on: engine) }
                 group.addTask { try await keepReset() }
                 group.addTask { try await reporter.run(reports.stream) }
                 group.addTask { await observeFlows() }
@@ -160,14 +157,15 @@ package struct Agent: Service {
     }
 
     /// The first compile, then one after each notice. Objects that give an error are compiled again with the next
-    /// notice; what is in the kernel stays in force. Ends where the kernel refuses a write.
-    private func keepCompiled() async throws {
+    /// notice; what is in the kernel stays in force. Ends where the kernel refuses a write. Runs on the engine's thread,
+    /// where a notice is compiled as soon as it is posted.
+    private func keepCompiled(on engine: isolated Engine) async throws {
         await informers.waitForSync()
         if Task.isCancelled { return }
-        try await engine.compileAll(informers.snapshot(), podCIDRs: configuration.clusterCIDRs)
+        try engine.compileAll(informers.snapshot(), podCIDRs: configuration.clusterCIDRs)
         await engine.waitUntilInForce()
         let takeOver = try datapath.takeOver()
-        let revision = await engine.enforcedRevision ?? 0
+        let revision = engine.enforcedRevision ?? 0
         logger.notice(
             "in force",
             metadata: [
@@ -180,7 +178,7 @@ package struct Agent: Service {
         reports.continuation.yield()
         var notices = WholeNotices(feed: feed, kinds: ClusterInformers.resources) { informers.together }
         while let notice = await notices.next() {
-            try await engine.compileOrRetry(notice, informers)
+            try engine.compileOrRetry(notice, informers)
             if notice.namesNothing { continue }
             reports.continuation.yield()
             await connect.testOnce(engine.serviceEntries)

@@ -67,7 +67,7 @@ package actor Engine {
     var flipWaiters: [CheckedContinuation<Void, Never>] = []
     /// The first error of the kernel's side that was not made good since.
     package var lastError: String?
-    /// Why the newest numbers are not on disk.
+    /// Why the newest numbers are not in the journal.
     var journalFault: String?
 
     private let tickets: AsyncStream<KernelPlanner.Ticket>.Continuation
@@ -94,11 +94,7 @@ package actor Engine {
         self.logger = logger
         self.thread = thread
         writer = KernelWriter(datapath: datapath, writes: writes)
-        var journal = try IDJournal(path: journalPath)
-        if journal.entries[Self.bootKey] != bootID {
-            try journal.clear()
-            try journal.append([JournalEntry(Self.bootKey, bootID)])
-        }
+        let journal = try IDJournal(path: journalPath, bootID: bootID)
         policy = PolicyCompiler(journal: journal.entries)
         routes = RouteCompiler(nodeName: nodeName, journal: journal.entries)
         services = ServiceCompiler(journal: journal.entries)
@@ -109,18 +105,16 @@ package actor Engine {
         (reportSignals, reports) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    private static let bootKey = "boot"
-
     // MARK: Submitting
 
-    /// Puts numbers on disk. One that does not get there costs a later daemon the number, not correctness: enforcement
-    /// goes on, and the journal catches up with the next change.
+    /// Puts numbers into the journal. One that does not get there costs a later daemon the number, not correctness:
+    /// enforcement goes on, and the journal catches up with the next change.
     func persist(_ entries: [JournalEntry]) {
         do {
             try journal.append(entries)
             journalFault = nil
         } catch {
-            if journalFault == nil { logger.error("numbers are not on disk", metadata: ["error": "\(error)"]) }
+            if journalFault == nil { logger.error("numbers are not in the journal", metadata: ["error": "\(error)"]) }
             journalFault = "\(error)"
         }
     }

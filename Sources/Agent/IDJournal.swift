@@ -2,40 +2,54 @@ import CLinux
 import Glibc
 package import MapLayout
 
-/// The ids that the kernel's maps hold, on disk: classes, lists, rules, endpoint and service numbers by key. Appended
-/// and synced before what they name is written to a map, so that a new daemon recompiles onto what is there.
+/// The ids that the kernel's maps hold, in a file: classes, lists, rules, endpoint and service numbers by key. Appended
+/// before what they name is written to a map, so that a new daemon recompiles onto what is there.
 ///
-/// The file is lines `crc TAB key TAB value`; a line without value removes its key. A torn last line is dropped; a bad
-/// line before it is an error. It is rewritten whole when it holds `garbageFactor` times more lines than keys.
+/// It lives as long as the maps do: what is appended outlives the daemon, however that ends, and is not synced. Where
+/// the machine ends, the maps end with it, and under another boot id the journal begins anew whatever is in the file.
+///
+/// The file is lines `crc TAB key TAB value`, the first of them with the boot id; a line without value removes its key.
+/// A torn last line is dropped; a bad line before it is an error. It is rewritten whole, and synced, when it holds
+/// `garbageFactor` times more lines than keys.
 package struct IDJournal: ~Copyable {
     static let garbageFactor = 8
     static let rewriteLinesMin = 4_096
+    private static let bootKey = "boot"
 
     package private(set) var entries: [String: String]
     private let path: String
+    private let bootID: String
     private var file: Int32
     private var lines: Int
     /// Of the file, all of them whole lines.
     private var length: Int
     /// Whether `entries` has what the file has not: the next append writes it anew.
-    private var isBehind = false
+    private var isBehind: Bool
 
-    /// Reads the journal at `path`, or makes an empty one. Throws `journal` where it is corrupt: nothing is
-    /// overwritten.
-    package init(path: String) throws(AgentError) {
+    /// Reads the journal at `path`. Of another boot, or where there is none, it is empty, and the first `append` writes
+    /// it anew. Throws `journal` where it is corrupt: nothing is overwritten.
+    package init(path: String, bootID: String) throws(AgentError) {
         let text = try Self.readFile(path)
-        let (entries, lines, sound) = try Self.parse(text, path: path)
-        let file = try Self.openForAppending(path, soundBytes: sound, cutting: sound < text.count)
+        var found = Self.parse(text)
+        let boot = found.entries.removeValue(forKey: Self.bootKey)
+        let isOfThisBoot = boot == bootID
+        if isOfThisBoot || boot == nil, let line = found.damagedLine {
+            throw AgentError(.journal, "\(path): line \(line) is damaged; restore it or remove the file")
+        }
+        let isTorn = isOfThisBoot && found.soundBytes < text.count
+        let file = try Self.openForAppending(path, soundBytes: found.soundBytes, cutting: isTorn)
         self.path = path
-        self.entries = entries
-        self.lines = lines
+        self.bootID = bootID
         self.file = file
-        length = sound
+        entries = isOfThisBoot ? found.entries : [:]
+        lines = found.lines
+        length = found.soundBytes
+        isBehind = !isOfThisBoot
     }
 
     deinit { close(file) }
 
-    /// Appends and syncs. What could not be written is kept, and goes to the disk with the next call.
+    /// What could not be written is kept, and goes to the file with the next call.
     package mutating func append(_ changes: [JournalEntry]) throws(AgentError) {
         if changes.isEmpty, !isBehind { return }
         var bytes: [UInt8] = []
@@ -46,7 +60,6 @@ package struct IDJournal: ~Copyable {
         if isBehind { return try rewrite() }
         do throws(AgentError) {
             try Self.writeAll(file, bytes, path)
-            guard fdatasync(file) == 0 else { throw Self.failure("fdatasync", path) }
         } catch {
             // A piece of a line (a full disk) must not stand before the next one.
             _ = ftruncate(file, off_t(length))
@@ -58,17 +71,11 @@ package struct IDJournal: ~Copyable {
         if lines > Self.rewriteLinesMin, lines > entries.count * Self.garbageFactor { try rewrite() }
     }
 
-    /// Forgets everything: after a change of boot id nothing of the kernel's is left.
-    package mutating func clear() throws(AgentError) {
-        entries = [:]
-        try rewrite()
-    }
-
     private mutating func rewrite() throws(AgentError) {
         let fresh = path + ".new"
         let out = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0o600)
         guard out >= 0 else { throw Self.failure("open", fresh) }
-        var bytes: [UInt8] = []
+        var bytes = Self.line(JournalEntry(Self.bootKey, bootID))
         for (key, value) in entries { bytes += Self.line(JournalEntry(key, value)) }
         do throws(AgentError) {
             try Self.writeAll(out, bytes, fresh)
@@ -81,7 +88,7 @@ package struct IDJournal: ~Copyable {
         let former = file
         defer { close(former) }
         file = out
-        lines = entries.count
+        lines = entries.count + 1
         length = bytes.count
         // Until its name is on the disk too, a crash may bring the old file back.
         isBehind = true
@@ -98,26 +105,31 @@ package struct IDJournal: ~Copyable {
         return Array("\(checksum(body.utf8))\t\(body)\n".utf8)
     }
 
-    /// The entries, how many lines they took, and how many bytes of the text are sound.
-    static func parse(_ text: [UInt8], path: String) throws(AgentError)
-        -> (entries: [String: String], lines: Int, sound: Int)
-    {
+    struct Content {
         var entries: [String: String] = [:]
+        /// How many lines the entries took.
         var lines = 0
-        var start = 0
-        while let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) {
-            let fields = String(decoding: text[start..<end], as: UTF8.self)
+        /// Of the text, up to where it is sound.
+        var soundBytes = 0
+        /// The first bad line with others behind it.
+        var damagedLine: Int?
+    }
+
+    static func parse(_ text: [UInt8]) -> Content {
+        var content = Content()
+        while let end = text[content.soundBytes...].firstIndex(of: UInt8(ascii: "\n")) {
+            let fields = String(decoding: text[content.soundBytes..<end], as: UTF8.self)
                 .split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false)
             guard fields.count == 2, fields[0] == checksum(fields[1].utf8) else {
-                if text[(end + 1)...].isEmpty { break }
-                throw AgentError(.journal, "\(path): line \(lines + 1) is damaged; restore it or remove the file")
+                if !text[(end + 1)...].isEmpty { content.damagedLine = content.lines + 1 }
+                break
             }
             let parts = fields[1].split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false)
-            entries[String(parts[0])] = parts.count == 2 ? String(parts[1]) : nil
-            lines += 1
-            start = end + 1
+            content.entries[String(parts[0])] = parts.count == 2 ? String(parts[1]) : nil
+            content.lines += 1
+            content.soundBytes = end + 1
         }
-        return (entries, lines, start)
+        return content
     }
 
     /// FNV-1a over 32 bits, in hexadecimal.

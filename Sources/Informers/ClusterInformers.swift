@@ -3,7 +3,7 @@ package import KubeObjects
 package import Logging
 import ServiceLifecycle
 
-/// The kinds that the compilers read, each followed once for all who need them.
+/// The kinds that the compilers read, each followed once for all who need them, and with how far it is.
 package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
     package let pods: Informer<Pod>
     package let namespaces: Informer<Namespace>
@@ -14,18 +14,22 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
     package let nodes: Informer<Node>
 
     package init(client: any APIClient, logger: Logger) {
-        pods = Informer(.pods, client: client, logger: logger) { try Pod($0) }
-        namespaces = Informer(.namespaces, client: client, logger: logger) { try Namespace($0) }
+        let options = ListOptions(followsRevision: true)
+        pods = Informer(.pods, options, client: client, logger: logger) { try Pod($0) }
+        namespaces = Informer(.namespaces, options, client: client, logger: logger) { try Namespace($0) }
         networkPolicies = Informer(
-            .networkPolicies, client: client, logger: logger, standIn: { NetworkPolicy(closing: $0) },
+            .networkPolicies, options, client: client, logger: logger, standIn: { NetworkPolicy(closing: $0) },
             projection: { try NetworkPolicy($0) })
         clusterNetworkPolicies = Informer(
-            .clusterNetworkPolicies, client: client, logger: logger, standIn: { ClusterNetworkPolicy(closing: $0) },
-            projection: { try ClusterNetworkPolicy($0) })
-        services = Informer(.services, client: client, logger: logger) { try KubeObjects.Service($0) }
-        endpointSlices = Informer(.endpointSlices, client: client, logger: logger) { try EndpointSlice($0) }
-        nodes = Informer(.nodes, client: client, logger: logger) { try Node($0) }
+            .clusterNetworkPolicies, options, client: client, logger: logger,
+            standIn: { ClusterNetworkPolicy(closing: $0) }, projection: { try ClusterNetworkPolicy($0) })
+        services = Informer(.services, options, client: client, logger: logger) { try KubeObjects.Service($0) }
+        endpointSlices = Informer(.endpointSlices, options, client: client, logger: logger) { try EndpointSlice($0) }
+        nodes = Informer(.nodes, options, client: client, logger: logger) { try Node($0) }
     }
+
+    /// Of the tasks by which a change reaches the kernel: they do not queue behind whatever else goes on here.
+    package static let priority = TaskPriority.high
 
     package static let resources: [APIResource] = [
         .pods, .namespaces, .networkPolicies, .clusterNetworkPolicies, .services, .endpointSlices, .nodes,
@@ -78,13 +82,13 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
 
     package func run() async throws {
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { try await self.pods.run() }
-            group.addTask { try await self.namespaces.run() }
-            group.addTask { try await self.networkPolicies.run() }
-            group.addTask { try await self.clusterNetworkPolicies.run() }
-            group.addTask { try await self.services.run() }
-            group.addTask { try await self.endpointSlices.run() }
-            group.addTask { try await self.nodes.run() }
+            group.addTask(priority: Self.priority) { try await self.pods.run() }
+            group.addTask(priority: Self.priority) { try await self.namespaces.run() }
+            group.addTask(priority: Self.priority) { try await self.networkPolicies.run() }
+            group.addTask(priority: Self.priority) { try await self.clusterNetworkPolicies.run() }
+            group.addTask(priority: Self.priority) { try await self.services.run() }
+            group.addTask(priority: Self.priority) { try await self.endpointSlices.run() }
+            group.addTask(priority: Self.priority) { try await self.nodes.run() }
         }
     }
 }

@@ -125,19 +125,19 @@ package struct CapacityShadow: Sendable {
     }
 
     /// As `judge` of a set, for one object.
-    package mutating func judge(_ object: AdmittedObject, present: AdmittedObject, overriding: Bool = false)
-        -> AdmissionVerdict
-    { judge([object], present: [present], overriding: overriding) }
+    package mutating func judge(
+        _ object: AdmittedObject, present: @autoclosure () -> AdmittedObject, overriding: Bool = false
+    ) -> AdmissionVerdict { judge([object], present: [present()], overriding: overriding) }
 
     /// Takes `objects` as if they were committed together. Where that finds no room or breaks an invariant they are
     /// taken back again, and the reasons are returned. What did not fit before is not held against them, unless it is
     /// one of the policies or Services themselves; nor is an invariant that did not hold before.
     /// - Parameters:
-    ///   - present: what stands there now.
+    ///   - present: what stands there now; looked at only where the objects are taken back.
     ///   - overriding: broken invariants are returned, and the objects are taken all the same.
-    package mutating func judge(_ objects: [AdmittedObject], present: [AdmittedObject], overriding: Bool = false)
-        -> AdmissionVerdict
-    {
+    package mutating func judge(
+        _ objects: [AdmittedObject], present: @autoclosure () -> [AdmittedObject], overriding: Bool = false
+    ) -> AdmissionVerdict {
         let unreadable = objects.compactMap(Self.unreadable)
         if !unreadable.isEmpty { return AdmissionVerdict(refusals: unreadable, broken: []) }
         let before = Set(shortages.map(\.place))
@@ -156,7 +156,7 @@ package struct CapacityShadow: Sendable {
                     message: "needs an endpoint; none of \(endpoints - 1) is free"))
         }
         let verdict = AdmissionVerdict(refusals: refusals, broken: broken)
-        if !refusals.isEmpty || (!broken.isEmpty && !overriding) { take(present) }
+        if !refusals.isEmpty || (!broken.isEmpty && !overriding) { take(present()) }
         return verdict
     }
 

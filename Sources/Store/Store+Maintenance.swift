@@ -32,7 +32,7 @@ extension Store: Service {
     package func maintain() async throws(StoreError) {
         for table in log.tables { try await expire(table) }
         try await compact()
-        if log.walBytes > StoreLog.walBytesBeforeCheckpoint { try await log.checkpoint() }
+        if log.ahead.uncopiedBytes > StoreLog.walBytesBeforeCheckpoint { try await log.checkpoint() }
     }
 
     /// Gives up the history up to a revision: watches from before it are `tooOld`, superseded values leave the disk.

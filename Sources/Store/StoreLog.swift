@@ -11,7 +11,8 @@ final class StoreLog: Sendable {
     /// "MRTL" in the file's header.
     static let applicationID: Int32 = 0x4d52_544c
     static let formatVersion: Int32 = 1
-    /// Above this the log is copied back into the file.
+    /// The WAL is copied back into the file when more than this is not there yet. After that the next commit begins it
+    /// anew, which takes a second sync: so not every second.
     static let walBytesBeforeCheckpoint = 4 << 20
     /// Above this the writer checkpoints by itself: only then can the WAL start from the beginning under steady load.
     static let walBytesMax = 64 << 20
@@ -21,6 +22,7 @@ final class StoreLog: Sendable {
     private let lock: StateLock
     private let queue: DatabaseQueue
     private let checkpointQueue: DatabaseQueue
+    let ahead = WriteAhead()
 
     struct Loaded {
         var model: StoreModel
@@ -47,6 +49,7 @@ final class StoreLog: Sendable {
             try DatabaseQueue(path: path, configuration: Self.configuration())
         }
         try run { database in
+            ahead.follow(database)
             guard try String.fetchOne(database, sql: "PRAGMA quick_check(1)") == "ok" else {
                 throw StoreError(.corrupt, "\(path) fails SQLite's integrity check; restore a backup")
             }
@@ -186,25 +189,25 @@ final class StoreLog: Sendable {
 
     // MARK: Checkpoints
 
-    var walBytes: Int {
-        var status = stat()
-        return stat(path + "-wal", &status) == 0 ? Int(status.st_size) : 0
-    }
-
     /// Copies what the WAL holds into the file as far as that needs nobody to wait. Returns the pages left.
     @discardableResult
     func checkpoint() async throws(StoreError) -> Int {
         try await Self.perform(on: checkpointQueue, path) { database in
-            let result = try database.checkpoint(.passive)
-            return result.walFrameCount - result.checkpointedFrameCount
+            try self.copyBack(database)
         }
+    }
+
+    private func copyBack(_ database: Database) throws -> Int {
+        let result = try database.checkpoint(.passive)
+        ahead.copied(result.checkpointedFrameCount)
+        return result.walFrameCount - result.checkpointedFrameCount
     }
 
     /// By the writer, between two commits: nobody appends, so all of it is copied and the next write starts anew.
     func checkpointIfOverdue(_ database: Database) throws {
-        guard walBytes > Self.walBytesMax else { return }
+        guard ahead.bytes > Self.walBytesMax else { return }
         do {
-            _ = try database.checkpoint(.passive)
+            _ = try copyBack(database)
         } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
             // The other connection is at it: it copies the same pages.
         }

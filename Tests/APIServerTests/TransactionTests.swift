@@ -42,8 +42,9 @@ import Testing
         let server = try TestServer()
         let client = LocalClient(core: server.core, user: .master("system:controller:x"))
         let start = String(server.store.revision)
-        var maps = try await client.watch(.configMaps, ListOptions(), from: start).makeAsyncIterator()
-        var secrets = try await client.watch(.secrets, ListOptions(), from: start).makeAsyncIterator()
+        let options = ListOptions(followsRevision: true)
+        var maps = try await client.watch(.configMaps, options, from: start).makeAsyncIterator()
+        var secrets = try await client.watch(.secrets, options, from: start).makeAsyncIterator()
         let answer = await server.call(
             "POST", Self.path, transaction([namespace("a"), map("m", in: "a", "1"), map("n", in: "a", "1")]))
         let revision = try #require(answer.json[path: "status", "revision"]?.string)

@@ -73,7 +73,12 @@ import Testing
         let store = try Store.open(directory)
         let value = [UInt8](repeating: 7, count: 64 << 10)
         for index in 0..<80 { _ = try await store.commit([.put(key: "/\(index)", value: value)]) }
-        #expect(store.log.walBytes > StoreLog.walBytesBeforeCheckpoint)
+        #expect(store.log.ahead.uncopiedBytes > StoreLog.walBytesBeforeCheckpoint)
         #expect(try await store.log.checkpoint() == 0)
+        #expect(store.log.ahead.uncopiedBytes == 0)
+        // The log keeps its size on the disk, and begins anew all the same: there is little to copy then.
+        _ = try await store.commit([.put(key: "/small", value: [7])])
+        #expect(store.log.ahead.bytes < value.count)
+        #expect(store.log.ahead.uncopiedBytes == store.log.ahead.bytes)
     }
 }

@@ -33,6 +33,7 @@ final class ObjectCache: Sendable {
 
     private let state = Mutex(State())
     private let store: Store
+    let recentTrees = RecentTrees()
     /// One a table of the store: keys outside all others' prefixes come with the empty one.
     private let prefixes: [String]
 

@@ -38,7 +38,13 @@ final class CommitGate: Sendable {
         }
         do {
             let result = try await perform()
-            if isDryRun { judge.follow(judged.map(present)) } else { judge.cameAbout() }
+            if isDryRun {
+                judge.follow(judged.map(present))
+            } else {
+                judge.cameAbout()
+                // Now, that the write is on its way, and not when the next one waits for it.
+                catchUp()
+            }
             return result
         } catch {
             judge.follow(judged.map(present))

@@ -69,8 +69,7 @@ final class DatapathJudge: CommitJudge {
             AdmittedObject.Kind(storage: write.storage).map { AdmittedObject($0, path: write.key, write.new) }
         }
         guard let first = writes.first, !objects.isEmpty else { return }
-        let before = present.compactMap(Self.admitted)
-        let verdict = state.withLock { $0.shadow.judge(objects, present: before) }
+        let verdict = state.withLock { $0.shadow.judge(objects, present: present.compactMap(Self.admitted)) }
         if verdict.isEmpty { return }
         guard verdict.refusals.isEmpty else {
             let guilty = writes.first { write in
@@ -82,7 +81,7 @@ final class DatapathJudge: CommitJudge {
             throw Self.breaks(
                 first, verdict, writes.lazy.compactMap { InvariantOverride.hint(old: $0.old, new: $0.new) }.first)
         }
-        try override(holder, objects, before, verdict, reason: reason)
+        try override(holder, objects, present.compactMap(Self.admitted), verdict, reason: reason)
     }
 
     // MARK: Parts
