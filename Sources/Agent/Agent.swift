@@ -109,7 +109,7 @@ package struct Agent: Service {
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await keepGrace() }
-                group.addTask(priority: ClusterInformers.priority) { try await keepCompiled(on: engine) }
+                group.addTask { try await keepCompiled(on: engine) }
                 group.addTask { try await keepReset() }
                 group.addTask { try await reporter.run(reports.stream) }
                 group.addTask { await observeFlows() }
@@ -157,8 +157,8 @@ package struct Agent: Service {
     }
 
     /// The first compile, then one after each notice. Objects that give an error are compiled again with the next
-    /// notice; what is in the kernel stays in force. Ends where the kernel refuses a write. Runs on the engine's thread,
-    /// where a notice is compiled as soon as it is posted.
+    /// notice; what is in the kernel stays in force. Ends where the kernel refuses a write. Runs on the engine's
+    /// thread, where a notice is compiled as soon as it is posted.
     private func keepCompiled(on engine: isolated Engine) async throws {
         await informers.waitForSync()
         if Task.isCancelled { return }

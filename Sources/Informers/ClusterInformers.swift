@@ -28,9 +28,6 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
         nodes = Informer(.nodes, options, client: client, logger: logger) { try Node($0) }
     }
 
-    /// Of the tasks by which a change reaches the kernel: they do not queue behind whatever else goes on here.
-    package static let priority = TaskPriority.high
-
     package static let resources: [APIResource] = [
         .pods, .namespaces, .networkPolicies, .clusterNetworkPolicies, .services, .endpointSlices, .nodes,
     ]
@@ -82,14 +79,21 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
 
     package func run() async throws {
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask(priority: Self.priority) { try await self.pods.run() }
-            group.addTask(priority: Self.priority) { try await self.namespaces.run() }
-            group.addTask(priority: Self.priority) { try await self.networkPolicies.run() }
-            group.addTask(priority: Self.priority) { try await self.clusterNetworkPolicies.run() }
-            group.addTask(priority: Self.priority) { try await self.services.run() }
-            group.addTask(priority: Self.priority) { try await self.endpointSlices.run() }
-            group.addTask(priority: Self.priority) { try await self.nodes.run() }
+            group.addTask { try await Self.first { try await self.pods.run() } }
+            group.addTask { try await Self.first { try await self.namespaces.run() } }
+            group.addTask { try await Self.first { try await self.networkPolicies.run() } }
+            group.addTask { try await Self.first { try await self.clusterNetworkPolicies.run() } }
+            group.addTask { try await Self.first { try await self.services.run() } }
+            group.addTask { try await Self.first { try await self.endpointSlices.run() } }
+            group.addTask { try await Self.first { try await self.nodes.run() } }
         }
+    }
+
+    /// Runs `work` with a priority that has threads of its own: a change on its way to the kernel does not queue behind
+    /// whatever else the process does. A group's child would get its parent's priority, whatever it asks for.
+    private static func first(_ work: @escaping @Sendable () async throws -> Void) async throws {
+        let task = Task(priority: .high, operation: work)
+        try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
     }
 }
 

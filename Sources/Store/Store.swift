@@ -5,7 +5,7 @@ import Synchronization
 /// A revisioned log with its present state in memory: compare-and-put, transactions under one revision, watches.
 ///
 /// A write is queued, joins the group that the log's own queue commits next (one sync for all of it), becomes visible,
-/// wakes watchers, and is then acknowledged. Reads never touch the disk and never wait for it.
+/// wakes watchers and whoever follows, and is then acknowledged. Reads never touch the disk and never wait for it.
 ///
 /// Locks, outermost first: `inbox`, `writer`, `published`; none is held while a continuation is resumed.
 package final class Store: Sendable {
@@ -48,6 +48,7 @@ package final class Store: Sendable {
     private let inbox = Mutex(Inbox())
     private let disk = Mutex(DiskNotice())
     private let opened = ContinuousClock.now
+    private let follower = Mutex<(@Sendable () -> Void)?>(nil)
     /// The state as the group being written sees it; touched on the log's queue alone.
     private let writer: Mutex<StoreModel>
     let published: Mutex<Published>
@@ -120,6 +121,10 @@ package final class Store: Sendable {
         return try result.get()
     }
 
+    /// Calls `body` on the log's queue as soon as a group is visible, before its writers are told. Replaces what was
+    /// set before; it has to be quick.
+    package func follow(_ body: @escaping @Sendable () -> Void) { follower.withLock { $0 = body } }
+
     private func enqueue(_ pending: Pending) {
         let (refusal, startsDrain) = inbox.withLock { inbox -> (StoreError?, Bool) in
             if let refusal = inbox.refusal { return (refusal, false) }
@@ -182,6 +187,7 @@ package final class Store: Sendable {
         if !committed.isEmpty {
             tellWritten()
             publish(committed)
+            follower.withLock { $0 }?()
         }
         for (pending, answer) in zip(group, answers) { pending.answer.resume(returning: answer) }
     }

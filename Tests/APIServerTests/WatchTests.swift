@@ -155,6 +155,13 @@ import Testing
         }
     }
 
+    /// A change does not wait for its writer to be told before the rest of the process hears of it.
+    @Test func theCacheHasACommitBeforeItsWriterKnows() async throws {
+        let server = try TestServer()
+        let revision = try await server.store.commit([.put(key: "/configmaps/a/m", value: Array("{}".utf8))]).revision
+        #expect(server.core.cache.revision == revision)
+    }
+
     private static func secret(_ name: String) -> JSONValue {
         ["apiVersion": "v1", "kind": "Secret", "metadata": ["name": .string(name)]]
     }

@@ -53,6 +53,8 @@ final class ObjectCache: Sendable {
         }
         try first.loadPast(store, prefixes)
         state.withLock { [first] in $0 = first }
+        // From there watches hear of it, without waiting for the writer's turn. Should it fail, the writer is told.
+        store.follow { [weak self] in try? self?.synchronize() }
     }
 
     /// The revision up to which everything is here.

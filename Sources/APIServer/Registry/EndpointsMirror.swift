@@ -17,19 +17,19 @@ struct EndpointsMirror: Sendable {
 
     /// Until cancelled.
     func run() async {
+        var index = SliceIndex()
         while !Task.isCancelled {
             let queue = WatchQueue(
-                keyPrefix: nil, deadline: .now + .seconds(86_400), firstBookmark: nil, marksInitialEnd: false)
+                keyPrefix: nil, deadline: .now + .seconds(86_400), firstBookmark: nil, marksInitialEnd: true)
             guard core.cache.watch(Self.slices, queue, from: .present) != nil else { return }
+            // Of slices that went while nobody watched nothing else tells.
+            var touched = Set(index.services)
             while let items = await queue.next() {
-                var touched: Set<String> = []
                 for case .event(let event) in items {
-                    for object in [event.old, event.new] {
-                        guard let object, let service = Self.service(of: object) else { continue }
-                        touched.insert(service)
-                    }
+                    touched.formUnion(index.see(event.key, of: event.new.flatMap { Self.service(of: $0) }))
                 }
-                for key in touched { await mirror(key) }
+                for key in touched { await mirror(key, index) }
+                touched = []
             }
             core.cache.unwatch(Self.slices, queue)
         }
@@ -43,15 +43,10 @@ struct EndpointsMirror: Sendable {
         return "\(slice.namespace)/\(name)"
     }
 
-    private func mirror(_ key: String) async {
+    private func mirror(_ key: String, _ index: SliceIndex) async {
         let parts = key.split(separator: "/").map(String.init)
         guard parts.count == 2 else { return }
-        var slices: [JSONValue] = []
-        core.cache.table(Self.slices).objects.forEach(from: "\(parts[0])/") { sliceKey, object in
-            guard sliceKey.hasPrefix("\(parts[0])/") else { return false }
-            if Self.service(of: object) == key { slices.append(object.tree()) }
-            return true
-        }
+        let slices = index.slices(of: key).compactMap { core.cache.get(Self.slices, $0)?.tree() }
         let present = core.cache.get(Self.endpoints, key)
         let storeKey = "\(Self.endpoints)/\(key)"
         let operation: StoreOperation
@@ -72,6 +67,29 @@ struct EndpointsMirror: Sendable {
         }
         do { _ = try await core.cache.commit([operation]) } catch {
             core.logger.warning("Endpoints \(key) are not mirrored: \(error)")
+        }
+    }
+
+    /// Which slices a Service has, so that one is mirrored without looking at those of others. By the cache's keys.
+    private struct SliceIndex {
+        private var serviceOfSlice: [String: String] = [:]
+        private var slicesOfService: [String: Set<String>] = [:]
+
+        var services: [String] { Array(slicesOfService.keys) }
+
+        func slices(of service: String) -> Set<String> { slicesOfService[service] ?? [] }
+
+        /// A slice belongs to this Service, or to none. Answers the Services that this concerns.
+        mutating func see(_ slice: String, of service: String?) -> [String] {
+            let former = serviceOfSlice[slice]
+            guard former != service else { return service.map { [$0] } ?? [] }
+            if let former {
+                slicesOfService[former]?.remove(slice)
+                if slicesOfService[former]?.isEmpty == true { slicesOfService[former] = nil }
+            }
+            serviceOfSlice[slice] = service
+            if let service { slicesOfService[service, default: []].insert(slice) }
+            return [former, service].compactMap { $0 }
         }
     }
 
