@@ -26,7 +26,7 @@ int clinux_trim_heap(size_t idle_bytes_max) {
     if (error) return error;
     struct mallinfo2 heap = mallinfo2();
     size_t used = heap.uordblks + heap.hblkhd;
-    if (anonymous <= used + used / 4 + idle_bytes_max || anonymous <= left + idle_bytes_max) return 0;
+    if (anonymous <= used + used / 16 + idle_bytes_max || anonymous <= left + idle_bytes_max) return 0;
     malloc_trim(0);
     error = anonymous_bytes(&left);
     return error ? error : 1;

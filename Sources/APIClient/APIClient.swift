@@ -1,21 +1,46 @@
 package import JSONText
 
-/// A kind as the API serves it: where its objects live.
+/// A kind as the API serves it: where its objects live. One reference: what is kept of each object names its kind.
 package struct APIResource: Hashable, Sendable {
+    private final class Facts: Sendable {
+        let group: String
+        let version: String
+        let name: String
+        let kind: String
+        let isNamespaced: Bool
+
+        init(group: String, version: String, name: String, kind: String, isNamespaced: Bool) {
+            self.group = group
+            self.version = version
+            self.name = name
+            self.kind = kind
+            self.isNamespaced = isNamespaced
+        }
+    }
+
+    private let facts: Facts
+
     /// Empty for the core group.
-    package let group: String
-    package let version: String
+    package var group: String { facts.group }
+    package var version: String { facts.version }
     /// Plural, lower case: `pods`.
-    package let name: String
-    package let kind: String
-    package let isNamespaced: Bool
+    package var name: String { facts.name }
+    package var kind: String { facts.kind }
+    package var isNamespaced: Bool { facts.isNamespaced }
 
     package init(group: String, version: String, name: String, kind: String, isNamespaced: Bool) {
-        self.group = group
-        self.version = version
-        self.name = name
-        self.kind = kind
-        self.isNamespaced = isNamespaced
+        facts = Facts(group: group, version: version, name: name, kind: kind, isNamespaced: isNamespaced)
+    }
+
+    package static func == (left: Self, right: Self) -> Bool {
+        left.facts === right.facts
+            || (left.name == right.name && left.group == right.group && left.version == right.version
+                && left.kind == right.kind && left.isNamespaced == right.isNamespaced)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(name)
+        hasher.combine(group)
     }
 
     /// `v1`, or `group/version`.
@@ -44,14 +69,19 @@ package struct ListOptions: Hashable, Sendable {
     /// Asks a server in the same process to tell a watch how far it is whenever the revision has moved: that wakes the
     /// watch for changes of other kinds too. Others give a bookmark a minute.
     package var followsRevision = false
+    /// Nothing but kind, apiVersion and metadata is read of the objects. A watch, and a server in another process, may
+    /// send more.
+    package var isMetadataOnly = false
 
     package init(
-        namespace: String = "", labelSelector: String = "", fieldSelector: String = "", followsRevision: Bool = false
+        namespace: String = "", labelSelector: String = "", fieldSelector: String = "", followsRevision: Bool = false,
+        isMetadataOnly: Bool = false
     ) {
         self.namespace = namespace
         self.labelSelector = labelSelector
         self.fieldSelector = fieldSelector
         self.followsRevision = followsRevision
+        self.isMetadataOnly = isMetadataOnly
     }
 }
 

@@ -71,6 +71,10 @@ package final class APICore: Sendable {
     /// The store's tables that the server wants beside the one of ordinary objects.
     package static var storeOptions: StoreOptions {
         var options = StoreOptions()
+        // No more past than the cache keeps: that counts a version twice, as what was and as what is.
+        options.objects = StoreTable(
+            name: "objects", prefix: "", historyEventsMax: Limits.historyEventsMax,
+            historyBytesMax: Limits.historyBytesMax / 2)
         options.tables = [
             StoreTable(
                 name: "events", prefix: "core/events/", historyEventsMax: 4096, historyBytesMax: 4 << 20,

@@ -25,7 +25,8 @@ package struct LocalClient: APIClient {
         return ObjectList(items: items, resourceVersion: revision)
     }
 
-    /// From tree to tree, without a text of all of them between: that has no size that would be enough.
+    /// From tree to tree, without a text of all of them between: that has no size that would be enough. As in a watch,
+    /// the objects come without `managedFields`.
     package func list(_ resource: APIResource, _ options: ListOptions, each body: (JSONValue) -> Void)
         async throws(APIError) -> String
     {
@@ -33,7 +34,7 @@ package struct LocalClient: APIClient {
             method: "GET", path: path(resource, options.namespace), query: Self.query(options), headers: headers,
             user: user)
         do throws(APIStatus) {
-            return String(try core.localList(request, body))
+            return String(try core.localList(request, isMetadataOnly: options.isMetadataOnly, body))
         } catch {
             throw Self.error(error)
         }
@@ -51,7 +52,7 @@ package struct LocalClient: APIClient {
             method: "GET", path: path(resource, options.namespace), query: query, headers: headers, user: user)
         let feed: LocalWatch
         do throws(APIStatus) {
-            feed = try core.localWatch(request, followsRevision: options.followsRevision)
+            feed = try core.localWatch(request, options)
         } catch {
             throw Self.error(error)
         }
@@ -183,22 +184,26 @@ final class LocalWatch: Sendable {
 
 extension APICore {
     /// Opens a watch for a caller in this process; the same checks as any request.
-    func localWatch(_ request: APIRequest, followsRevision: Bool) throws(APIStatus) -> LocalWatch {
+    func localWatch(_ request: APIRequest, _ options: ListOptions) throws(APIStatus) -> LocalWatch {
         let context = try localContext(request)
         let query = try ListRequest(request, context.kind, isWatch: true)
         let queue = try openWatch(
             context.kind, namespace: context.info.namespace, query: query,
-            timeout: query.timeoutSeconds ?? Limits.watchSecondsMin, followsRevision: followsRevision)
+            timeout: query.timeoutSeconds ?? Limits.watchSecondsMin, followsRevision: options.followsRevision)
         return LocalWatch(
             queue: queue, cache: cache, kind: context.kind,
             filter: WatchFilter(selector: query.selector, rules: context.kind.rules))
     }
 
     /// Lists for a caller in this process; the same checks as any request. Answers the list's revision.
-    func localList(_ request: APIRequest, _ body: (JSONValue) -> Void) throws(APIStatus) -> Int64 {
+    func localList(_ request: APIRequest, isMetadataOnly: Bool, _ body: (JSONValue) -> Void) throws(APIStatus)
+        -> Int64
+    {
         let context = try localContext(request)
         let page = try select(try ListRequest(request, context.kind, isWatch: false), context)
-        for object in page.objects { body(context.kind.fromStorage(object.tree())) }
+        for object in page.objects {
+            body(context.kind.fromStorage(object.plainTree(isMetadataOnly: isMetadataOnly)))
+        }
         return page.revision
     }
 

@@ -61,9 +61,9 @@ extension Engine {
         for record in delta.gone {
             guard let key = record.owner.pod else { continue }
             changes.append(.podRemoved(key))
-            pods[key] = nil
+            workloads[key] = nil
         }
-        for key in removed where pods.removeValue(forKey: key) != nil {
+        for key in removed where workloads.removeValue(forKey: key) != nil {
             changes.append(
                 routes.record(of: key).map { .orphaned(key, endpoint: $0.number) } ?? .podRemoved(key))
         }
@@ -71,10 +71,12 @@ extension Engine {
             guard let record = routes.record(of: key) else { continue }
             guard record.isOf(pod) else {
                 // Made anew under the same name: it gets an endpoint of its own, and nothing passes by its namesake's.
-                if pods.removeValue(forKey: key) != nil { changes.append(.orphaned(key, endpoint: record.number)) }
+                if workloads.removeValue(forKey: key) != nil {
+                    changes.append(.orphaned(key, endpoint: record.number))
+                }
                 continue
             }
-            pods[key] = pod
+            workloads[key] = pod.workload
             changes.append(.pod(PolicyPod(pod, endpoint: record.number, addresses: record.addresses)))
         }
         // Through the planner, which then forgets what older change sets say of the number.
@@ -83,7 +85,7 @@ extension Engine {
                 changes.append(.unmanaged(endpoint: record.number))
                 continue
             }
-            if pods[key] == nil { changes.append(.orphaned(key, endpoint: record.number)) }
+            if workloads[key] == nil { changes.append(.orphaned(key, endpoint: record.number)) }
         }
         let gone = delta.gone.map { RetiredKernelNumber.endpoint($0.number) }
         var compiled = policy.apply(changes)

@@ -62,7 +62,7 @@ extension Engine {
         var delta = RouteDelta()
         var changed: [ObjectKey: Pod] = [:]
         var removed: [ObjectKey] = []
-        for key in notice.keys(of: .pods, Set(pods.keys), snapshot.pods.keys) {
+        for key in notice.keys(of: .pods, Set(workloads.keys), snapshot.pods.keys) {
             if let pod = snapshot.pods[key] {
                 changed[key] = pod
                 delta.append(try routes.update(pod))

@@ -48,7 +48,7 @@ extension Engine {
     func pod(at address: IPAddress) -> ObjectKey? { routes.record(of: address)?.owner.pod }
     /// None where the endpoint of that name is a former Pod's.
     func addresses(of pod: ObjectKey) -> [IPAddress] {
-        pods[pod] == nil ? [] : routes.record(of: pod)?.addresses ?? []
+        workloads[pod] == nil ? [] : routes.record(of: pod)?.addresses ?? []
     }
     var podCIDRs: [CIDR] { policy.podCIDRs }
     func revision(of generation: UInt32) -> Int64? { revisions[generation] }
@@ -74,7 +74,7 @@ extension Engine {
         let policy = policy
         let services = services
         return EngineNames(
-            pods: holders, objects: pods,
+            pods: holders, workloads: workloads,
             rules: { id in policy.rule(id).map { FlowRule($0) } },
             revisions: revisions,
             services: { frontend in

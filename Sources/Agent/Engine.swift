@@ -30,8 +30,8 @@ package actor Engine {
     var routes: RouteCompiler
     var services: ServiceCompiler
     var planner: KernelPlanner
-    /// Of every pod that has an endpoint, as it was compiled last.
-    var pods: [ObjectKey: Pod] = [:]
+    /// Of every pod that has an endpoint, as it was compiled last: the workload that it is part of.
+    var workloads: [ObjectKey: ObjectKey] = [:]
     /// Who holds a number, or held it last: late events still have a name.
     var holders: [UInt32: (incarnation: UInt32, key: ObjectKey)] = [:]
     /// Endpoints of this node whose own generation is not in force yet.

@@ -139,7 +139,7 @@ actor FlowObserver {
 struct EngineNames: FlowNames {
     let pods: [UInt32: (incarnation: UInt32, key: ObjectKey)]
     /// Of every pod that has an endpoint.
-    let objects: [ObjectKey: Pod]
+    let workloads: [ObjectKey: ObjectKey]
     let rules: @Sendable (UInt32) -> FlowRule?
     let revisions: [UInt32: Int64]
     let services: @Sendable (MapImage.Frontend) -> ObjectKey?
@@ -149,7 +149,7 @@ struct EngineNames: FlowNames {
         return pod.key
     }
 
-    func workload(_ pod: ObjectKey) -> ObjectKey? { objects[pod]?.workload }
+    func workload(_ pod: ObjectKey) -> ObjectKey? { workloads[pod] }
     func rule(_ id: UInt32) -> FlowRule? { rules(id) }
     func revision(generation: UInt32) -> String? { revisions[generation].map(String.init) }
     func service(_ frontend: MapImage.Frontend) -> ObjectKey? { services(frontend) }

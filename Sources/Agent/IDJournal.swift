@@ -118,18 +118,26 @@ package struct IDJournal: ~Copyable {
     static func parse(_ text: [UInt8]) -> Content {
         var content = Content()
         while let end = text[content.soundBytes...].firstIndex(of: UInt8(ascii: "\n")) {
-            let fields = String(decoding: text[content.soundBytes..<end], as: UTF8.self)
-                .split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false)
-            guard fields.count == 2, fields[0] == checksum(fields[1].utf8) else {
+            guard let body = soundBody(text[content.soundBytes..<end]) else {
                 if !text[(end + 1)...].isEmpty { content.damagedLine = content.lines + 1 }
                 break
             }
-            let parts = fields[1].split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false)
-            content.entries[String(parts[0])] = parts.count == 2 ? String(parts[1]) : nil
+            let cut = body.firstIndex(of: tab)
+            let key = String(decoding: body[..<(cut ?? end)], as: UTF8.self)
+            content.entries[key] = cut.map { String(decoding: body[($0 + 1)...], as: UTF8.self) }
             content.lines += 1
             content.soundBytes = end + 1
         }
         return content
+    }
+
+    private static let tab = UInt8(ascii: "\t")
+
+    /// What follows a line's checksum; nil where that is another.
+    private static func soundBody(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        guard let cut = line.firstIndex(of: tab) else { return nil }
+        let body = line[(cut + 1)...]
+        return String(decoding: line[..<cut], as: UTF8.self) == checksum(body) ? body : nil
     }
 
     /// FNV-1a over 32 bits, in hexadecimal.

@@ -2,6 +2,7 @@ package import APIClient
 package import KubeObjects
 package import Logging
 import ServiceLifecycle
+import Synchronization
 
 /// The kinds that the compilers read, each followed once for all who need them, and with how far it is.
 package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
@@ -12,10 +13,15 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
     package let services: Informer<KubeObjects.Service>
     package let endpointSlices: Informer<EndpointSlice>
     package let nodes: Informer<Node>
+    private static let labelSets = Mutex(LabelSets())
 
     package init(client: any APIClient, logger: Logger) {
         let options = ListOptions(followsRevision: true)
-        pods = Informer(.pods, options, client: client, logger: logger) { try Pod($0) }
+        pods = Informer(.pods, options, client: client, logger: logger) { object in
+            var pod = try Pod(object)
+            pod.metadata.labels = Self.labelSets.withLock { $0.shared(pod.metadata.labels) }
+            return pod
+        }
         namespaces = Informer(.namespaces, options, client: client, logger: logger) { try Namespace($0) }
         networkPolicies = Informer(
             .networkPolicies, options, client: client, logger: logger, standIn: { NetworkPolicy(closing: $0) },

@@ -3,18 +3,25 @@ extension JSONParser {
     /// The rest of a string whose opening quote has been read.
     mutating func string() throws(JSONError) -> String {
         let start = at
+        var seen: UInt8 = 0
         while at < bytes.count {
             let byte = bytes[at]
             if byte == UInt8(ascii: "\"") {
-                let text = try utf8(start..<at)
+                let text = seen < 0x80 ? ascii(start..<at) : try utf8(start..<at)
                 at += 1
                 return text
             }
             if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
             guard byte >= 0x20 else { throw error(.controlCharacter, "invalid control character in string literal") }
+            seen |= byte
             at += 1
         }
         throw error(.unexpectedEnd, "unexpected end of JSON input")
+    }
+
+    /// Nearly all strings are ASCII, and need no look at whether they are valid.
+    private func ascii(_ range: Range<Int>) -> String {
+        String(decoding: UnsafeBufferPointer(rebasing: bytes[range]), as: UTF8.self)
     }
 
     private func utf8(_ range: Range<Int>) throws(JSONError) -> String {

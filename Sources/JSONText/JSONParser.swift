@@ -12,6 +12,14 @@ extension JSONValue {
         self = try JSONDocument(parsing: bytes, limits: limits).value
     }
 
+    /// Parses an object of our own making, and of it only these parts.
+    package init(parsing bytes: [UInt8], only parts: JSONParts) throws(JSONError) {
+        self = try bytes.withUnsafeBufferPointer { (buffer) throws(JSONError) -> JSONValue in
+            var parser = JSONParser(bytes: buffer, limits: .standard, parts: parts)
+            return try parser.value(depth: 0)
+        }
+    }
+
     /// Parses a text given as a string; for tests and tools.
     package init(parsing text: String, limits: JSONLimits = .standard) throws(JSONError) {
         try self.init(parsing: Array(text.utf8), limits: limits)
@@ -45,7 +53,21 @@ extension JSONDocument {
         guard parser.at == buffer.count else {
             throw parser.error(.trailingText, "unexpected text after the value")
         }
-        self.init(value: value, duplicates: parser.duplicates)
+        self.init(value: value, duplicates: parser.listedDuplicates)
+    }
+}
+
+/// Which parts of an object are read.
+package struct JSONParts: Sendable {
+    /// Names down to a member that is left out; what is in it is looked at only as far as finding its end needs.
+    /// None: all are read.
+    let omitted: [String]
+    /// The outermost object's member after which nothing more is read; nil: all is.
+    let last: String?
+
+    package init(omitted: [String] = [], last: String? = nil) {
+        self.omitted = omitted
+        self.last = last
     }
 }
 
@@ -53,20 +75,33 @@ extension JSONDocument {
 struct JSONParser {
     let bytes: UnsafeBufferPointer<UInt8>
     let limits: JSONLimits
+    let parts: JSONParts
     var at = 0
     var values = 0
     var path: [PathStep] = []
-    var duplicates: [String] = []
+    /// Members of the objects that are open, the innermost's last: how many an object has is known before it is made.
+    private var pending: [Member] = []
+    private var duplicates: [(offset: Int, path: String)] = []
+
+    private struct Member {
+        let name: String
+        let offset: Int
+        let value: JSONValue
+    }
 
     enum PathStep {
         case member(String)
         case element(Int)
     }
 
-    init(bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits) {
+    init(bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits, parts: JSONParts = JSONParts()) {
         self.bytes = bytes
         self.limits = limits
+        self.parts = parts
     }
+
+    /// In order of appearance.
+    var listedDuplicates: [String] { duplicates.sorted { $0.offset < $1.offset }.map(\.path) }
 
     func error(_ code: JSONError.Code, _ message: String) -> JSONError {
         JSONError(code: code, offset: at, message: message)
@@ -162,12 +197,12 @@ struct JSONParser {
     private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
         try checkDepth(depth)
         at += 1
-        var members: [String: JSONValue] = [:]
         skipSpace()
         if at < bytes.count, bytes[at] == UInt8(ascii: "}") {
             at += 1
-            return .object(members)
+            return .object([:])
         }
+        let first = pending.count
         path.append(.element(0))
         while true {
             skipSpace()
@@ -175,33 +210,49 @@ struct JSONParser {
                 throw unexpected("looking for beginning of object key string")
             }
             at += 1
-            let key = try string()
-            path[path.count - 1] = .member(key)
+            let offset = at
+            let name = try string()
+            path[path.count - 1] = .member(name)
             skipSpace()
             guard at < bytes.count, bytes[at] == UInt8(ascii: ":") else { throw unexpected("after object key") }
             at += 1
             skipSpace()
-            let member = try value(depth: depth)
-            if let before = members.updateValue(member, forKey: key) {
-                noteDuplicate()
-                if case .object(let first) = before, case .object(let second) = member {
-                    members[key] = .object(first.merging(second) { $1 })
-                }
+            if isOmitted(name, depth) {
+                try passOver()
+            } else {
+                pending.append(Member(name: name, offset: offset, value: try value(depth: depth)))
             }
             skipSpace()
             guard at < bytes.count else { throw unexpected("") }
-            if bytes[at] == UInt8(ascii: ",") {
+            if bytes[at] == UInt8(ascii: ","), depth > 1 || name != parts.last {
                 at += 1
                 continue
             }
-            guard bytes[at] == UInt8(ascii: "}") else { throw unexpected("after object key:value pair") }
+            guard bytes[at] == UInt8(ascii: "}") || depth == 1 && name == parts.last else {
+                throw unexpected("after object key:value pair")
+            }
             at += 1
+            let members = takeMembers(from: first)
             path.removeLast()
             return .object(members)
         }
     }
 
-    private mutating func noteDuplicate() {
+    private mutating func takeMembers(from first: Int) -> [String: JSONValue] {
+        var members = [String: JSONValue](minimumCapacity: pending.count - first)
+        for member in pending[first...] {
+            guard let before = members.updateValue(member.value, forKey: member.name) else { continue }
+            path[path.count - 1] = .member(member.name)
+            noteDuplicate(at: member.offset)
+            if case .object(let first) = before, case .object(let second) = member.value {
+                members[member.name] = .object(first.merging(second) { $1 })
+            }
+        }
+        pending.removeSubrange(first...)
+        return members
+    }
+
+    private mutating func noteDuplicate(at offset: Int) {
         guard duplicates.count < limits.duplicatesListedMax else { return }
         var text = ""
         for step in path {
@@ -210,6 +261,42 @@ struct JSONParser {
             case .element(let index): text += "[\(index)]"
             }
         }
-        if !duplicates.contains(text) { duplicates.append(text) }
+        if !duplicates.contains(where: { $0.path == text }) { duplicates.append((offset, text)) }
+    }
+
+    // MARK: What is left out
+
+    private func isOmitted(_ name: String, _ depth: Int) -> Bool {
+        guard depth == parts.omitted.count, name == parts.omitted[depth - 1] else { return false }
+        return zip(path, parts.omitted).allSatisfy { step, wanted in
+            if case .member(let name) = step { name == wanted } else { false }
+        }
+    }
+
+    /// Goes to the end of a value.
+    private mutating func passOver() throws(JSONError) {
+        var open = 0
+        while at < bytes.count {
+            switch bytes[at] {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): open += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                // The end of what holds the value.
+                if open == 0 { return }
+                open -= 1
+                if open == 0 {
+                    at += 1
+                    return
+                }
+            case UInt8(ascii: ",") where open == 0: return
+            case UInt8(ascii: "\""):
+                at += 1
+                while at < bytes.count, bytes[at] != UInt8(ascii: "\"") {
+                    at += bytes[at] == UInt8(ascii: "\\") ? 2 : 1
+                }
+            default: break
+            }
+            at += 1
+        }
+        throw error(.unexpectedEnd, "unexpected end of JSON input")
     }
 }

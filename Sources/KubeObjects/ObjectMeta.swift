@@ -54,7 +54,7 @@ package struct ObjectMeta: Hashable, Sendable {
             uid: try reader["uid"].string() ?? "",
             resourceVersion: try reader["resourceVersion"].string() ?? "",
             labels: try reader["labels"].stringMap(),
-            annotations: try reader["annotations"].stringMap().filter { Self.keepsAnnotation($0.key) },
+            annotations: try Self.annotations(reader["annotations"]),
             isDeleting: reader["deletionTimestamp"].isPresent, controller: try Self.controller(reader))
     }
 
@@ -65,6 +65,12 @@ package struct ObjectMeta: Hashable, Sendable {
             return ControllerReference(kind: kind, name: try owner["name"].string() ?? "")
         }
         return nil
+    }
+
+    /// Most objects have none that are kept: then no storage is.
+    private static func annotations(_ reader: FieldReader) throws(ObjectError) -> [String: String] {
+        let kept = try reader.stringMap().filter { keepsAnnotation($0.key) }
+        return kept.isEmpty ? [:] : kept
     }
 
     package static func keepsAnnotation(_ key: String) -> Bool {

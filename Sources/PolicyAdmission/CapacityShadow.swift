@@ -43,6 +43,7 @@ package struct CapacityShadow: Sendable {
     /// Pods without an endpoint number.
     private var surplus: Set<ObjectKey> = []
     private let endpoints: Int
+    private var labelSets = LabelSets()
     private var serviceProblems: [ServiceError] = []
     private var invariants = InvariantTable()
     /// Namespaces on their way out: what goes with them is not judged by invariants.
@@ -73,13 +74,16 @@ package struct CapacityShadow: Sendable {
     /// Takes objects as they were committed. What cannot be read counts as gone, as it does for the agent.
     /// - Returns: invariants that held before and do not any more.
     @discardableResult
-    package mutating func take(_ objects: [AdmittedObject]) -> [BrokenInvariant] {
+    package mutating func take(_ objects: some Sequence<AdmittedObject>) -> [BrokenInvariant] {
         var fresh: Set<String> = []
+        var pods: [ObjectKey] = []
         var ofPolicy: [PolicyChange] = []
         var ofServices: [ServiceChange] = []
         for object in objects {
             switch object.kind {
-            case .pod: ofPolicy += podChange(object)
+            case .pod:
+                ofPolicy += podChange(object)
+                pods.append(object.key)
             case .namespace:
                 let namespace = object.value.flatMap { try? Namespace($0) }
                 if namespace?.isTerminating == true {
@@ -119,7 +123,6 @@ package struct CapacityShadow: Sendable {
         let delta = policy.apply(ofPolicy)
         policy.releaseNow(delta.retired)
         if invariants.isEmpty { return [] }
-        let pods = objects.filter { $0.kind == .pod }.map(\.key)
         return invariants.check(
             policy, touched: policy.classes(touchedBy: delta, pods: pods), fresh: fresh)
     }
@@ -193,7 +196,7 @@ package struct CapacityShadow: Sendable {
     }
 
     private mutating func podChange(_ object: AdmittedObject) -> [PolicyChange] {
-        guard let pod = object.value.flatMap({ try? Pod($0) }), !pod.isHostNetwork, !pod.phase.isTerminal else {
+        guard var pod = object.value.flatMap({ try? Pod($0) }), !pod.isHostNetwork, !pod.phase.isTerminal else {
             surplus.remove(object.key)
             guard let number = numberOf.removeValue(forKey: object.key) else { return [] }
             numbers.free(number)
@@ -205,6 +208,7 @@ package struct CapacityShadow: Sendable {
         }
         surplus.remove(object.key)
         numberOf[object.key] = number
+        pod.metadata.labels = labelSets.shared(pod.metadata.labels)
         return [.pod(PolicyPod(pod, endpoint: number, addresses: pod.addresses))]
     }
 

@@ -22,10 +22,13 @@ struct EventHistory: Sendable {
         bytes += event.bytes
     }
 
-    /// Drops the oldest revisions until the limits hold. The newest revision always stays.
-    mutating func trim() {
+    /// Drops the oldest revisions until the limits hold. The newest revision always stays, and so does what is newer
+    /// than `unread`.
+    mutating func trim(unread: Int64 = .max) {
         guard let newest = events.last?.revision else { return }
-        while count > eventsMax || bytes > bytesMax, events[head].revision < newest { dropOldestRevision() }
+        while count > eventsMax || bytes > bytesMax, events[head].revision < newest, events[head].revision <= unread {
+            dropOldestRevision()
+        }
         closeUp()
     }
 

@@ -11,4 +11,8 @@ extension Store {
         case .closed: throw StoreError(.closed, "the store is closed")
         }
     }
+
+    /// Says how far the one reader of `changes` has come: what is newer waits for it, however much is written
+    /// meanwhile. Who writes waits for that reader, so that this is no more than the writes on their way.
+    package func hasRead(through revision: Int64) { published.withLock { $0.unread = revision } }
 }

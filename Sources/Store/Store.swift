@@ -38,6 +38,8 @@ package final class Store: Sendable {
         var paged: [StoreModel] = []
         /// Per table with a time to live: up to where expiry has looked.
         var expired: [String: Int64] = [:]
+        /// History after this revision stays whatever its limits say.
+        var unread = Int64.max
         var commits = CommitTimes()
         var isClosed = false
     }
@@ -205,7 +207,7 @@ package final class Store: Sendable {
                 published.histories[table].append(event)
                 touched.insert(table)
             }
-            for table in touched { published.histories[table].trim() }
+            for table in touched { published.histories[table].trim(unread: published.unread) }
             return (published.takeWaiters(matching: committed, tables: touched), before)
         }
         // Whoever waited has seen all that was committed before this group.

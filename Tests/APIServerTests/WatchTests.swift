@@ -189,6 +189,34 @@ import Testing
         await #expect(throws: APIError.self) { try await client.get(reference, subresource: "") }
     }
 
+    @Test func theLocalClientShowsNoManagedFieldsAndOnRequestMetadataAlone() async throws {
+        let server = try TestServer()
+        await server.makeNamespace("a")
+        let client = LocalClient(core: server.core, user: .master("system:controller:x"))
+        let reference = ObjectReference(.configMaps, namespace: "a", name: "m")
+        let start = String(server.store.revision)
+        _ = try await client.create(reference, subresource: "", TestServer.configMap("m"))
+        #expect(try await client.get(reference, subresource: "")[path: "metadata", "managedFields"] != nil)
+
+        for isMetadataOnly in [false, true] {
+            let options = ListOptions(
+                namespace: "a", fieldSelector: "metadata.name=m,metadata.namespace!=b", isMetadataOnly: isMetadataOnly)
+            let listed = try await client.list(.configMaps, options).items
+            guard
+                case .added(let seen) = try await client.watch(.configMaps, options, from: start).first(where: {
+                    if case .added = $0 { true } else { false }
+                })
+            else {
+                Issue.record("no event")
+                return
+            }
+            #expect(listed == [seen])
+            #expect(seen.name == "m" && seen["kind"] == "ConfigMap")
+            #expect(seen[path: "metadata", "managedFields"] == nil)
+            #expect((seen["data"] == nil) == isMetadataOnly)
+        }
+    }
+
     /// A daemon has to come back however much there is: its informers list through this client.
     @Test func theLocalClientListsMoreThanOneAnswerMayHold() async throws {
         let server = try TestServer()

@@ -101,6 +101,17 @@ import Testing
                 == .unschedulable(message: "no nodes available to schedule pods"))
     }
 
+    @Test(
+        arguments: [
+            (["spec": [:]], true), (["spec": ["nodeName": "a"]], false), (["status": ["phase": "Failed"]], false),
+            (["spec": ["schedulingGates": [["name": "x"]]]], false),
+            (["metadata": ["deletionTimestamp": "2026-01-01T00:00:00Z"]], false),
+        ] as [(JSONValue, Bool)])
+    func onlyAPodThatWaitsKeepsWhatItAsksFor(object: JSONValue, waits: Bool) {
+        #expect(SchedulingPod(object).waits == waits)
+        #expect((SchedulingPod(object).wish?.schedulerName == "default-scheduler") == waits)
+    }
+
     private func node(_ name: String, cpu: JSONValue = "4", spec: JSONValue = [:]) -> JSONValue {
         [
             "metadata": ["name": .string(name)], "spec": spec,

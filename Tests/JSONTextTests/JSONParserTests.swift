@@ -65,6 +65,37 @@ import Testing
         #expect(document.value["s"]?["c"]?[1]?["n"] == 4)
     }
 
+    @Test func duplicatesAreListedAsTheyAppear() throws {
+        let document = try JSONDocument(
+            parsing: Array(#"{"a":{"x":1},"a":{"y":2},"b":{"c":1,"c":2,"c":3},"é":1,"é":2}"#.utf8))
+        #expect(document.duplicates == ["a", "b.c", "é"])
+        #expect(document.value == ["a": ["x": 1, "y": 2], "b": ["c": 3], "é": 2])
+    }
+
+    @Test func readsTheAskedPartsAlone() throws {
+        let text = #"""
+            {"kind":"Pod","metadata":{"own":[{"a":"]}\"","b":{}}, 1],"name":"é","own2":1},
+            "own":{"own":[]},"spec":{"metadata":{"own":2}}}
+            """#
+        let parts = JSONParts(omitted: ["metadata", "own"])
+        #expect(
+            try JSONValue(parsing: Array(text.utf8), only: parts) == [
+                "kind": "Pod", "metadata": ["name": "é", "own2": 1], "own": ["own": []],
+                "spec": ["metadata": ["own": 2]],
+            ])
+        let head = JSONParts(omitted: ["metadata", "own"], last: "metadata")
+        #expect(
+            try JSONValue(parsing: Array(text.utf8), only: head) == [
+                "kind": "Pod", "metadata": ["name": "é", "own2": 1],
+            ])
+        #expect(throws: JSONError.self) {
+            try JSONValue(parsing: Array(#"{"metadata":{"own":{"a":"b"#.utf8), only: parts)
+        }
+        let scalars = #"{"metadata":{"own":true,"b":1},"c":{"own":2}}"#
+        #expect(
+            try JSONValue(parsing: Array(scalars.utf8), only: parts) == ["metadata": ["b": 1], "c": ["own": 2]])
+    }
+
     @Test func holdsItsLimits() {
         let deep = String(repeating: "[", count: 513) + String(repeating: "]", count: 513)
         #expect(failure(deep)?.code == .tooDeep)

@@ -94,6 +94,19 @@ import Testing
         #expect(store.statistics.historyEvents == 5)
     }
 
+    @Test(.timeLimit(.minutes(1))) func whatItsReaderHasNotSeenStaysInTheHistory() async throws {
+        var options = StoreOptions()
+        options.objects = StoreTable(name: "objects", prefix: "", historyEventsMax: 4)
+        let store = try Store.open(directory, options)
+        store.hasRead(through: 2)
+        for index in 1...20 { _ = try await store.put("/a/\(index)", "x") }
+        #expect(try store.changes(prefix: "", after: 2).events.map(\.revision) == Array(3...20))
+        #expect(store.oldestWatchRevision(prefix: "") == 2)
+        store.hasRead(through: 20)
+        _ = try await store.put("/a/21", "x")
+        #expect(store.statistics.historyEvents == 4)
+    }
+
     @Test(.timeLimit(.minutes(1))) func aCancelledWatcherEndsAndIsForgotten() async throws {
         let store = try Store.open(directory)
         let watch = try store.watch(prefix: "/", after: 0)

@@ -57,7 +57,7 @@ int clinux_loopback_listen(uint16_t *port);
 
 // Memory. --------------------------------------------------------------------------------------------------------
 
-// Gives the heap's idle pages back to the kernel, where more of them are resident than `idle_bytes_max` and a quarter
+// Gives the heap's idle pages back to the kernel, where more of them are resident than `idle_bytes_max` and a sixteenth
 // of what is in use, and more than the last call left. Returns 1 where it did, 0 where there was nothing to do. For one
 // thread at a time.
 int clinux_trim_heap(size_t idle_bytes_max);

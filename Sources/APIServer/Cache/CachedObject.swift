@@ -1,5 +1,6 @@
 import APIMachinery
 package import JSONText
+import KubeObjects
 import Synchronization
 
 /// One object as the cache holds it: its encoded bytes once, from which lists, watches and answers are cut.
@@ -16,10 +17,11 @@ package final class CachedObject: Sendable {
     let metadataOffset: Int
     private let projection = Mutex<Projection?>(nil)
 
-    /// What selectors read.
+    /// What selectors read beside the key.
     struct Projection: Sendable {
-        var labels: [String: String]
-        var fields: [String: String]
+        let labels: [String: String]
+        /// Values of the kind's selectable fields, in the order of their names.
+        let fields: [String]
     }
 
     init(key: String, revision: Int64, bytes: [UInt8]) {
@@ -40,16 +42,17 @@ package final class CachedObject: Sendable {
         return key[key.index(after: slash)...]
     }
 
-    /// Whether labels and fields match; parses the bytes at most once.
+    /// Whether labels and fields match; parses the bytes at most once, and only where the key does not decide.
     func matches(_ selector: ObjectSelector, rules: any KindRules.Type) -> Bool {
         if selector.isEmpty { return true }
-        let known = projection.withLock { projection in
-            if let projection { return projection }
-            let made = Projection(tree(), rules)
-            projection = made
-            return made
+        return selector.matches(key: self) {
+            projection.withLock { projection in
+                if let projection { return projection }
+                let made = Projection(plainTree(), rules)
+                projection = made
+                return made
+            }
         }
-        return selector.matches(labels: known.labels, fields: known.fields)
     }
 
     /// The object as a tree. Bytes in the cache were written by us, so that they always parse; should they not, the
@@ -57,14 +60,23 @@ package final class CachedObject: Sendable {
     package func tree() -> JSONValue {
         (try? JSONValue(parsing: bytes)) ?? [:]
     }
+
+    /// The object without `metadata.managedFields`: for readers of this process, who never look at them. They are a
+    /// third of a Pod's bytes and more of its tree.
+    package func plainTree(isMetadataOnly: Bool = false) -> JSONValue {
+        let parts = JSONParts(omitted: ["metadata", "managedFields"], last: isMetadataOnly ? "metadata" : nil)
+        return (try? JSONValue(parsing: bytes, only: parts)) ?? [:]
+    }
 }
 
 extension CachedObject.Projection {
+    private static let labelSets = Mutex(LabelSets())
+
     init(_ tree: JSONValue, _ rules: any KindRules.Type) {
-        labels = (tree[path: "metadata", "labels"]?.object ?? [:]).compactMapValues(\.string)
-        fields = rules.selectableFields(tree)
-        fields["metadata.name"] = tree.name
-        fields["metadata.namespace"] = tree.namespace
+        let labels = (tree[path: "metadata", "labels"]?.object ?? [:]).compactMapValues(\.string)
+        self.labels = Self.labelSets.withLock { $0.shared(labels) }
+        let values = rules.selectableFields(tree)
+        fields = rules.selectableFieldNames.map { values[$0] ?? "" }
     }
 }
 

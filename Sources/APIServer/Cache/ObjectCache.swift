@@ -52,6 +52,7 @@ final class ObjectCache: Sendable {
             }
         }
         try first.loadPast(store, prefixes)
+        store.hasRead(through: first.revision)
         state.withLock { [first] in $0 = first }
         // From there watches hear of it, without waiting for the writer's turn. Should it fail, the writer is told.
         store.follow { [weak self] in try? self?.synchronize() }
@@ -94,6 +95,7 @@ final class ObjectCache: Sendable {
                 if let together { state.announce(together) }
                 for event in events { state.apply(event) }
                 state.revision = newest
+                store.hasRead(through: newest)
                 state.mark(after: events, everybody: together != nil)
             }
         }

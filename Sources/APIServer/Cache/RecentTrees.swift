@@ -1,8 +1,8 @@
 import JSONText
 import Synchronization
 
-/// The trees that were made last, one a kind: a change wakes several watches of this process at once, and all of them
-/// want the same.
+/// The plain trees that were made last, one a kind: a change wakes several watches of this process at once, and all of
+/// them want the same.
 final class RecentTrees: Sendable {
     /// Larger objects are not kept.
     static let objectBytesMax = 16 << 10
@@ -17,7 +17,7 @@ final class RecentTrees: Sendable {
         func value() -> JSONValue {
             tree.withLock { tree in
                 if let tree { return tree }
-                let made = object.tree()
+                let made = object.plainTree()
                 tree = made
                 return made
             }
@@ -27,7 +27,7 @@ final class RecentTrees: Sendable {
     private let entries = Mutex<[String: Entry]>([:])
 
     func tree(of object: CachedObject, storage: String) -> JSONValue {
-        guard object.bytes.count <= Self.objectBytesMax else { return object.tree() }
+        guard object.bytes.count <= Self.objectBytesMax else { return object.plainTree() }
         let entry = entries.withLock { entries in
             if let known = entries[storage], known.object === object { return known }
             let fresh = Entry(object)

@@ -59,7 +59,7 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
         // One cache for all that follows: an assumption is dropped only where the same cache shows the pod bound, or
         // its room would be given twice.
         let cache = pods.cache
-        guard let pod = cache[key], pod.waits, pod.schedulerName == Self.schedulerName else { return nil }
+        guard let pod = cache[key], let wish = pod.wish, wish.schedulerName == Self.schedulerName else { return nil }
         let pending = assumed.withLock { assumed in
             assumed = assumed.filter { cache[$0.key]?.waits ?? false }
             return assumed
@@ -68,7 +68,8 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
         let bound = cache.items.map { pod in pending[pod.key].map { SchedulingPod(pod, boundTo: $0) } ?? pod }
         switch Scheduling(nodes: Array(nodes.cache.items), bound: bound).decide(pod) {
         case .bind(let node): try await bind(key, to: node)
-        case .unschedulable(let message): try await refuse(pod, message)
+        case .unschedulable(let message) where message != wish.reportedMessage: try await refuse(key, message)
+        case .unschedulable: break
         }
         return nil
     }
@@ -97,9 +98,8 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
             object, isWarning: false, reason: "Scheduled", "Successfully assigned \(key) to \(node)")
     }
 
-    private func refuse(_ pod: SchedulingPod, _ message: String) async throws(APIError) {
-        guard pod.reportedMessage != message else { return }
-        let reference = ObjectReference(.pods, namespace: pod.key.namespace, name: pod.key.name)
+    private func refuse(_ key: ObjectKey, _ message: String) async throws(APIError) {
+        let reference = ObjectReference(.pods, namespace: key.namespace, name: key.name)
         do throws(APIError) {
             let object = try await context.client.get(reference, subresource: "")
             var conditions = object[path: "status", "conditions"]?.array ?? []

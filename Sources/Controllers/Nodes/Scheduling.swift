@@ -28,11 +28,13 @@ struct Scheduling: Sendable {
     }
 
     /// The node with the largest share of CPU and memory left; by name where that is equal.
+    /// - Parameter pod: one that waits.
     func decide(_ pod: SchedulingPod) -> Decision {
+        guard let wish = pod.wish else { preconditionFailure("a pod is decided on while it waits for a node") }
         var reasons: [String: Int] = [:]
         var best: (node: SchedulingNode, free: Double)?
         for node in nodes.sorted(by: { $0.name < $1.name }) {
-            let refusals = refusals(pod, node)
+            let refusals = refusals(pod, wish, node)
             for reason in refusals { reasons[reason, default: 0] += 1 }
             guard refusals.isEmpty else { continue }
             let free = freeShare(pod, node)
@@ -44,20 +46,20 @@ struct Scheduling: Sendable {
         return .unschedulable(message: "0/\(nodes.count) nodes are available: \(list).")
     }
 
-    private func refusals(_ pod: SchedulingPod, _ node: SchedulingNode) -> [String] {
+    private func refusals(_ pod: SchedulingPod, _ wish: SchedulingPod.Wish, _ node: SchedulingNode) -> [String] {
         if node.isUnschedulable,
-            !pod.tolerations.contains(where: { $0.tolerates(Self.unschedulableTaint) })
+            !wish.tolerations.contains(where: { $0.tolerates(Self.unschedulableTaint) })
         {
             return ["node(s) were unschedulable"]
         }
         if let taint = node.taints.first(where: { taint in
             (taint.effect == "NoSchedule" || taint.effect == "NoExecute")
-                && !pod.tolerations.contains { $0.tolerates(taint) }
+                && !wish.tolerations.contains { $0.tolerates(taint) }
         }) {
             return ["node(s) had untolerated taint \(taint)"]
         }
-        let isSelected = pod.nodeSelector.allSatisfy { node.labels[$0.key] == $0.value }
-        if !isSelected || !(pod.affinity?.matches(node) ?? true) {
+        let isSelected = wish.nodeSelector.allSatisfy { node.labels[$0.key] == $0.value }
+        if !isSelected || !(wish.affinity?.matches(node) ?? true) {
             return ["node(s) didn't match Pod's node affinity/selector"]
         }
         let used = usage[node.name] ?? Usage()

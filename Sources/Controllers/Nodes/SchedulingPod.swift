@@ -1,8 +1,36 @@
 import JSONText
 import KubeObjects
 
-/// What decides on which node a pod may run. Small, because every bound pod is kept as one too.
+/// What decides on which node a pod may run. Small, because every bound pod is kept as one too: what only a pod that
+/// waits is asked for is left out of those.
 struct SchedulingPod: Sendable {
+    /// What a pod that waits asks of a node, and who is to find it one.
+    final class Wish: Sendable {
+        let schedulerName: String
+        let nodeSelector: [String: String]
+        let affinity: NodeAffinity?
+        let tolerations: [Toleration]
+        /// Reported already as unschedulable, with this message.
+        let reportedMessage: String?
+
+        init(_ object: JSONValue) {
+            let spec = object["spec"]
+            schedulerName = spec?["schedulerName"]?.string ?? "default-scheduler"
+            nodeSelector = spec?["nodeSelector"]?.stringMap ?? [:]
+            affinity = spec?[path: "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]
+                .map { NodeAffinity($0) }
+            tolerations = (spec?["tolerations"]?.array ?? []).map { toleration in
+                Toleration(
+                    key: toleration["key"]?.string ?? "", isExists: toleration["operator"]?.string == "Exists",
+                    value: toleration["value"]?.string ?? "", effect: toleration["effect"]?.string ?? "")
+            }
+            let condition = (object[path: "status", "conditions"]?.array ?? []).first {
+                $0["type"]?.string == "PodScheduled" && $0["status"]?.string == "False"
+            }
+            reportedMessage = condition?["message"]?.string
+        }
+    }
+
     struct Toleration: Hashable, Sendable {
         let key: String
         let isExists: Bool
@@ -30,25 +58,20 @@ struct SchedulingPod: Sendable {
 
     let key: ObjectKey
     private(set) var nodeName: String
-    let isBeingDeleted: Bool
     let isFinished: Bool
-    let schedulerName: String
-    let hasGates: Bool
-    let nodeSelector: [String: String]
-    let affinity: NodeAffinity?
-    let tolerations: [Toleration]
     let hostPorts: [HostPort]
     let cpuMillis: Int64
     let memoryBytes: Int64
-    /// Reported already as unschedulable, with this message.
-    let reportedMessage: String?
+    /// Nil where the pod does not wait for a node.
+    private(set) var wish: Wish?
 
-    var waits: Bool { nodeName.isEmpty && !isBeingDeleted && !isFinished && !hasGates }
+    var waits: Bool { wish != nil }
 
     /// The pod as it will be once the binding is seen.
     init(_ pod: SchedulingPod, boundTo node: String) {
         self = pod
         nodeName = node
+        wish = nil
     }
 
     init(_ object: JSONValue) {
@@ -56,18 +79,7 @@ struct SchedulingPod: Sendable {
         let phase = object[path: "status", "phase"]?.string
         key = ObjectKey(object.objectNamespace, object.objectName)
         nodeName = spec?["nodeName"]?.string ?? ""
-        isBeingDeleted = object.isBeingDeleted
         isFinished = phase == "Succeeded" || phase == "Failed"
-        schedulerName = spec?["schedulerName"]?.string ?? "default-scheduler"
-        hasGates = !(spec?["schedulingGates"]?.array ?? []).isEmpty
-        nodeSelector = spec?["nodeSelector"]?.stringMap ?? [:]
-        affinity = spec?[path: "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]
-            .map { NodeAffinity($0) }
-        tolerations = (spec?["tolerations"]?.array ?? []).map { toleration in
-            Toleration(
-                key: toleration["key"]?.string ?? "", isExists: toleration["operator"]?.string == "Exists",
-                value: toleration["value"]?.string ?? "", effect: toleration["effect"]?.string ?? "")
-        }
         let containers = spec?["containers"]?.array ?? []
         let isHostNetwork = spec?["hostNetwork"]?.bool ?? false
         hostPorts = containers.flatMap { $0["ports"]?.array ?? [] }.compactMap { port in
@@ -81,10 +93,9 @@ struct SchedulingPod: Sendable {
         }
         cpuMillis = Self.request("cpu", spec) { $0.milliUnits }
         memoryBytes = Self.request("memory", spec) { $0.units }
-        let condition = (object[path: "status", "conditions"]?.array ?? []).first {
-            $0["type"]?.string == "PodScheduled" && $0["status"]?.string == "False"
-        }
-        reportedMessage = condition?["message"]?.string
+        let isGated = !(spec?["schedulingGates"]?.array ?? []).isEmpty
+        let waits = nodeName.isEmpty && !object.isBeingDeleted && !isFinished && !isGated
+        wish = waits ? Wish(object) : nil
     }
 
     /// The sum over containers, or the largest init container where that is more; init containers that go on running

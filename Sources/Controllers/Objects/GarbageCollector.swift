@@ -23,7 +23,9 @@ package final class GarbageCollector: ServiceLifecycle.Service, Sendable {
         self.context = context
         self.resources = resources
         informers = resources.map { resource in
-            Informer(resource, client: context.client, logger: context.logger) { OwnedObject($0) }
+            Informer(
+                resource, ListOptions(isMetadataOnly: true), client: context.client, logger: context.logger
+            ) { OwnedObject($0) }
         }
     }
 

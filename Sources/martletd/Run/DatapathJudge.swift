@@ -47,7 +47,8 @@ final class DatapathJudge: CommitJudge {
 
     func reset(_ objects: [CommittedObject]) {
         var fresh = CapacityShadow()
-        fresh.take(objects.compactMap(Self.admitted))
+        // One tree at a time: all of them would take several times what is kept.
+        fresh.take(objects.lazy.compactMap(Self.admitted))
         state.withLock { [fresh] in $0.shadow = fresh }
     }
 
@@ -131,7 +132,7 @@ final class DatapathJudge: CommitJudge {
 
     private static func admitted(_ object: CommittedObject) -> AdmittedObject? {
         AdmittedObject.Kind(storage: object.storage).map {
-            AdmittedObject($0, path: object.key, object.object?.tree())
+            AdmittedObject($0, path: object.key, object.object?.plainTree())
         }
     }
 }

@@ -8,7 +8,7 @@ import ServiceLifecycle
 actor HeapTrimmer: Service {
     private static let interval = Duration.seconds(10)
     /// Less is not worth the walk over the heap.
-    private static let idleBytesMax = 16 << 20
+    private static let idleBytesMax = 8 << 20
 
     private let thread: SerialThread
     private let logger: Logger
