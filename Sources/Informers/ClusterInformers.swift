@@ -99,7 +99,11 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
     /// whatever else the process does. A group's child would get its parent's priority, whatever it asks for.
     private static func first(_ work: @escaping @Sendable () async throws -> Void) async throws {
         let task = Task(priority: .high, operation: work)
-        try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+        try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 }
 
