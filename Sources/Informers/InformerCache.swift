@@ -3,11 +3,17 @@ package import KubeObjects
 /// Projections by namespace and name, as of one place in the watch stream. A copy is cheap, and a change after it
 /// copies one namespace.
 package struct InformerCache<Item: Sendable>: Sendable {
-    struct Entry: Sendable {
+    /// A reference: tables have empty places, and a change copies a namespace's.
+    private final class Entry: Sendable {
         let item: Item
         /// Empty where the item stands in for an object that cannot be read.
         let resourceVersion: String
-        let since: ContinuousClock.Instant
+        let since = ContinuousClock.now
+
+        init(_ item: Item, resourceVersion: String) {
+            self.item = item
+            self.resourceVersion = resourceVersion
+        }
     }
 
     /// A version of an object that the projection refused.
@@ -54,7 +60,7 @@ package struct InformerCache<Item: Sendable>: Sendable {
     }
 
     private mutating func set(_ key: ObjectKey, _ item: Item, _ resourceVersion: String) {
-        let entry = Entry(item: item, resourceVersion: resourceVersion, since: .now)
+        let entry = Entry(item, resourceVersion: resourceVersion)
         if namespaces[key.namespace, default: [:]].updateValue(entry, forKey: key.name) == nil { count += 1 }
     }
 

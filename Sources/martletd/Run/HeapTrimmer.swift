@@ -6,9 +6,9 @@ import ServiceLifecycle
 /// Gives back what the heap kept of a passing need: the first compile of a large cluster takes several times what
 /// stays. Walks over the heap on a thread of its own.
 actor HeapTrimmer: Service {
-    private static let interval = Duration.seconds(10)
+    private static let interval = Duration.seconds(5)
     /// Less is not worth the walk over the heap.
-    private static let idleBytesMax = 8 << 20
+    private static let idleBytesMax = 4 << 20
 
     private let thread: SerialThread
     private let logger: Logger
