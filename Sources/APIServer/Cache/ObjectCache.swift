@@ -257,7 +257,7 @@ extension ObjectCache.State {
         for queues in watchers.values { for queue in queues.values { queue.announce(revision) } }
     }
 
-    /// Tells those who follow the revision, among the watches of the kinds that changed, that nothing more of it comes.
+    /// Tells the watches of the kinds that changed that nothing more of the revision comes.
     fileprivate func mark(after events: [StoreEvent], everybody: Bool) {
         let touched = Set(events.compactMap { ObjectCache.split($0.key)?.storage })
         for storage in everybody ? Set(watchers.keys) : touched {

@@ -55,10 +55,10 @@ final class WatchQueue: Sendable {
         }
     }
 
-    /// A reader that follows the revision is woken by the mark behind the event.
+    /// The reader is woken by the mark behind the last event of a batch.
     func offer(_ event: CacheEvent) {
         guard takes(event) else { return }
-        change(wakes: !followsRevision) { state in
+        change(wakes: false) { state in
             guard !state.isFinished, event.revision > state.lastRevision else { return }
             state.items.append(.event(event))
             if state.items.count > Limits.watchBufferEventsMax, state.waiter == nil {
@@ -91,10 +91,10 @@ final class WatchQueue: Sendable {
         }
     }
 
-    /// Everything up to `revision` has been offered. Marks that nobody has read yet become one.
+    /// Everything up to `revision` has been offered: the reader is woken. Where it follows the revision it gets the
+    /// mark; of those that nobody has read yet the last.
     func mark(_ revision: Int64) {
-        guard followsRevision else { return }
-        change { $0.mark(revision) }
+        change { if followsRevision { $0.mark(revision) } }
     }
 
     func tick(now: ContinuousClock.Instant, revision: Int64) {
