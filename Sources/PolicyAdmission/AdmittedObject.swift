@@ -31,6 +31,14 @@ package struct AdmittedObject: Sendable {
             case .networkInvariant: "martlet.io/networkinvariants"
             }
         }
+
+        /// Whether writes of the kind may break an invariant: those may say why.
+        package var mayBreakInvariants: Bool {
+            switch self {
+            case .pod, .namespace, .networkPolicy, .clusterNetworkPolicy: true
+            case .node, .service, .endpointSlice, .networkInvariant: false
+            }
+        }
     }
 
     package let kind: Kind
@@ -54,6 +62,13 @@ package struct AdmittedObject: Sendable {
         return value
     }
 
+    /// Whether the step from `old` to this only takes the object away, or marks it to go.
+    func isGoing(from old: JSONValue?) -> Bool {
+        guard let value else { return true }
+        guard let old else { return false }
+        return InvariantOverride.isDeletion(old: old, new: value) && value["spec"] == old["spec"]
+    }
+
     /// Whether the step from `old` to this can take more room or let more through. Status never does.
     package func mayMatter(after old: JSONValue?) -> Bool {
         guard let value else { return kind == .networkPolicy || kind == .clusterNetworkPolicy }
@@ -61,7 +76,8 @@ package struct AdmittedObject: Sendable {
         switch kind {
         case .pod, .namespace: return value[path: "metadata", "labels"] != old[path: "metadata", "labels"]
         case .networkPolicy, .clusterNetworkPolicy:
-            return value["spec"] != old["spec"] || ObjectMeta.isDryRun(value) != ObjectMeta.isDryRun(old)
+            return value["spec"] != old["spec"] || InvariantOverride.isDeletion(old: old, new: value)
+                || ObjectMeta.isDryRun(value) != ObjectMeta.isDryRun(old)
                 || value[path: "metadata", "annotations", ChangeMode.annotation]
                     != old[path: "metadata", "annotations", ChangeMode.annotation]
         case .service: return value["spec"] != old["spec"]

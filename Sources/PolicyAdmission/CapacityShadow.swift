@@ -31,12 +31,18 @@ package struct AdmissionVerdict: Hashable, Sendable {
 /// committed. A write is judged by compiling it: there is no second account of what an object takes. It numbers pods
 /// itself and counts every pod that has or will have a network of its own, wherever it runs.
 ///
-/// It also knows the invariants, and says which ones a write would break.
+/// It also knows the invariants, and says which ones a write would break. A policy that is being deleted enforces until
+/// it is gone, and counts so for room; invariants are judged with it and without it, so that its going is judged when
+/// it is marked, by the rights of who deletes it, and not when the last finalizer is taken off.
 ///
 /// Bounded by the tables that it stands for. Use: `take` all objects once; then for each write `judge`, and `take` the
 /// object as it is should the write not come about.
 package struct CapacityShadow: Sendable {
-    private var policy: PolicyCompiler
+    private var world: PolicyWorld
+    /// As it will be without the policies that are being deleted; nil where there are none.
+    private var last: PolicyWorld?
+    /// Policies that are being deleted.
+    private var ending: Set<ObjectKey> = []
     private var services: ServiceCompiler
     private var numbers: IDAllocator
     private var numberOf: [ObjectKey: UInt32] = [:]
@@ -45,7 +51,6 @@ package struct CapacityShadow: Sendable {
     private let endpoints: Int
     private var labelSets = LabelSets()
     private var serviceProblems: [ServiceError] = []
-    private var invariants = InvariantTable()
     /// Namespaces on their way out: what goes with them is not judged by invariants.
     private var terminating: Set<String> = []
 
@@ -53,7 +58,7 @@ package struct CapacityShadow: Sendable {
         limits: PolicyLimits = PolicyLimits(), endpoints: Int = MapLimits.endpoints,
         services: Int = MapLimits.services, backends: Int = MapLimits.backends
     ) {
-        policy = PolicyCompiler(limits: limits)
+        world = PolicyWorld(limits: limits)
         self.services = ServiceCompiler(services: services, backends: backends)
         self.endpoints = endpoints
         numbers = IDAllocator(1..<UInt32(endpoints))
@@ -61,7 +66,7 @@ package struct CapacityShadow: Sendable {
 
     package var fill: [TableFill] {
         let ofServices = services.fill
-        return policy.fill + [
+        return world.policy.fill + [
             TableFill("endpoints", used: numbers.usedCount, limit: endpoints - 1),
             TableFill("frontends", used: ofServices.frontends.used, limit: ofServices.frontends.limit),
             TableFill("backends", used: ofServices.backends.used, limit: ofServices.backends.limit),
@@ -69,13 +74,13 @@ package struct CapacityShadow: Sendable {
     }
 
     /// Invariants by name; nil: it holds.
-    package var invariantStates: [String: BrokenInvariant?] { invariants.states }
+    package var invariantStates: [String: BrokenInvariant?] { world.invariants.states }
 
     /// Takes objects as they were committed. What cannot be read counts as gone, as it does for the agent.
     /// - Returns: invariants that held before and do not any more.
     @discardableResult
     package mutating func take(_ objects: some Sequence<AdmittedObject>) -> [BrokenInvariant] {
-        var fresh: Set<String> = []
+        var changed: [(name: String, invariant: NetworkInvariant?)] = []
         var pods: [ObjectKey] = []
         var ofPolicy: [PolicyChange] = []
         var ofServices: [ServiceChange] = []
@@ -84,22 +89,13 @@ package struct CapacityShadow: Sendable {
             case .pod:
                 ofPolicy += podChange(object)
                 pods.append(object.key)
-            case .namespace:
-                let namespace = object.value.flatMap { try? Namespace($0) }
-                if namespace?.isTerminating == true {
-                    terminating.insert(object.key.name)
-                } else {
-                    terminating.remove(object.key.name)
-                }
-                ofPolicy.append(
-                    namespace.map { .namespace(name: $0.name, labels: $0.metadata.labels) }
-                        ?? .namespaceRemoved(object.key.name))
+            case .namespace: ofPolicy.append(namespaceChange(object))
             case .networkPolicy:
                 let parsed = object.enforced.flatMap { try? NetworkPolicy($0) }
-                ofPolicy.append(parsed.map { .policy($0) } ?? .policyRemoved(object.key))
+                ofPolicy.append(policyChange(object, parsed.map { .policy($0) }))
             case .clusterNetworkPolicy:
                 let parsed = object.enforced.flatMap { try? ClusterNetworkPolicy($0) }
-                ofPolicy.append(parsed.map { .clusterPolicy($0) } ?? .policyRemoved(object.key))
+                ofPolicy.append(policyChange(object, parsed.map { .clusterPolicy($0) }))
             case .node:
                 let parsed = object.value.flatMap { try? Node($0) }
                 ofPolicy.append(parsed.map { .node($0) } ?? .nodeRemoved(object.key.name))
@@ -110,8 +106,7 @@ package struct CapacityShadow: Sendable {
                 let parsed = object.value.flatMap { try? EndpointSlice($0) }
                 ofServices.append(parsed.map { .slice($0) } ?? .sliceRemoved(object.key))
             case .networkInvariant:
-                let parsed = object.value.flatMap { try? NetworkInvariant($0) }
-                if invariants.set(object.key.name, parsed, &policy) { fresh.insert(object.key.name) }
+                changed.append((object.key.name, object.value.flatMap { try? NetworkInvariant($0) }))
             }
         }
         if !ofServices.isEmpty {
@@ -119,12 +114,7 @@ package struct CapacityShadow: Sendable {
             services.release(delta.retired)
             serviceProblems = delta.problems
         }
-        if ofPolicy.isEmpty, fresh.isEmpty { return [] }
-        let delta = policy.apply(ofPolicy)
-        policy.releaseNow(delta.retired)
-        if invariants.isEmpty { return [] }
-        return invariants.check(
-            policy, touched: policy.classes(touchedBy: delta, pods: pods), fresh: fresh)
+        return apply(ofPolicy, changed, pods: pods)
     }
 
     /// As `judge` of a set, for one object.
@@ -136,20 +126,21 @@ package struct CapacityShadow: Sendable {
     /// taken back again, and the reasons are returned. What did not fit before is not held against them, unless it is
     /// one of the policies or Services themselves; nor is an invariant that did not hold before.
     /// - Parameters:
-    ///   - present: what stands there now; looked at only where the objects are taken back.
+    ///   - present: what stands there now; looked at only where objects go or are taken back.
     ///   - overriding: broken invariants are returned, and the objects are taken all the same.
     package mutating func judge(
         _ objects: [AdmittedObject], present: @autoclosure () -> [AdmittedObject], overriding: Bool = false
     ) -> AdmissionVerdict {
-        let unreadable = objects.compactMap(Self.unreadable)
+        let written = Self.written(objects, present)
+        let unreadable = written.compactMap(Self.unreadable)
         if !unreadable.isEmpty { return AdmissionVerdict(refusals: unreadable, broken: []) }
         let before = Set(shortages.map(\.place))
         var broken = take(objects)
-        if objects.allSatisfy({ $0.value == nil && terminating.contains($0.key.namespace) }) { broken = [] }
+        if written.isEmpty, objects.allSatisfy({ terminating.contains($0.key.namespace) }) { broken = [] }
         var refusals: [CapacityRefusal] = []
         for shortage in shortages {
             let place = shortage.place
-            let isOwn = place.kind != .pod && objects.contains { $0.kind == place.kind && $0.key == place.object }
+            let isOwn = place.kind != .pod && written.contains { $0.kind == place.kind && $0.key == place.object }
             if isOwn || !before.contains(place) { refusals.append(refusal(shortage, objects)) }
         }
         for object in objects where object.kind == .pod && surplus.contains(object.key) {
@@ -191,8 +182,52 @@ package struct CapacityShadow: Sendable {
     }
 
     private var shortages: [Shortage] {
-        policy.refusals.map { .policy($0.error) } + policy.podsWithoutRoom.map { .pod($0) }
+        world.policy.refusals.map { .policy($0.error) } + world.policy.podsWithoutRoom.map { .pod($0) }
             + serviceProblems.filter { $0.code == .noServiceFree || $0.code == .noBackendFree }.map { .service($0) }
+    }
+
+    private static func name(_ object: AdmittedObject) -> String { "\(object.kind.storage)/\(object.key)" }
+
+    /// Without those that only go, or are marked to go.
+    private static func written(_ objects: [AdmittedObject], _ present: () -> [AdmittedObject]) -> [AdmittedObject] {
+        guard objects.contains(where: { $0.value.map(InvariantOverride.isEnding) ?? true }) else { return objects }
+        let stands = Dictionary(present().map { (name($0), $0.value) }, uniquingKeysWith: { $1 })
+        return objects.filter { !$0.isGoing(from: stands[name($0)] ?? nil) }
+    }
+
+    private mutating func policyChange(_ object: AdmittedObject, _ change: PolicyChange?) -> PolicyChange {
+        let isEnding = change != nil && object.value.map(InvariantOverride.isEnding) == true
+        if isEnding { ending.insert(object.key) } else { ending.remove(object.key) }
+        return change ?? .policyRemoved(object.key)
+    }
+
+    private mutating func namespaceChange(_ object: AdmittedObject) -> PolicyChange {
+        let namespace = object.value.flatMap { try? Namespace($0) }
+        if namespace?.isTerminating == true {
+            terminating.insert(object.key.name)
+        } else {
+            terminating.remove(object.key.name)
+        }
+        return namespace.map { .namespace(name: $0.name, labels: $0.metadata.labels) }
+            ?? .namespaceRemoved(object.key.name)
+    }
+
+    /// What breaks with the policies that are being deleted is none where it is broken without them all along: so the
+    /// end of a deletion that was judged breaks nothing.
+    private mutating func apply(
+        _ changes: [PolicyChange], _ changed: [(name: String, invariant: NetworkInvariant?)], pods: [ObjectKey]
+    ) -> [BrokenInvariant] {
+        if !ending.isEmpty, last == nil { last = world }
+        let now = world.apply(changes, changed, pods: pods)
+        guard last != nil else { return now }
+        let remaining = changes.map { change -> PolicyChange in
+            guard let key = change.policy, ending.contains(key) else { return change }
+            return .policyRemoved(key)
+        }
+        let finally = last?.apply(remaining, changed, pods: pods) ?? []
+        let states = last?.invariants.states ?? [:]
+        if ending.isEmpty { last = nil }
+        return finally + now.filter { states[$0.name] == .some(nil) }
     }
 
     private mutating func podChange(_ object: AdmittedObject) -> [PolicyChange] {
@@ -247,7 +282,7 @@ package struct CapacityShadow: Sendable {
         case .noRulesFree: (table, unit) = ("rules", "rules")
         }
         let own = objects.filter(\.isPolicy).map(\.key)
-        let most = policy.heaviest(for: problem).filter { !own.contains($0.policy) }
+        let most = world.policy.heaviest(for: problem).filter { !own.contains($0.policy) }
             .map { "\($0.policy) (\($0.share) \(unit))" }
         let isAlone = objects.count == 1 && objects[0].kind == place.kind && objects[0].key == place.object
         return CapacityRefusal(

@@ -145,4 +145,15 @@ package enum PolicyChange: Sendable {
     case nodeRemoved(String)
     /// Where pods of the cluster get their addresses.
     case podCIDRs([CIDR])
+
+    /// The policy that is put here; nil for other changes.
+    package var policy: ObjectKey? {
+        switch self {
+        case .policy(let policy): policy.key
+        case .clusterPolicy(let policy): policy.key
+        case .pod, .podRemoved, .unmanaged, .orphaned, .namespace, .namespaceRemoved, .policyRemoved, .node,
+            .nodeRemoved, .podCIDRs:
+            nil
+        }
+    }
 }

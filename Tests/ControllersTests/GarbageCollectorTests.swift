@@ -122,4 +122,32 @@ import Testing
             #expect(object("kept")?[path: "metadata", "ownerReferences"] == nil)
         }
     }
+
+    @Test(.timeLimit(.minutes(1))) func aRefusedDeletionIsToldAndNotTriedAgainAtOnce() async throws {
+        for finalizers in [nil, ["foregroundDeletion"]] as [JSONValue?] {
+            let name = finalizers == nil ? "gone" : "going"
+            let service = owner(name, finalizers: finalizers)
+            for dependent in ["a", "b"] { self.dependent(name + dependent, of: service) }
+            fixture.cluster.keep(.configMaps, namespace: "default", name: name + "a")
+        }
+        fixture.cluster.remove(.services, namespace: "default", name: "gone")
+        try await fixture.running(collector) {
+            try await fixture.until("the cache is warm") { fixture.cluster.watcherCount >= 20 }
+            _ = try await fixture.cluster.delete(
+                ObjectReference(.services, namespace: "default", name: "going"), options: nil)
+            // What is refused holds nothing else up.
+            try await fixture.until("the others are gone") { object("goneb") == nil && object("goingb") == nil }
+            try await fixture.until("both refusals are told") { told == ["gonea", "goinga"] }
+            #expect(object("gonea") != nil && object("goinga") != nil)
+            #expect(fixture.cluster.object(.services, namespace: "default", name: "going") != nil)
+        }
+        #expect(fixture.cluster.requests.count { $0 == "delete configmaps" } <= 8)
+    }
+
+    /// What Events say that it is refused.
+    private var told: Set<String> {
+        Set(
+            fixture.cluster.objects(.events).filter { $0["reason"] == "DeletionRefused" }
+                .compactMap { $0[path: "involvedObject", "name"]?.string })
+    }
 }

@@ -33,6 +33,7 @@ package final class MemoryCluster: APIClient {
         var watchers: [Int: Watcher] = [:]
         var nextWatcher = 0
         var failures: [APIError] = []
+        var undeletable: Set<Key> = []
         var requests: [String] = []
     }
 
@@ -44,6 +45,11 @@ package final class MemoryCluster: APIClient {
 
     /// The next requests fail with these errors, one each.
     package func fail(_ errors: APIError...) { state.withLock { $0.failures += errors } }
+
+    /// Refuses every deletion of an object, as admission may.
+    package func keep(_ resource: APIResource, namespace: String = "", name: String) {
+        state.withLock { _ = $0.undeletable.insert(Key(resource: resource, namespace: namespace, name: name)) }
+    }
 
     /// Ends every watch, as a server that goes away does.
     package func cutWatches() {
@@ -193,6 +199,9 @@ package final class MemoryCluster: APIClient {
         try begin("delete", object.resource)
         return try change { (state) throws(APIError) in
             var old = try state.found(key(object))
+            if state.undeletable.contains(key(object)) {
+                throw APIError(code: 403, reason: "Forbidden", message: "\(object.name) is kept")
+            }
             if let uid = options?[path: "preconditions", "uid"], uid != old[path: "metadata", "uid"] {
                 throw APIError(code: 409, reason: "Conflict", message: "another \(object.name)")
             }

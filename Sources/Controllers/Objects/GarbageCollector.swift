@@ -11,8 +11,13 @@ import Synchronization
 ///
 /// The caches only say where to look. Before anything is deleted the API is asked whether the owner, by its uid, is
 /// really gone, and the deletion names the uid of what it means.
+///
+/// A dependent whose deletion is refused stays, with an Event that says why, and is tried again after a while.
 package final class GarbageCollector: ServiceLifecycle.Service, Sendable {
+    static let refusedInterval = Duration.seconds(60)
+
     private let context: ControllerContext
+    private let recorder: EventRecorder
     private let resources: [APIResource]
     private let informers: [Informer<OwnedObject>]
     private let feed = ChangeFeed()
@@ -21,6 +26,7 @@ package final class GarbageCollector: ServiceLifecycle.Service, Sendable {
     /// `resources` are all kinds that may own or be owned.
     package init(_ context: ControllerContext, resources: [APIResource]) {
         self.context = context
+        recorder = EventRecorder(client: context.client, clock: context.clock, component: "martlet-garbage-collector")
         self.resources = resources
         informers = resources.map { resource in
             Informer(
@@ -62,25 +68,41 @@ package final class GarbageCollector: ServiceLifecycle.Service, Sendable {
     private func look(_ key: OwnedKey) async throws(APIError) -> Duration? {
         guard let object = graph.withLock({ $0.object(key) }) else { return nil }
         if object.orphansDependents { return try await orphanDependents(of: object, key) }
-        if object.waitsForDependents { try await deleteDependents(of: object, key) }
-        if !object.isBeingDeleted { try await deleteIfOwnerless(object, key) }
-        return nil
+        var isDone = true
+        if object.waitsForDependents { isDone = try await deleteDependents(of: object, key) }
+        if !object.isBeingDeleted { isDone = try await deleteIfOwnerless(object, key) }
+        return isDone ? nil : Self.refusedInterval
+    }
+
+    /// False where it is refused.
+    private func delete(_ key: OwnedKey, uid: String, propagation: String) async throws(APIError) -> Bool {
+        do throws(APIError) {
+            try await context.client.deleteIfPresent(key.reference, uid: uid, propagation: propagation)
+            return true
+        } catch {
+            guard error.code == 403 else { throw error }
+            if let object = try await present(key.reference), object.objectUID == uid {
+                await recorder.record(object, isWarning: true, reason: "DeletionRefused", error.message)
+            }
+            return false
+        }
     }
 
     // MARK: Owners that are gone
 
-    private func deleteIfOwnerless(_ object: OwnedObject, _ key: OwnedKey) async throws(APIError) {
-        guard !object.owners.isEmpty else { return }
+    /// False where the deletion is refused.
+    private func deleteIfOwnerless(_ object: OwnedObject, _ key: OwnedKey) async throws(APIError) -> Bool {
+        guard !object.owners.isEmpty else { return true }
         var gone: Set<String> = []
         for owner in object.owners where !graph.withLock({ $0.isPresent(uid: owner.uid) }) {
             if try await isGone(owner, in: key.key.namespace) { gone.insert(owner.uid) }
         }
-        if gone.isEmpty { return }
+        if gone.isEmpty { return true }
         if gone.count == Set(object.owners.map(\.uid)).count {
-            try await context.client.deleteIfPresent(key.reference, uid: object.uid, propagation: "Background")
-        } else {
-            try await dropOwners(gone, from: key, uid: object.uid)
+            return try await delete(key, uid: object.uid, propagation: "Background")
         }
+        try await dropOwners(gone, from: key, uid: object.uid)
+        return true
     }
 
     private func isGone(_ owner: OwnedObject.Owner, in namespace: String) async throws(APIError) -> Bool {
@@ -105,16 +127,19 @@ package final class GarbageCollector: ServiceLifecycle.Service, Sendable {
 
     // MARK: Owners that are going
 
-    private func deleteDependents(of object: OwnedObject, _ key: OwnedKey) async throws(APIError) {
+    /// False where a deletion is refused.
+    private func deleteDependents(of object: OwnedObject, _ key: OwnedKey) async throws(APIError) -> Bool {
+        var isDone = true
         let dependents = graph.withLock { $0.dependents(of: object.uid) }
         for dependent in dependents where !dependent.object.isBeingDeleted {
-            try await context.client.deleteIfPresent(
-                dependent.key.reference, uid: dependent.object.uid, propagation: "Foreground")
+            let isGone = try await delete(dependent.key, uid: dependent.object.uid, propagation: "Foreground")
+            isDone = isDone && isGone
         }
         let isBlocked = dependents.contains { dependent in
             dependent.object.owners.contains { $0.uid == object.uid && $0.blocksDeletion }
         }
         if !isBlocked { try await remove(OwnedObject.foregroundFinalizer, from: key, uid: object.uid) }
+        return isDone
     }
 
     private func orphanDependents(of object: OwnedObject, _ key: OwnedKey) async throws(APIError) -> Duration? {

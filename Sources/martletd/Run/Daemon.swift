@@ -55,7 +55,7 @@ struct Daemon {
         serving.core.metrics = { MetricsText.text(of: datapath) + steps.metrics + writes.metrics }
         let server = try APIServerService(store: store, configuration: serving)
         let client = LocalClient(
-            core: server.core, user: UserInfo(name: "system:martlet", groups: [UserInfo.mastersGroup]))
+            core: server.core, user: UserInfo(name: DatapathJudge.ownUser, groups: [UserInfo.mastersGroup]))
         let informers = ClusterInformers(client: client, logger: logger)
         let controllers = try ControllerSet(
             ControllerContext(client: client, cluster: informers, logger: logger), options: controllerOptions(server))

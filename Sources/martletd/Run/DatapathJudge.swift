@@ -6,10 +6,13 @@ import PolicyAdmission
 import Synchronization
 
 /// Refuses, in commit order, writes that the tables of the datapath have no room for, and writes that break a
-/// NetworkInvariant. Whoever may `override` that invariant gets through with a reason (`InvariantOverride`).
+/// NetworkInvariant. Whoever may `override` that invariant gets through with a reason (`InvariantOverride`), but not
+/// this daemon's own controllers: they act for others. Without the right on any invariant no reason can be given.
 final class DatapathJudge: CommitJudge {
     /// Overrides that wait for their Event; beyond it the oldest is dropped.
     static let overridesMax = 256
+    /// The daemon's own parts as the API knows them.
+    static let ownUser = "system:martlet"
 
     /// A write that broke an invariant and was let through.
     struct Override: Sendable {
@@ -42,7 +45,8 @@ final class DatapathJudge: CommitJudge {
 
     func concerns(_ write: ProposedWrite) -> Bool {
         guard let kind = AdmittedObject.Kind(storage: write.storage) else { return false }
-        return AdmittedObject(kind, path: write.key, write.new).mayMatter(after: write.old)
+        return !Self.given(write, kind).isEmpty
+            || AdmittedObject(kind, path: write.key, write.new).mayMatter(after: write.old)
     }
 
     func reset(_ objects: [CommittedObject]) {
@@ -70,6 +74,7 @@ final class DatapathJudge: CommitJudge {
             AdmittedObject.Kind(storage: write.storage).map { AdmittedObject($0, path: write.key, write.new) }
         }
         guard let first = writes.first, !objects.isEmpty else { return }
+        try writes.forEach(checkReason)
         let verdict = state.withLock { $0.shadow.judge(objects, present: present.compactMap(Self.admitted)) }
         if verdict.isEmpty { return }
         guard verdict.refusals.isEmpty else {
@@ -79,8 +84,7 @@ final class DatapathJudge: CommitJudge {
             throw Self.doesNotFit(guilty ?? first, verdict)
         }
         guard let holder = writes.first(where: { Self.reason($0) != nil }), let reason = Self.reason(holder) else {
-            throw Self.breaks(
-                first, verdict, writes.lazy.compactMap { InvariantOverride.hint(old: $0.old, new: $0.new) }.first)
+            throw Self.breaks(first, verdict, writes.lazy.compactMap(Self.hint).first)
         }
         try override(holder, objects, present.compactMap(Self.admitted), verdict, reason: reason)
     }
@@ -88,22 +92,51 @@ final class DatapathJudge: CommitJudge {
     // MARK: Parts
 
     private static func reason(_ write: ProposedWrite) -> String? {
-        InvariantOverride.reason(old: write.old, new: write.new)
+        if write.user.name == ownUser { return nil }
+        return InvariantOverride.reason(old: write.old, new: write.new, user: write.user.name)
+    }
+
+    private static func hint(_ write: ProposedWrite) -> String? {
+        InvariantOverride.hint(old: write.old, new: write.new, user: write.user.name)
+    }
+
+    /// Annotations with a reason that the write sets or changes, where they mean anything.
+    private static func given(_ write: ProposedWrite, _ kind: AdmittedObject.Kind) -> [String] {
+        kind.mayBreakInvariants ? InvariantOverride.given(old: write.old, new: write.new) : []
+    }
+
+    /// A reason that somebody else's later write would find is not taken from those who may override nothing.
+    private func checkReason(_ write: ProposedWrite) throws {
+        guard let kind = AdmittedObject.Kind(storage: write.storage), write.user.name != Self.ownUser,
+            let annotation = Self.given(write, kind).first
+        else { return }
+        let names = [""] + state.withLock { Array($0.shadow.invariantStates.keys) }
+        if names.contains(where: { Self.mayOverride(write, $0) }) { return }
+        throw Self.refusal(
+            write,
+            "\(write.user.name) may not give a reason in the annotation \(annotation): "
+                + "that needs the verb override on a NetworkInvariant", [])
+    }
+
+    /// - Parameter name: empty: every invariant.
+    private static func mayOverride(_ write: ProposedWrite, _ name: String) -> Bool {
+        write.may("override", "martlet.io", "networkinvariants", name)
     }
 
     private func override(
         _ write: ProposedWrite, _ objects: [AdmittedObject], _ present: [AdmittedObject], _ verdict: AdmissionVerdict,
         reason: String
     ) throws {
-        let isFree = verdict.broken.allSatisfy { write.may("override", "martlet.io", "networkinvariants", $0.name) }
+        let isFree = verdict.broken.allSatisfy { Self.mayOverride(write, $0.name) }
         guard isFree else { throw Self.breaks(write, verdict) }
+        let isDeletion = InvariantOverride.isDeletion(old: write.old, new: write.new)
         state.withLock { state in
             _ = state.shadow.judge(objects, present: present, overriding: true)
             state.pending = verdict.broken.map { broken in
                 Override(
                     invariant: broken.name,
-                    message: "\(write.user.name) wrote \(write.resource) \(write.key) although it breaks "
-                        + "\(broken); reason: \(reason)")
+                    message: "\(write.user.name) \(isDeletion ? "deleted" : "wrote") \(write.resource) \(write.key) "
+                        + "although it breaks \(broken); reason: \(reason)")
             }
         }
     }

@@ -1,0 +1,171 @@
+import Foundation
+import JSONText
+import TestKit
+import Testing
+
+/// Who gets past an invariant, and how a deletion is judged, at the API of a whole node.
+@Suite(.serialized) struct InvariantTests {
+    private static let objects = """
+        apiVersion: v1
+        kind: Namespace
+        metadata: {name: dev, labels: {env: dev}}
+        ---
+        apiVersion: v1
+        kind: Namespace
+        metadata: {name: prod, labels: {env: prod}}
+        ---
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: shut, namespace: prod}
+        spec: {podSelector: {}, policyTypes: [Ingress]}
+        ---
+        apiVersion: martlet.io/v1alpha1
+        kind: NetworkInvariant
+        metadata: {name: dev-prod}
+        spec:
+          statement: Never
+          from: {namespaceSelector: {matchLabels: {env: dev}}}
+          to: {namespaceSelector: {matchLabels: {env: prod}}}
+        ---
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: ClusterRoleBinding
+        metadata: {name: editors}
+        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}
+        subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: ed}]
+        """
+
+    /// Pods that no node runs are enough: the invariant is about what policies say.
+    private static func pod(_ namespace: String) -> String {
+        """
+
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: main, namespace: \(namespace)}
+        spec: {nodeName: none, containers: [{name: main, image: none}]}
+        """
+    }
+
+    private static let policies = "/apis/networking.k8s.io/v1/namespaces/prod/networkpolicies"
+    private static let deletion = "policy.martlet.io/override-deletion"
+
+    /// The API by an administrator's certificate, in the name of others.
+    private struct Caller {
+        let server: String
+        let options: [String]
+
+        init(_ node: OwnNode) throws {
+            let config = try String(contentsOfFile: node.directory + "/admin.kubeconfig", encoding: .utf8)
+            server = String(try #require(config.firstMatch(of: /https:\/\/[0-9.:]+/)).output)
+            var options = ["-sk", "-m", "20"]
+            for (option, field) in [("--cert", "client-certificate-data"), ("--key", "client-key-data")] {
+                let text = try #require(config.firstMatch(of: try Regex("\(field): \"?([A-Za-z0-9+/=]+)")))
+                let data = try #require(Data(base64Encoded: String(try #require(text.output[1].substring))))
+                let path = "\(node.directory)/\(field)"
+                try data.write(to: URL(fileURLWithPath: path))
+                options += [option, path]
+            }
+            self.options = options
+        }
+
+        func callAsFunction(
+            _ method: String, _ path: String, _ body: JSONValue? = nil, as user: String? = nil
+        ) async throws -> JSONValue {
+            let type = method == "PATCH" ? "application/merge-patch+json" : "application/json"
+            var arguments = options + ["-X", method, "-H", "Content-Type: " + type, server + path]
+            if let body { arguments += ["-d", body.compactText] }
+            if let user {
+                arguments += ["-H", "Impersonate-User: " + user, "-H", "Impersonate-Group: system:authenticated"]
+            }
+            let run = try await launch("/usr/bin/curl", arguments, environment: OwnNode.path)
+            return try #require(run.json, "\(run.output)")
+        }
+
+        func annotate(_ values: [String: JSONValue], as user: String? = nil) async throws -> JSONValue {
+            let patch: JSONValue = ["metadata": ["annotations": .object(values)]]
+            return try await self("PATCH", policies + "/shut", patch, as: user)
+        }
+    }
+
+    private func isRefused(_ answer: JSONValue, _ words: String...) -> Bool {
+        let message = answer["message"]?.string ?? ""
+        return answer["code"] == 403 && words.allSatisfy(message.contains)
+    }
+
+    private static func options(_ propagation: String) -> JSONValue {
+        ["apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": .string(propagation)]
+    }
+
+    private func withCluster(_ body: (OwnNode, Caller) async throws -> Void) async throws {
+        try await withNode { node in
+            try await node.apply(Self.objects)
+            try await node.apply(Self.pod("dev") + Self.pod("prod"))
+            try await body(node, try Caller(node))
+        }
+    }
+
+    private func events(_ reason: String, _ call: Caller) async throws -> [String] {
+        let items = try await call("GET", "/api/v1/events")["items"]?.array ?? []
+        return items.filter { $0["reason"]?.string == reason }.compactMap { $0["message"]?.string }
+    }
+
+    @Test(.timeLimit(.minutes(2))) func anEditorDoesNotGetPastAnInvariantByAnyKindOfDeletion() async throws {
+        try await withCluster { node, call in
+            let shut = Self.policies + "/shut"
+            for propagation in ["Background", "Foreground", "Orphan"] {
+                let answer = try await call("DELETE", shut, Self.options(propagation), as: "ed")
+                #expect(isRefused(answer, "dev-prod", "dev/main reaches prod/main"), "\(answer)")
+            }
+            // A reason cannot be planted, and who gave one cannot be said by a client.
+            let planted = try await call.annotate([Self.deletion: "x"], as: "ed")
+            #expect(isRefused(planted, "ed may not give a reason", Self.deletion), "\(planted)")
+            let given = try await call.annotate([Self.deletion: "mine", Self.deletion + "-by": "ed"])
+            #expect(given[path: "metadata", "annotations", Self.deletion + "-by"] != "ed", "\(given)")
+            let foreign = try await call("DELETE", shut, Self.options("Foreground"), as: "ed")
+            #expect(isRefused(foreign, "counts for no one else"), "\(foreign)")
+            #expect(try await call("GET", shut)[path: "metadata", "deletionTimestamp"] == nil)
+
+            try await deleteByOwner(call)
+            #expect(try await events("InvariantOverridden", call).isEmpty)
+        }
+    }
+
+    /// The collector acts in its own name, and has no reasons.
+    private func deleteByOwner(_ call: Caller) async throws {
+        let maps = "/api/v1/namespaces/prod/configmaps"
+        let owner = try await call(
+            "POST", maps, ["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "own"]], as: "ed")
+        let uid = try #require(owner[path: "metadata", "uid"])
+        let owned: JSONValue = [
+            "metadata": [
+                "ownerReferences": [["apiVersion": "v1", "kind": "ConfigMap", "name": "own", "uid": uid]]
+            ]
+        ]
+        #expect(try await call("PATCH", Self.policies + "/shut", owned, as: "ed")["kind"] == "NetworkPolicy")
+        #expect(try await call("DELETE", maps + "/own", as: "ed")["status"] == "Success")
+        try await until("an Event says that the dependent stays") {
+            try await events("DeletionRefused", call).contains { $0.contains("dev-prod") }
+        }
+        #expect(try await call("GET", Self.policies + "/shut")["kind"] == "NetworkPolicy")
+    }
+
+    @Test(.timeLimit(.minutes(2))) func whoGaveTheReasonMayDeleteAndTheCollectorCompletesIt() async throws {
+        try await withCluster { node, call in
+            let shut = Self.policies + "/shut"
+            let blank = try await call.annotate([Self.deletion: "  "])
+            #expect(blank["kind"] == "NetworkPolicy")
+            let refused = try await call("DELETE", shut, Self.options("Foreground"))
+            #expect(isRefused(refused, "is blank"), "\(refused)")
+            _ = try await call.annotate([Self.deletion: "the audit is over"])
+            let deleted = try await call("DELETE", shut, Self.options("Foreground"))
+            #expect(deleted[path: "metadata", "deletionTimestamp"] != nil, "\(deleted)")
+            try await until("the policy is gone") { try await call("GET", shut)["code"] == 404 }
+            try await until("an Event says who deleted it") {
+                try await !events("InvariantOverridden", call).isEmpty
+            }
+            let events = try await events("InvariantOverridden", call)
+            #expect(events.count == 1 && !events[0].contains("system:martlet"), "\(events)")
+            #expect(events[0].contains(" deleted networkpolicies prod/shut") && events[0].contains("the audit is over"))
+        }
+    }
+}
