@@ -51,6 +51,17 @@ enum LabelSelectorRules {
             default: parts.append(key)
             }
         }
-        return parts.isEmpty ? "<none>" : parts.sorted().joined(separator: ",")
+        return parts.isEmpty ? everything : parts.sorted().joined(separator: ",")
+    }
+
+    private static let everything = "<none>"
+
+    /// A `namespaceSelector` beside a `podSelector`: `ns: env=dev, pods: app=db`. What selects everything is left out.
+    static func pods(_ pods: JSONValue?) -> String {
+        let parts = [("ns", "namespaceSelector"), ("pods", "podSelector")].compactMap { title, field in
+            let selector = text(pods?[field])
+            return selector == everything ? nil : "\(title): \(selector)"
+        }
+        return parts.isEmpty ? "every pod" : parts.joined(separator: ", ")
     }
 }

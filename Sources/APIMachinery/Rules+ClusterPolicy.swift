@@ -15,6 +15,22 @@ package enum ClusterNetworkPolicyRules: GeneratedStatusRules {
         }
     }
 
+    /// Of a status it is asked whether that can be read: the spec may be one that nobody can.
+    package static func validateUpdate(_ object: JSONValue, old: JSONValue, _ context: ValidationContext)
+        -> [FieldError]
+    {
+        guard context.subresource == "status" else { return validateCreate(object, context) }
+        let annotation = object[path: "metadata", "annotations", ChangeMode.annotation]
+        let isKept = annotation == old[path: "metadata", "annotations", ChangeMode.annotation]
+        let errors = isKept ? [] : ChangeMode.validate(object)
+        do {
+            _ = try PolicyCondition(status: FieldReader(object)["status"])
+            return errors
+        } catch {
+            return errors + [error.fieldError(in: object)]
+        }
+    }
+
     /// Faults of every label selector below a value.
     private static func selectors(_ value: JSONValue?, _ path: FieldPath) -> [FieldError] {
         switch value {
@@ -44,8 +60,7 @@ package enum ClusterNetworkPolicyRules: GeneratedStatusRules {
 
     private static func subject(_ subject: JSONValue?) -> String {
         guard let pods = subject?["pods"] else { return "ns: \(LabelSelectorRules.text(subject?["namespaces"]))" }
-        return "ns: \(LabelSelectorRules.text(pods["namespaceSelector"])), "
-            + "pods: \(LabelSelectorRules.text(pods["podSelector"]))"
+        return LabelSelectorRules.pods(pods)
     }
 
     /// What the condition of that name says; `Unknown` where no node has said anything yet.

@@ -21,14 +21,9 @@ package enum NetworkInvariantRules: GeneratedStatusRules {
         let spec = object["spec"]
         let holds = (object["status"]?["conditions"]?.elements ?? []).first { $0.text("type") == "Holds" }
         return [
-            .string(object.name), .string(spec?.text("statement") ?? ""), .string(pods(spec?["from"])),
-            .string(pods(spec?["to"])), .string(holds?.text("status") ?? "Unknown"),
-            .string(TableText.age(object, now)),
+            .string(object.name), .string(spec?.text("statement") ?? ""),
+            .string(LabelSelectorRules.pods(spec?["from"])), .string(LabelSelectorRules.pods(spec?["to"])),
+            .string(holds?.text("status") ?? "Unknown"), .string(TableText.age(object, now)),
         ]
-    }
-
-    private static func pods(_ pods: JSONValue?) -> String {
-        "ns: \(LabelSelectorRules.text(pods?["namespaceSelector"])), "
-            + "pods: \(LabelSelectorRules.text(pods?["podSelector"]))"
     }
 }

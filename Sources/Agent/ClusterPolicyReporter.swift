@@ -27,32 +27,66 @@ struct ClusterPolicyReporter {
         }
     }
 
+    /// What is to be said of one policy.
+    private struct Report {
+        let name: String
+        let uid: String
+        /// What its status says now.
+        let present: PolicyCondition?
+        let wanted: PolicyCondition
+    }
+
     /// Writes what is not written yet. False where a write failed.
     private func report(_ written: inout [String: PolicyCondition]) async throws -> Bool {
         let policies = informers.snapshot().clusterNetworkPolicies
-        var isComplete = true
-        let present = Set(policies.items.map(\.metadata.uid))
-        written = written.filter { present.contains($0.key) }
-        for policy in policies.items {
-            // Of a version that cannot be read `status.conditions` may be what cannot be read.
-            if policies.faults[policy.key] != nil { continue }
+        var reports: [Report] = []
+        for policy in policies.items where policies.faults[policy.key] == nil {
             guard let wanted = await engine.condition(of: policy, nodeName: nodeName) else { continue }
-            if policy.condition == wanted || written[policy.metadata.uid] == wanted { continue }
+            reports.append(
+                Report(
+                    name: policy.key.name, uid: policy.metadata.uid, present: policy.condition, wanted: wanted))
+        }
+        var isComplete = true
+        for (key, fault) in policies.faults.sorted(by: { $0.key < $1.key }) {
+            do {
+                let object = try await client.get(
+                    ObjectReference(.clusterNetworkPolicies, name: key.name), subresource: "")
+                let lastGood = policies.resourceVersion(of: key) ?? ""
+                reports.append(unreadable(object, key.name, fault.reason, lastGood: lastGood))
+            } catch {
+                try Task.checkCancellation()
+                if !error.isNotFound { isComplete = false }
+            }
+        }
+        let present = Set(policies.items.map(\.metadata.uid) + reports.map(\.uid))
+        written = written.filter { present.contains($0.key) }
+        for report in reports where report.present != report.wanted && written[report.uid] != report.wanted {
             do {
                 _ = try await client.patch(
-                    ObjectReference(.clusterNetworkPolicies, name: policy.key.name), subresource: "status",
-                    type: .apply,
-                    fieldManager: Self.fieldManager, force: true, body(policy.key.name, wanted))
-                written[policy.metadata.uid] = wanted
+                    ObjectReference(.clusterNetworkPolicies, name: report.name), subresource: "status",
+                    type: .apply, fieldManager: Self.fieldManager, force: true, body(report.name, report.wanted))
+                written[report.uid] = report.wanted
             } catch {
                 try Task.checkCancellation()
                 if error.isNotFound { continue }
                 logger.warning(
-                    "a policy's status was not written", metadata: ["policy": "\(policy.key)", "why": "\(error)"])
+                    "a policy's status was not written", metadata: ["policy": "\(report.name)", "why": "\(error)"])
                 isComplete = false
             }
         }
         return isComplete
+    }
+
+    /// Of a version that cannot be read. What the cache has is another one, or stands in for it.
+    private func unreadable(_ object: JSONValue, _ name: String, _ reason: String, lastGood: String) -> Report {
+        let metadata = object["metadata"]
+        let instead = lastGood.isEmpty ? "no good version of it is known" : "version \(lastGood) stays in force"
+        let wanted = PolicyCondition(
+            isTrue: false, reason: "Unreadable", message: "node \(nodeName): \(reason); \(instead)",
+            generation: metadata?["generation"]?.integer ?? 0)
+        return Report(
+            name: name, uid: metadata?["uid"]?.string ?? "",
+            present: try? PolicyCondition(status: FieldReader(object)["status"]), wanted: wanted)
     }
 
     private func body(_ name: String, _ condition: PolicyCondition) -> JSONValue {

@@ -38,7 +38,6 @@ package actor Engine {
     var unborn: Set<UInt32> = []
     /// Cookies of the network namespaces of pods of this node, with their endpoints, as `connect` knows them.
     var namespaces: [UInt64: UInt32] = [:]
-    var problems: [PolicyError] = []
     var serviceProblems: [ServiceError] = []
     /// Kinds of which a change could not be carried out.
     var owed: Set<APIResource> = []
@@ -122,7 +121,6 @@ package actor Engine {
     /// Persists a policy delta's ids, then writes it. `extra` goes out with the same flip.
     func submit(_ delta: PolicyDelta, retiring extra: [RetiredKernelNumber] = [], revision: Int64?) throws {
         persist(delta.journal)
-        problems = delta.problems
         desired.apply(delta)
         writer.writes.touched(by: delta)
         for birth in delta.bornNetworks { liveNetworks.insert(birth.number) }

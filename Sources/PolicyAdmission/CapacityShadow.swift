@@ -38,12 +38,12 @@ package struct AdmissionVerdict: Hashable, Sendable {
 /// Bounded by the tables that it stands for. Use: `take` all objects once; then for each write `judge`, and `take` the
 /// object as it is should the write not come about.
 package struct CapacityShadow: Sendable {
-    private var world: PolicyWorld
+    private(set) var world: PolicyWorld
     /// As it will be without the policies that are being deleted; nil where there are none.
     private var last: PolicyWorld?
     /// Policies that are being deleted.
     private var ending: Set<ObjectKey> = []
-    private var services: ServiceCompiler
+    private(set) var services: ServiceCompiler
     private var numbers: IDAllocator
     private var numberOf: [ObjectKey: UInt32] = [:]
     /// Pods without an endpoint number.
@@ -137,51 +137,28 @@ package struct CapacityShadow: Sendable {
         let before = Set(shortages.map(\.place))
         var broken = take(objects)
         if written.isEmpty, objects.allSatisfy({ terminating.contains($0.key.namespace) }) { broken = [] }
-        var refusals: [CapacityRefusal] = []
-        for shortage in shortages {
+        let found = shortages.filter { shortage in
             let place = shortage.place
             let isOwn = place.kind != .pod && written.contains { $0.kind == place.kind && $0.key == place.object }
-            if isOwn || !before.contains(place) { refusals.append(refusal(shortage, objects)) }
+            return isOwn || !before.contains(place)
         }
-        for object in objects where object.kind == .pod && surplus.contains(object.key) {
-            refusals.append(
+        let shortfalls = gathered(found, objects)
+        let without = objects.filter { $0.kind == .pod && surplus.contains($0.key) }
+        let isRefused = !shortfalls.isEmpty || !without.isEmpty
+        if isRefused || (!broken.isEmpty && !overriding) { take(present()) }
+        let refusals =
+            shortfalls.map(refusal)
+            + without.map { object in
                 CapacityRefusal(
                     table: "endpoints", kind: .pod, object: object.key,
-                    message: "needs an endpoint; none of \(endpoints - 1) is free"))
-        }
-        let verdict = AdmissionVerdict(refusals: refusals, broken: broken)
-        if !refusals.isEmpty || (!broken.isEmpty && !overriding) { take(present()) }
-        return verdict
+                    message: "needs an endpoint; none of \(endpoints - 1) is free")
+            }
+        return AdmissionVerdict(refusals: refusals, broken: broken)
     }
 
     // MARK: Parts
 
-    /// What makes two reports one: counts in their texts may change.
-    private struct Place: Hashable {
-        let kind: AdmittedObject.Kind
-        let object: ObjectKey
-        let code: String
-    }
-
-    /// What finds no room now.
-    private enum Shortage {
-        case policy(PolicyError)
-        case pod(PolicyError)
-        case service(ServiceError)
-
-        var place: Place {
-            switch self {
-            case .policy(let error):
-                Place(
-                    kind: error.object.namespace.isEmpty ? .clusterNetworkPolicy : .networkPolicy,
-                    object: error.object, code: error.code.rawValue)
-            case .pod(let error): Place(kind: .pod, object: error.object, code: error.code.rawValue)
-            case .service(let error): Place(kind: .service, object: error.service, code: error.code.rawValue)
-            }
-        }
-    }
-
-    private var shortages: [Shortage] {
+    private var shortages: [CapacityShortage] {
         world.policy.refusals.map { .policy($0.error) } + world.policy.podsWithoutRoom.map { .pod($0) }
             + serviceProblems.filter { $0.code == .noServiceFree || $0.code == .noBackendFree }.map { .service($0) }
     }
@@ -261,44 +238,5 @@ package struct CapacityShadow: Sendable {
             return CapacityRefusal(
                 table: "spec", kind: object.kind, object: object.key, message: "cannot be enforced: \(error)")
         }
-    }
-
-    private func refusal(_ shortage: Shortage, _ objects: [AdmittedObject]) -> CapacityRefusal {
-        switch shortage {
-        case .policy(let error), .pod(let error): refusal(error, shortage.place, objects)
-        case .service(let error): refusal(error)
-        }
-    }
-
-    private func refusal(_ problem: PolicyError, _ place: Place, _ objects: [AdmittedObject]) -> CapacityRefusal {
-        let table: String
-        let unit: String
-        switch problem.code {
-        case .listTooLong: (table, unit) = ("list", "rules")
-        case .noSelectorFree: (table, unit) = ("selectors", "selectors")
-        case .noBlockFree: (table, unit) = ("blocks", "blocks")
-        case .noNetworkFree: (table, unit) = ("networks", "blocks")
-        case .noClassFree: (table, unit) = ("classes", "selectors")
-        case .noRulesFree: (table, unit) = ("rules", "rules")
-        }
-        let own = objects.filter(\.isPolicy).map(\.key)
-        let most = world.policy.heaviest(for: problem).filter { !own.contains($0.policy) }
-            .map { "\($0.policy) (\($0.share) \(unit))" }
-        let isAlone = objects.count == 1 && objects[0].kind == place.kind && objects[0].key == place.object
-        return CapacityRefusal(
-            table: table, kind: place.kind, object: place.object,
-            message: (isAlone ? "" : "\(place.object): ") + problem.message + Self.list(most))
-    }
-
-    private func refusal(_ problem: ServiceError) -> CapacityRefusal {
-        let table = problem.code == .noServiceFree ? "frontends" : "backends"
-        let most = services.heaviest(for: problem.code).map { "\($0.service) (\($0.share) \(table))" }
-        return CapacityRefusal(
-            table: table, kind: .service, object: problem.service,
-            message: "Service \(problem.service): \(problem.message)" + Self.list(most))
-    }
-
-    private static func list(_ most: [String]) -> String {
-        most.isEmpty ? "" : "; most is taken by " + most.joined(separator: ", ")
     }
 }

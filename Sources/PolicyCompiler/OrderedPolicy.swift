@@ -59,6 +59,13 @@ struct OrderedPolicy: Hashable, Sendable {
     /// Whether this is what is left of a policy that does not fit.
     var isShut = false
 
+    /// Whether it says what another version of it says.
+    func means(_ other: OrderedPolicy?) -> Bool {
+        guard let other, !isShut, !other.isShut else { return false }
+        return tier == other.tier && priority == other.priority && subject == other.subject
+            && onChange == other.onChange && ingress == other.ingress && egress == other.egress
+    }
+
     /// Whether it decides what none of its rules matches.
     var isolates: Bool { tier == .networkPolicy }
 

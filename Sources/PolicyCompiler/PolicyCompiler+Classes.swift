@@ -101,7 +101,7 @@ extension PolicyCompiler {
             guard let pod = pods[member] else { continue }
             batch.delta.endpointClasses[member] = Self.closedClass
             podProblems[member] = PolicyError(
-                .noClassFree, pod.key, "no class is left of \(limits.classes): all its traffic is dropped")
+                .noClassFree, pod.key, "no class is left of \(limits.classes)", effect: "all its traffic is dropped")
         }
     }
 
@@ -114,7 +114,8 @@ extension PolicyCompiler {
             let (ingress, egress, tooLong) = contents(of: entry)
             var full = false
             let lists = lists.set(index, ingress: ingress, egress: egress, &batch.delta, full: &full)
-            note(index, entry, full ? noRoom : tooLong, isStarved: full)
+            classProblems[index] = full ? noRoom(entry) : tooLong
+            if full { starved.insert(index) } else { starved.remove(index) }
             guard let lists else { continue }
             if born.contains(index) {
                 batch.delta.bornClasses[index] = lists
@@ -124,42 +125,50 @@ extension PolicyCompiler {
         }
     }
 
-    private var noRoom: (PolicyError.Code, String) {
-        (.noRulesFree, "its rules find no room among the \(limits.rules) of the node: the direction is closed")
-    }
-
-    private mutating func note(
-        _ index: UInt32, _ entry: Partition.Entry, _ problem: (PolicyError.Code, String)?, isStarved: Bool
-    ) {
-        classProblems[index] = problem.flatMap { code, message in
-            entry.members.min().flatMap { pods[$0]?.key }.map { PolicyError(code, $0, message) }
+    private func noRoom(_ entry: Partition.Entry) -> PolicyError? {
+        first(entry).map { pod in
+            PolicyError(
+                .noRulesFree, pod.key, "its rules find no room among the \(limits.rules) of the node",
+                effect: "the direction is closed")
         }
-        if isStarved { starved.insert(index) } else { starved.remove(index) }
     }
 
-    private func contents(
-        of entry: Partition.Entry
-    ) -> (ingress: ListContent, egress: ListContent, problem: (PolicyError.Code, String)?) {
+    /// Any pod of a class, the same one each time: what policies say of it they say of all.
+    private func first(_ entry: Partition.Entry) -> PolicyPod? { entry.members.min().flatMap { pods[$0] } }
+
+    /// The policies that select a class, in the order in which they are asked.
+    func selecting(_ entry: Partition.Entry) -> [PolicyRecord] {
         var selecting: [PolicyRecord] = []
         for id in entry.signature {
             for key in policiesBySubject[id] ?? [] {
                 if let record = policies[key] { selecting.append(record) }
             }
         }
+        return selecting.sorted { OrderedPolicy.inOrder($0.policy, $1.policy) }
+    }
+
+    private func contents(
+        of entry: Partition.Entry
+    ) -> (ingress: ListContent, egress: ListContent, problem: PolicyError?) {
+        let selecting = selecting(entry)
         guard let member = entry.members.first, let pod = pods[member], !selecting.isEmpty else {
             return (.open, .open, nil)
         }
-        selecting.sort { OrderedPolicy.inOrder($0.policy, $1.policy) }
         let mode = (selecting.map(\.policy.onChange).max() ?? .recheck).listFlags
         let ingress = content(selecting, \.ingress, pod, mode)
         let egress = content(selecting, \.egress, pod, mode)
-        let count = max(ingress.rules.count, egress.rules.count)
-        guard count > limits.listRules else { return (ingress, egress, nil) }
+        let long = [("ingress", ingress.rules.count), ("egress", egress.rules.count)].filter { $0.1 > limits.listRules }
+        if long.isEmpty { return (ingress, egress, nil) }
         let names = selecting.prefix(4).map { "\($0.policy.key)" }.joined(separator: ", ")
-        let message =
-            "its policies (\(names)\(selecting.count > 4 ? " …" : "")) make \(count) rules, more than the "
-            + "\(limits.listRules) of a list: the direction is closed"
-        return (fitting(ingress), fitting(egress), (.listTooLong, message))
+        let named = (first(entry) ?? pod).key
+        let problem = PolicyError(
+            .listTooLong, named,
+            "its policies (\(names)\(selecting.count > 4 ? " …" : "")) make "
+                + long.map { "\($0.1) \($0.0)" }.joined(separator: " and ")
+                + " rules, more than the \(limits.listRules) of a list",
+            effect: long.map(\.0).joined(separator: " and ") + (long.count > 1 ? " are closed" : " is closed"),
+            pod: named)
+        return (fitting(ingress), fitting(egress), problem)
     }
 
     private func fitting(_ content: ListContent) -> ListContent {
@@ -190,7 +199,7 @@ extension PolicyCompiler {
     }
 
     /// Nil where the rule is about a port name that the class does not have.
-    private func write(_ template: RuleTemplate, _ tier: RuleTier, _ pod: PolicyPod) -> RuleEntry? {
+    func write(_ template: RuleTemplate, _ tier: RuleTier, _ pod: PolicyPod) -> RuleEntry? {
         let transport: UInt8
         let ports: PortRange
         switch template.port {

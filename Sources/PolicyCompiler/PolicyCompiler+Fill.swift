@@ -1,4 +1,5 @@
 package import KubeObjects
+import MapLayout
 
 /// How full one table of the node is.
 package struct TableFill: Hashable, Sendable {
@@ -35,11 +36,38 @@ extension PolicyCompiler {
         policyProblems.keys.sorted().compactMap(refusal(of:))
     }
 
-    /// Pods that found no class, or whose class found no room for its rules: a pod for each of these.
+    /// All pods that found no class, or whose class found no room for its rules.
     package var podsWithoutRoom: [PolicyError] {
-        (Array(podProblems.values) + Array(classProblems.values)).sorted {
-            ($0.object, $0.message) < ($1.object, $1.message)
+        var found = Array(podProblems.values)
+        for (index, problem) in classProblems {
+            let members = classes.classes[index]?.members ?? []
+            found += members.compactMap { pods[$0].map { problem.of($0.key) } }
         }
+        return found.sorted { ($0.object, $0.message) < ($1.object, $1.message) }
+    }
+
+    /// The rules that policies make in a pod's list of one direction, in the order in which they are asked; none for a
+    /// pod that is not known.
+    package func list(of pod: ObjectKey, _ direction: RuleInfo.Direction) -> [(policy: ObjectKey, share: Int)] {
+        guard let member = memberOf[pod], let known = pods[member],
+            let entry = classes.classOf[member].flatMap({ classes.classes[$0] })
+        else { return [] }
+        var shares: [(policy: ObjectKey, share: Int)] = []
+        var isIsolated = false
+        for record in selecting(entry) {
+            let policy = record.policy
+            guard let compiled = direction == .ingress ? record.ingress : record.egress else { continue }
+            if compiled.isClosed || (policy.tier > .networkPolicy && isIsolated) { break }
+            isIsolated = isIsolated || policy.isolates
+            shares.append((policy.key, compiled.templates.count { write($0, policy.tier, known) != nil }))
+        }
+        return shares
+    }
+
+    /// The direction in which a pod's list is longer.
+    package func longerDirection(of pod: ObjectKey) -> RuleInfo.Direction {
+        func count(_ direction: RuleInfo.Direction) -> Int { list(of: pod, direction).reduce(0) { $0 + $1.share } }
+        return count(.egress) > count(.ingress) ? .egress : .ingress
     }
 
     /// Numbers that wait for their grace period count as taken.
@@ -53,22 +81,21 @@ extension PolicyCompiler {
         ]
     }
 
-    /// The policies that take most of what `problem` found no room in, the largest first: name and share.
+    /// The policies that take most of what `problem` found no room in, the largest first: name and share. Of a list,
+    /// those that select its pod.
     package func heaviest(for problem: PolicyError, countMax: Int = 3) -> [(policy: ObjectKey, share: Int)] {
-        var shares: [(policy: ObjectKey, share: Int)] = []
+        var shares = problem.pod.map { list(of: $0, longerDirection(of: $0)) } ?? []
         for (key, record) in policies {
             let share: Int
             switch problem.code {
-            case .listTooLong:
-                // Policies of the whole cluster are in the lists of every namespace.
-                guard key.namespace.isEmpty || key.namespace == problem.object.namespace else { continue }
-                share = max(record.ingress?.templates.count ?? 0, record.egress?.templates.count ?? 0)
+            case .listTooLong: continue
             case .noRulesFree: share = (record.ingress?.templates.count ?? 0) + (record.egress?.templates.count ?? 0)
             case .noSelectorFree, .noClassFree: share = Set(record.peers).count + Set(record.conditions).count
             case .noBlockFree, .noNetworkFree: share = Set(record.blocks).count
             }
-            if share > 0 { shares.append((key, share)) }
+            shares.append((key, share))
         }
+        shares.removeAll { $0.share == 0 }
         shares.sort { ($1.share, $0.policy) < ($0.share, $1.policy) }
         return Array(shares.prefix(countMax))
     }

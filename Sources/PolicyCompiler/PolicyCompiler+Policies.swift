@@ -117,10 +117,13 @@ extension PolicyCompiler {
     }
 
     /// A class that the policy selects and whose list would grow over the limit. Baseline rules count even where an
-    /// isolated list leaves them out: they come back when the isolating policy goes.
+    /// isolated list leaves them out: they come back when the isolating policy goes. What is compiled already is no
+    /// reason that a list is closed which is closed with it.
     private func longList(_ policy: OrderedPolicy) -> PolicyError? {
         guard mostRules(beside: policy).longest > limits.listRules else { return nil }
-        for entry in classes.classes.values {
+        let isCompiled = policy.means(policies[policy.key]?.policy)
+        for (index, entry) in classes.classes {
+            if isCompiled, classProblems[index]?.code == .listTooLong { continue }
             guard let member = entry.members.first, let pod = pods[member],
                 policy.subject.matches(pod, namespaceLabels: namespaces[pod.key.namespace] ?? [:])
             else { continue }
@@ -132,7 +135,7 @@ extension PolicyCompiler {
             return PolicyError(
                 .listTooLong, policy.key,
                 "with the other policies of pod \(pod.key), a list of \(counts.longest) rules; "
-                    + "a list holds \(limits.listRules)")
+                    + "a list holds \(limits.listRules)", pod: pod.key)
         }
         return nil
     }

@@ -120,7 +120,7 @@ package struct PolicyCompiler: Sendable {
         return delta
     }
 
-    /// What does not fit now, by object.
+    /// What does not fit now, by object; of the pods of one class the first.
     package var problems: [PolicyError] {
         let all = Array(policyProblems.values) + Array(podProblems.values) + Array(classProblems.values)
         return all.sorted { ($0.object, $0.message) < ($1.object, $1.message) }

@@ -16,14 +16,31 @@ package struct PolicyError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The policy that does not fit, or the pod that found no class.
     package let object: ObjectKey
     package let message: String
+    /// What comes of it where it is so all the same: `ingress is closed`. Empty: said elsewhere.
+    package let effect: String
+    /// Whose list is too long: a pod that the policy selects, or the object itself.
+    package let pod: ObjectKey?
     package let cause: String?
 
-    package init(_ code: Code, _ object: ObjectKey, _ message: String, cause: String? = nil) {
+    package init(
+        _ code: Code, _ object: ObjectKey, _ message: String, effect: String = "", pod: ObjectKey? = nil,
+        cause: String? = nil
+    ) {
         self.code = code
         self.object = object
         self.message = message
+        self.effect = effect
+        self.pod = pod
         self.cause = cause
     }
 
-    package var description: String { "\(object): \(message)" + (cause.map { " (\($0))" } ?? "") }
+    /// The same of another pod of the class.
+    func of(_ pod: ObjectKey) -> PolicyError {
+        PolicyError(code, pod, message, effect: effect, pod: self.pod.map { _ in pod }, cause: cause)
+    }
+
+    /// Without the object's name.
+    package var sentence: String { message + (effect.isEmpty ? "" : ": \(effect)") }
+
+    package var description: String { "\(object): \(sentence)" + (cause.map { " (\($0))" } ?? "") }
 }

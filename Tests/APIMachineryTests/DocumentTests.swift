@@ -114,6 +114,27 @@ import Testing
         #expect(table["columnDefinitions"]?.array?.count == 9)
     }
 
+    @Test func whatSelectsEveryPodIsLeftOutOfAnInvariantsRow() throws {
+        let kind = try #require(
+            ResourceRegistry.builtin.resource(
+                group: "martlet.io", version: "v1alpha1", plural: "networkinvariants"))
+        let now = try #require(Timestamp("2024-01-01T02:00:00Z"))
+        func shown(_ pods: JSONValue) -> JSONValue? {
+            let object: JSONValue = [
+                "metadata": ["name": "i", "creationTimestamp": "2024-01-01T00:00:00Z"],
+                "spec": ["statement": "Never", "from": pods, "to": [:]],
+            ]
+            let table = ObjectTables.table([object], of: kind, listMetadata: [:], rowObject: .none, now: now)
+            #expect(table["rows"]?[0]?["cells"]?[3] == "every pod")
+            return table["rows"]?[0]?["cells"]?[2]
+        }
+        let (dev, db): (JSONValue, JSONValue) = (["matchLabels": ["env": "dev"]], ["matchLabels": ["app": "db"]])
+        #expect(shown(["namespaceSelector": dev, "podSelector": db]) == "ns: env=dev, pods: app=db")
+        #expect(shown(["namespaceSelector": dev]) == "ns: env=dev")
+        #expect(shown(["namespaceSelector": [:], "podSelector": db]) == "pods: app=db")
+        #expect(shown(["namespaceSelector": [:]]) == "every pod")
+    }
+
     @Test func eventsHaveTwoShapes() {
         let core: JSONValue = [
             "apiVersion": "v1", "kind": "Event", "message": "m", "involvedObject": ["name": "p"],

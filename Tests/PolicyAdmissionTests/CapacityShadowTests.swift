@@ -89,12 +89,53 @@ import Testing
 
     @Test func aLabelThatPutsTwoPoliciesOnOnePodIsRefusedNamingThem() {
         var shadow = shadow(PolicyLimits(listRules: 4))
-        shadow.take([pod("a", ["app": "x"]), policy("p", ports: 3), policy("q", ports: 2, selecting: "y")])
+        shadow.take([
+            pod("a", ["app": "x"]), policy("p", ports: 3), policy("q", ports: 2, selecting: "y"),
+            policy("other", ports: 1, selecting: "z"),
+        ])
         let refusals = shadow.judge(pod("a", ["app": "y"]), present: pod("a", ["app": "x"])).refusals
         #expect(refusals.map(\.table) == ["list"])
-        #expect(refusals.first?.message.contains("n/p, n/q") == true)
-        #expect(!shadow.judge(pod("b", ["app": "y"]), present: gone(pod("b"))).isEmpty)
+        // `n/other` does not select the pod.
+        let text =
+            "needs 2 more ingress rules in a list; 1 of 4 are free; most is taken by n/p (3 rules), n/q (2 rules)"
+        #expect(refusals.first?.message == text)
+        let new = shadow.judge(pod("b", ["app": "y"]), present: gone(pod("b"))).refusals
+        #expect(new.first?.message.hasPrefix("needs 5 ingress rules in a list; 4 of 4 are free; ") == true)
         #expect(shadow.judge(pod("b", ["app": "z"]), present: gone(pod("b"))).isEmpty)
+    }
+
+    @Test func aPodThatEntersAListThatIsClosedIsRefused() {
+        var shadow = shadow(PolicyLimits(listRules: 4))
+        let closed = pod("a", ["app": "x"])
+        shadow.take([closed, pod("b"), policy("p", ports: 3, selecting: "x"), policy("q", ports: 2, selecting: "x")])
+        let entering = shadow.judge(pod("b", ["app": "x"]), present: pod("b")).refusals
+        #expect(entering.map(\.object) == [ObjectKey("n", "b")])
+        #expect(entering.first?.message.contains("n/p (3 rules), n/q (2 rules)") == true)
+        #expect(!shadow.judge(pod("c", ["app": "x"]), present: gone(pod("c"))).isEmpty)
+        // What was closed before is no one's fault.
+        #expect(shadow.judge(pod("a", ["app": "x", "y": "1"]), present: closed).isEmpty)
+        #expect(shadow.judge(pod("d"), present: gone(pod("d"))).isEmpty)
+    }
+
+    @Test func podsThatLackTheSameAreToldAsOne() {
+        var shadow = shadow(PolicyLimits(listRules: 4))
+        shadow.take((0..<9).map { pod("a\($0)") } + [policy("p", ports: 3)])
+        let other = AdmittedObject(
+            .clusterNetworkPolicy, path: "c",
+            [
+                "metadata": ["name": "c"],
+                "spec": [
+                    "tier": "Admin", "priority": 1, "subject": ["namespaces": ["matchLabels": ["e": "1"]]],
+                    "ingress": [
+                        ["action": "Deny", "from": [["namespaces": ["matchLabels": ["e": "2"]]], ["namespaces": [:]]]]
+                    ],
+                ],
+            ])
+        shadow.take([other])
+        let refusals = shadow.judge(namespace(["e": "1"]), present: namespace()).refusals
+        #expect(refusals.count == 1)
+        let text = "n/a0 and 8 more pods: needs 2 more ingress rules in a list; 1 of 4 are free; "
+        #expect(refusals.first?.message.hasPrefix(text) == true, "\(refusals)")
     }
 
     @Test func selectorsThatAreNotFreeNameWhoHasThem() {
@@ -171,7 +212,7 @@ import Testing
         #expect(shadow.judge(service("a", ports: 1), present: gone(service("a", ports: 1))).isEmpty)
         let refusals = shadow.judge(service("bb", ports: 2), present: gone(service("bb", ports: 2))).refusals
         #expect(refusals.map(\.table) == ["frontends"])
-        #expect(refusals.first?.message.contains("n/a (1 frontends)") == true)
+        #expect(refusals.first?.message.contains("n/a (1 frontend)") == true)
         #expect(shadow.judge(service("bb", ports: 1), present: gone(service("bb", ports: 1))).isEmpty)
         #expect(shadow.judge(slice(4), present: gone(slice(4))).isEmpty)
         shadow.take([gone(slice(4))])

@@ -95,6 +95,43 @@ import Testing
         #expect(answers(compiled, 1, 90))
     }
 
+    @Test func everyPodOfAClosedClassIsNamed() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
+        compiled.apply([
+            pod("a", ["x": "1"], 1), pod("b", ["x": "1"], 2), pod("c", ["x": "2"], 3),
+            .policy(allow("p", ["x": "1"], ports: 80...82)), .policy(allow("q", [:], ports: 90...91)),
+        ])
+        let (a, b) = (ObjectKey("n", "a"), ObjectKey("n", "b"))
+        #expect(compiled.compiler.podsWithoutRoom.map(\.object) == [a, b])
+        let message = "its policies (n/p, n/q) make 5 ingress rules, more than the 4 of a list: ingress is closed"
+        #expect(compiled.compiler.podsWithoutRoom.allSatisfy { $0.sentence == message && $0.pod == $0.object })
+        compiled.apply([.podRemoved(a), pod("c", ["x": "1"], 3)])
+        #expect(compiled.compiler.podsWithoutRoom.map(\.object) == [b, ObjectKey("n", "c")])
+        let shares = compiled.compiler.list(of: b, .ingress)
+        #expect(shares.map(\.policy.name) == ["p", "q"] && shares.map(\.share) == [3, 2])
+        #expect(compiled.compiler.list(of: b, .egress).isEmpty && compiled.compiler.list(of: a, .ingress).isEmpty)
+        #expect(compiled.compiler.longerDirection(of: b) == .ingress)
+    }
+
+    @Test func aCompiledPolicyIsNotRefusedForAListThatIsClosedWithIt() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
+        func version(_ name: String, _ version: String, _ ports: ClosedRange<Int>) -> PolicyChange {
+            var policy = allow(name, [:], ports: ports)
+            policy.metadata.resourceVersion = version
+            return .policy(policy)
+        }
+        compiled.apply([pod("a", [:], 1), version("p", "1", 80...82), version("q", "2", 90...92)])
+        for again in [version("p", "1", 80...82), version("p", "3", 80...82)] {
+            compiled.apply([again])
+            #expect(compiled.compiler.refusals.isEmpty)
+            #expect(compiled.compiler.podsWithoutRoom.map(\.object) == [ObjectKey("n", "a")])
+        }
+        #expect(compiled.compiler.version(of: ObjectKey("n", "p")) == "3")
+        compiled.apply([version("p", "4", 80...83)])
+        #expect(compiled.compiler.refusals.map(\.resourceVersion) == ["4"])
+        #expect(compiled.compiler.version(of: ObjectKey("n", "p")) == "3")
+    }
+
     @Test func withoutAFreeClassAPodIsClosedUntilOneIsFree() {
         var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(classes: 4)))
         compiled.apply(

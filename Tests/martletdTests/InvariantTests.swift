@@ -59,8 +59,9 @@ import Testing
             server = String(try #require(config.firstMatch(of: /https:\/\/[0-9.:]+/)).output)
             var options = ["-sk", "-m", "20"]
             for (option, field) in [("--cert", "client-certificate-data"), ("--key", "client-key-data")] {
-                let text = try #require(config.firstMatch(of: try Regex("\(field): \"?([A-Za-z0-9+/=]+)")))
-                let data = try #require(Data(base64Encoded: String(try #require(text.output[1].substring))))
+                let pattern = try Regex(field + ": \"?([A-Za-z0-9+/=]+)")
+                let text = try #require(config.firstMatch(of: pattern)?.output[1].substring)
+                let data = try #require(Data(base64Encoded: String(text)))
                 let path = "\(node.directory)/\(field)"
                 try data.write(to: URL(fileURLWithPath: path))
                 options += [option, path]
@@ -96,11 +97,11 @@ import Testing
         ["apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": .string(propagation)]
     }
 
-    private func withCluster(_ body: (OwnNode, Caller) async throws -> Void) async throws {
+    private func withCluster(_ body: (Caller) async throws -> Void) async throws {
         try await withNode { node in
             try await node.apply(Self.objects)
             try await node.apply(Self.pod("dev") + Self.pod("prod"))
-            try await body(node, try Caller(node))
+            try await body(try Caller(node))
         }
     }
 
@@ -110,7 +111,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(2))) func anEditorDoesNotGetPastAnInvariantByAnyKindOfDeletion() async throws {
-        try await withCluster { node, call in
+        try await withCluster { call in
             let shut = Self.policies + "/shut"
             for propagation in ["Background", "Foreground", "Orphan"] {
                 let answer = try await call("DELETE", shut, Self.options(propagation), as: "ed")
@@ -150,7 +151,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(2))) func whoGaveTheReasonMayDeleteAndTheCollectorCompletesIt() async throws {
-        try await withCluster { node, call in
+        try await withCluster { call in
             let shut = Self.policies + "/shut"
             let blank = try await call.annotate([Self.deletion: "  "])
             #expect(blank["kind"] == "NetworkPolicy")
@@ -163,9 +164,10 @@ import Testing
             try await until("an Event says who deleted it") {
                 try await !events("InvariantOverridden", call).isEmpty
             }
-            let events = try await events("InvariantOverridden", call)
-            #expect(events.count == 1 && !events[0].contains("system:martlet"), "\(events)")
-            #expect(events[0].contains(" deleted networkpolicies prod/shut") && events[0].contains("the audit is over"))
+            let told = try await events("InvariantOverridden", call)
+            #expect(told.count == 1 && told.first?.contains("system:martlet") == false, "\(told)")
+            #expect(told.first?.contains(" deleted networkpolicies prod/shut although") == true)
+            #expect(told.first?.contains("the audit is over") == true)
         }
     }
 }

@@ -23,6 +23,32 @@ import Testing
         ]
     }
 
+    /// Two of these are more than a list holds.
+    private static func half(_ name: String) -> JSONValue {
+        policy(name, blocks: (0..<600).map { "192.\(name == "half1" ? 0 : 1).\($0 / 256).\($0 % 256)/32" })
+    }
+
+    private static let unreadable: JSONValue = [
+        "kind": "ClusterNetworkPolicy", "apiVersion": "policy.networking.k8s.io/v1alpha2",
+        "metadata": [
+            "name": "names", "uid": "3b6f4f0e-2b9b-4f9e-8e55-0c8f4a4d2c11",
+            "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 3,
+        ],
+        "spec": [
+            "tier": "Admin", "priority": 9, "subject": ["namespaces": ["matchLabels": ["none": "here"]]],
+            "egress": [["action": "Accept", "to": [["domainNames": ["example.org"]]]]],
+        ],
+        // What was said of an earlier version.
+        "status": [
+            "conditions": [
+                [
+                    "type": "Enforced", "status": "True", "reason": "InForce", "message": "in force",
+                    "observedGeneration": 2, "lastTransitionTime": "2026-01-01T00:00:00Z",
+                ]
+            ]
+        ],
+    ]
+
     /// Writes objects as they are into the store of a node whose daemon has just been told to end.
     private func write(_ policies: [JSONValue], _ node: OwnNode) async throws {
         var logger = Logger(label: "test")
@@ -38,10 +64,12 @@ import Testing
         for policy in policies {
             let form = StoredForm(policy)
             let name = policy[path: "metadata", "name"]?.string ?? ""
+            let place =
+                policy["kind"] == "NetworkPolicy"
+                ? "networking.k8s.io/networkpolicies/default/"
+                : "policy.networking.k8s.io/clusternetworkpolicies/"
             _ = try await store.commit([
-                .put(
-                    key: "networking.k8s.io/networkpolicies/default/" + name, value: form.bytes, stampAt: form.stampAt,
-                    expected: .absent)
+                .put(key: place + name, value: form.bytes, stampAt: form.stampAt, expected: .absent)
             ])
         }
     }
@@ -114,6 +142,54 @@ import Testing
         for name in ["stray", "long"] {
             let one = try await node.martlet(["wait", "policy", "default/" + name])
             #expect(one.status == 1 && one.output.contains("default/" + name), "\(one.output)")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2))) func everyPodThatIsClosedAndAnUnreadableClusterPolicyAreNamed() async throws {
+        try await withShop { shop in
+            let node = shop.node
+            let old = try node.process("martletd")
+            try await node.unsupervised {
+                kill(old, SIGTERM)
+                try await write([Self.half("half1"), Self.half("half2"), Self.unreadable], node)
+            }
+            try await until("another daemon tells of all") {
+                guard try node.process("martletd") != old else { return false }
+                return (try? await report(node))?["notEnforcedCount"] == 4
+            }
+            let entries = try #require(try await report(node)?["notEnforced"]?.array)
+            #expect(entries.map { $0["name"] } == ["names", "orders", "visitor", "web"])
+            let status = try await node.martlet(["status"]).output
+            for pod in Shop.pods {
+                #expect(status.contains("Pod default/\(pod): its policies (default/half1, default/half2"), "\(status)")
+                try await until("an Event tells of \(pod)") { try await !events(about: pod, node).isEmpty }
+            }
+            #expect(!status.contains("last good") && status.contains("ingress is closed"), "\(status)")
+            try await expectUnreadable(node)
+            try await node.withClient { client in
+                let pod: JSONValue = [
+                    "apiVersion": "v1", "kind": "Pod", "metadata": ["name": "late", "namespace": "default"],
+                    "spec": ["containers": [["name": "main", "image": "none"]]],
+                ]
+                let refusal = await #expect(throws: APIError.self) {
+                    try await client.create(
+                        ObjectReference(.pods, namespace: "default", name: "late"), subresource: "", pod)
+                }
+                #expect(refusal?.message.contains("default/half1 (600 rules)") == true, "\(refusal?.message ?? "")")
+            }
+        }
+    }
+
+    /// The condition is of this generation, whatever was said of an earlier one.
+    private func expectUnreadable(_ node: OwnNode) async throws {
+        try await until("the condition says that it cannot be read") {
+            let object = try await node.withClient {
+                try await $0.get(ObjectReference(.clusterNetworkPolicies, name: "names"), subresource: "")
+            }
+            let condition = object[path: "status", "conditions"]?[0]
+            return condition?["status"] == "False" && condition?["reason"] == "Unreadable"
+                && condition?["observedGeneration"] == 3
+                && condition?["message"]?.string?.contains("no good version of it is known") == true
         }
     }
 }

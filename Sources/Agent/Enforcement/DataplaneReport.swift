@@ -17,6 +17,8 @@ package struct NotEnforced: Hashable, Sendable {
     package let message: String
     /// The version that is in force instead; nil where there is none.
     package let enforcedVersion: String?
+    /// What holds instead, in words; empty where the message says it.
+    package var instead = ""
 
     package var json: JSONValue {
         var members: [String: JSONValue] = [
@@ -131,7 +133,8 @@ extension Engine {
         let unreadable = faults.map { fault in
             NotEnforced(
                 resource: fault.resource, key: fault.key, resourceVersion: fault.resourceVersion, reason: "Unreadable",
-                message: fault.reason, enforcedVersion: fault.lastGood)
+                message: fault.reason, enforcedVersion: fault.lastGood,
+                instead: fault.lastGood.map { "version \($0) stays in force" } ?? "no good version of it is known")
         }
         return DataplaneReport(
             revision: enforcement.reported, generation: planner.generation, tables: fill,
@@ -140,23 +143,34 @@ extension Engine {
 
     /// What the tables have no room for.
     private var refusals: [NotEnforced] {
-        policy.refusals.map { refusal in
-            NotEnforced(
-                resource: refusal.error.object.namespace.isEmpty ? .clusterNetworkPolicies : .networkPolicies,
-                key: refusal.error.object, resourceVersion: refusal.resourceVersion,
-                reason: Self.reason(refusal.error.code.rawValue), message: refusal.error.message,
-                enforcedVersion: policy.version(of: refusal.error.object))
-        }
-            + policy.podsWithoutRoom.map { error in
-                NotEnforced(
-                    resource: .pods, key: error.object, resourceVersion: "", reason: Self.reason(error.code.rawValue),
-                    message: error.message, enforcedVersion: nil)
-            }
+        policy.refusals.map { refused($0.error, version: $0.resourceVersion) }
             + serviceProblems.map { error in
                 NotEnforced(
                     resource: .services, key: error.service, resourceVersion: "",
                     reason: Self.reason(error.code.rawValue), message: error.message, enforcedVersion: nil)
             }
+            + policy.podsWithoutRoom.map { error in
+                NotEnforced(
+                    resource: .pods, key: error.object, resourceVersion: "", reason: Self.reason(error.code.rawValue),
+                    message: error.sentence, enforcedVersion: nil)
+            }
+    }
+
+    private func refused(_ error: PolicyError, version: String) -> NotEnforced {
+        let isCluster = error.object.namespace.isEmpty
+        let compiled = policy.version(of: error.object)
+        let instead: String
+        if let compiled {
+            instead = compiled == version ? "it stays in force as it was before" : "version \(compiled) stays in force"
+        } else {
+            instead =
+                "no version of it fitted: "
+                + (isCluster ? "where it does more than accept, nothing passes" : "what it selects is isolated")
+        }
+        return NotEnforced(
+            resource: isCluster ? .clusterNetworkPolicies : .networkPolicies, key: error.object,
+            resourceVersion: version, reason: Self.reason(error.code.rawValue), message: error.message,
+            enforcedVersion: compiled == version ? nil : compiled, instead: instead)
     }
 
     /// `noRulesFree` as conditions and Events spell it.

@@ -15,6 +15,8 @@ import ServiceCompiler
 /// `status` and `maps`: what is in force, with what is wrong first.
 extension LocalRequests {
     private static let fullestMaps = 3
+    /// Objects that are not enforced and are named.
+    private static let missingMax = 32
 
     func status() async throws -> JSONValue {
         let inventory = try datapath.inventory()
@@ -180,17 +182,26 @@ extension LocalRequests {
         } else if await engine.enforcedRevision == nil {
             problems.add("error", "no policy is in the kernel yet", next: "see the daemon's log")
         }
-        for problem in await engine.problems {
-            problems.add("error", problem.description, next: "martlet policies; the last good version stays in force")
-        }
-        for problem in await engine.serviceProblems {
-            problems.add("error", problem.description, next: "kubectl describe service -n \(problem.service.namespace)")
-        }
-        for fault in informers.snapshot().faults {
-            let instead = fault.lastGood.map { "version \($0) stays in force" } ?? "no good version of it is known"
+        let missing = await engine.report(faults: informers.snapshot().faults).notEnforced
+        for entry in missing.prefix(Self.missingMax) {
             problems.add(
-                "error", "\(fault.resource.kind) \(fault.key): \(fault.reason); \(instead)",
-                next: "correct the object")
+                "error",
+                "\(entry.resource.kind) \(entry.key): \(entry.message)"
+                    + (entry.instead.isEmpty ? "" : "; \(entry.instead)"), next: Self.next(entry))
+        }
+        if missing.count > Self.missingMax {
+            problems.add(
+                "error", "\(missing.count - Self.missingMax) more objects are not enforced, \(missing.count) in all",
+                next: "kubectl get ndp \(configuration.nodeName) -o yaml")
+        }
+    }
+
+    private static func next(_ entry: NotEnforced) -> String {
+        if entry.reason == "Unreadable" { return "correct the object" }
+        switch entry.resource {
+        case .services: return "kubectl describe service -n \(entry.key.namespace)"
+        case .pods: return "martlet policies; fewer or shorter policies on it"
+        default: return "martlet policies"
         }
     }
 
