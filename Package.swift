@@ -103,7 +103,7 @@ let package = Package(
         library("MapLayout", ["CMartletABI", "NetTypes"]),
         library("KubeObjects", ["NetTypes", "JSONText"]),
         library("PolicyCompiler", ["KubeObjects", "MapLayout", "CMartletABI", "NetTypes"]),
-        library("PolicyTools", ["PolicyCompiler", "KubeObjects", "NetTypes", "JSONText"]),
+        library("PolicyTools", ["PolicyCompiler", "APIMachinery", "KubeObjects", "NetTypes", "JSONText"]),
         library("ServiceCompiler", ["KubeObjects", "MapLayout", "CMartletABI", "NetTypes", "JSONText"]),
         library("RouteCompiler", ["KubeObjects", "MapLayout", "NetTypes"]),
         library("Reconcile"),

@@ -95,6 +95,7 @@ struct DryRunJudge {
                 case .allowed(let policy, let rule), .denied(let policy, let rule): (policy, rule)
                 case .isolated(let policies): (policies.first, nil)
                 case .unknownPeer(let policy): (policy, nil)
+                case .closed: (nil, nil)
                 }
             guard let policy else { continue }
             let kind = policy.namespace.isEmpty ? "ClusterNetworkPolicy" : "NetworkPolicy"

@@ -177,7 +177,7 @@ extension PolicyCompiler {
 
     /// The rules of all tiers, in the order of `selecting`. Where a NetworkPolicy isolates, Baseline is not reached and
     /// is left out.
-    private func content(
+    func content(
         _ selecting: [PolicyRecord], _ direction: KeyPath<PolicyRecord, CompiledDirection?>, _ pod: PolicyPod,
         _ mode: ListFlags
     ) -> ListContent {

@@ -8,8 +8,8 @@ extension PolicyEvaluator {
         /// What to do, and to which object.
         package let text: String
         package let direction: RuleInfo.Direction
-        /// What decides the direction after it.
-        package let decision: Decision
+        /// What decides the direction after it; nil where that is not known, as a policy has to be mended first.
+        package let decision: Decision?
     }
 
     /// The label that the API server sets: nobody changes it.
@@ -33,6 +33,9 @@ extension PolicyEvaluator {
         _ direction: RuleInfo.Direction, _ flow: Flow, allowing: Bool
     ) -> (size: Int, change: Change)? {
         guard let pod = flow.subject(of: direction).policedPod else { return nil }
+        if allowing, let remedy = remedy(direction, flow, judge(flow)[direction]) {
+            return (0, Change(text: remedy, direction: direction, decision: nil))
+        }
         let near = with(policies.filter { $0.metadata.namespace == pod.metadata.namespace }, clusterPolicies)
         let edits = near.edits(direction, flow, pod, allowing: allowing).enumerated()
             .sorted { ($0.element.size, $0.offset) < ($1.element.size, $1.offset) }
@@ -55,7 +58,8 @@ extension PolicyEvaluator {
             let place = Edit.Place(policy: policy, direction: direction, rule: index)
             found += [.addPort(place), .addPeer(place), .removeRule(place)]
         }
-        for policy in policies {
+        // What stands in for a policy is nothing to edit.
+        for policy in policies where standIns[policy.key] == nil {
             guard let rules = direction == .egress ? policy.egress : policy.ingress else { continue }
             found += labels(.everything, policy.podSelector, pod, selecting: true)
             for (index, rule) in rules.enumerated() {
@@ -66,7 +70,7 @@ extension PolicyEvaluator {
             }
             if allowing { found.append(.addRule(policy.key, direction, .accept)) }
         }
-        for policy in clusterPolicies {
+        for policy in clusterPolicies where standIns[policy.key] == nil {
             let rules = direction == .egress ? policy.egress : policy.ingress
             if rules.isEmpty { continue }
             found += labels(policy.namespaces, policy.pods, pod, selecting: true)

@@ -23,15 +23,16 @@ extension PolicyEvaluator {
         /// A NetworkPolicy without rules that selects the pod.
         case isolate(RuleInfo.Direction)
 
-        /// Smaller first: a label of the peer, an entry of a rule, a label of a namespace, a rule, a policy.
+        /// Smaller first: a label of the peer, an entry of a rule, a label of a namespace, a rule, a label that takes
+        /// the pod into a policy or out of it (it does more than about this flow), a policy.
         var size: Int {
             switch self {
-            case .labelPod(_, _, _, let selecting): selecting ? 6 : 1
+            case .labelPod(_, _, _, let selecting): selecting ? 7 : 1
             case .addPort: 2
             case .addPeer: 3
             case .labelNamespace: 4
             case .removeRule: 5
-            case .addRule: 7
+            case .addRule: 6
             case .isolate: 8
             }
         }
@@ -49,7 +50,7 @@ extension PolicyEvaluator.Edit {
         case .addPeer(let place): "add \(flow.peer(of: place.direction).text) to the peers of \(Self.text(place))"
         case .removeRule(let place): "remove \(Self.text(place))"
         case .addRule(let policy, let direction, let action):
-            "add a rule to \(Self.name(policy)), \(direction.rawValue): \(action.rawValue) "
+            "add a rule to \(PolicyEvaluator.name(policy)), \(direction.rawValue): \(action.rawValue) "
                 + "\(flow.peer(of: direction).text), \(flow.portText)"
         case .isolate(let direction):
             "add a NetworkPolicy without \(direction.rawValue) rules that selects \(flow.subject(of: direction).text)"
@@ -62,11 +63,7 @@ extension PolicyEvaluator.Edit {
     }
 
     private static func text(_ place: Place) -> String {
-        "rule \(place.rule) of \(name(place.policy)), \(place.direction.rawValue)"
-    }
-
-    private static func name(_ policy: ObjectKey) -> String {
-        policy.namespace.isEmpty ? "ClusterNetworkPolicy \(policy)" : "\(policy)"
+        "rule \(place.rule) of \(PolicyEvaluator.name(place.policy)), \(place.direction.rawValue)"
     }
 }
 
@@ -210,8 +207,11 @@ extension PolicyEvaluator.Edit {
 extension PolicyEvaluator {
     /// The same with other policies.
     func with(_ policies: [NetworkPolicy], _ clusterPolicies: [ClusterNetworkPolicy]) -> PolicyEvaluator {
-        PolicyEvaluator(
+        var copy = PolicyEvaluator(
             namespaces: namespaces, policies: policies, clusterPolicies: clusterPolicies, nodes: nodes,
             podCIDRs: podCIDRs, nodeAddresses: nodeAddresses)
+        copy.standIns = standIns
+        copy.closures = closures
+        return copy
     }
 }

@@ -16,6 +16,10 @@ package struct PolicyEvaluator: Sendable {
     package var podCIDRs: [CIDR]
     /// Of the node whose kernel is asked: it and its pods always reach each other.
     package var nodeAddresses: [IPAddress]
+    /// Of the policies above, those that are not in force as they were written.
+    package var standIns: [ObjectKey: StandIn] = [:]
+    /// Directions of pods in which nothing passes, whatever the policies say: there was no room for their rules.
+    package var closures: [ObjectKey: [RuleInfo.Direction: Closure]] = [:]
 
     package init(
         namespaces: [String: [String: String]], policies: [NetworkPolicy],
@@ -73,11 +77,13 @@ package struct PolicyEvaluator: Sendable {
         case isolated(by: [ObjectKey])
         /// The peer has a pod's address and is not known, and this policy denies or passes by pod.
         case unknownPeer(by: ObjectKey)
+        /// Nothing passes in this direction, for want of what was written; why, in words.
+        case closed(String)
 
         package var isAllowed: Bool {
             switch self {
             case .itself, .ownNode, .notIsolated, .allowed: true
-            case .denied, .isolated, .unknownPeer: false
+            case .denied, .isolated, .unknownPeer, .closed: false
             }
         }
     }
@@ -134,6 +140,9 @@ package struct PolicyEvaluator: Sendable {
             return Judgement(decision: .itself, steps: [])
         }
         if nodeAddresses.contains(peer.address) { return Judgement(decision: .ownNode, steps: []) }
+        if let closure = closures[pod.key]?[direction] {
+            return Judgement(decision: .closed(closure.reason), steps: [])
+        }
         let question = Case(direction: direction, flow: flow, pod: pod, peer: peer)
         var steps: [Step] = []
         let decision =
@@ -157,8 +166,9 @@ package struct PolicyEvaluator: Sendable {
     private func ask(_ tier: ClusterNetworkPolicy.Tier, _ question: Case, _ steps: inout [Step]) -> Decision? {
         for policy in speaking(tier, question) {
             let (selects, reason) = selection(policy, question.pod)
-            steps.append(step(policy, nil, selects, reason))
+            steps.append(step(policy, nil, selects, selects ? noted(reason, policy.key) : reason))
             guard selects else { continue }
+            if let standIn = standIns[policy.key], standIn.version == nil { return .closed(standIn.text(policy.key)) }
             for (index, rule) in rules(policy, question).enumerated() {
                 let (matched, reason) = check(rule, question)
                 steps.append(step(policy, (index, rule), matched, reason))
@@ -214,7 +224,8 @@ package struct PolicyEvaluator: Sendable {
         for policy in policies where policy.metadata.namespace == pod.metadata.namespace {
             guard let rules = question.direction == .egress ? policy.egress : policy.ingress else { continue }
             let selects = selects(policy, pod)
-            steps.append(step(policy, nil, selects, selection(policy, pod)))
+            let reason = selection(policy, pod)
+            steps.append(step(policy, nil, selects, selects ? noted(reason, policy.key) : reason))
             guard selects else { continue }
             isolating.append(policy.key)
             for (index, rule) in rules.enumerated() {

@@ -9,7 +9,7 @@ package final class KernelVerdictEngine: VerdictEngine {
     private let kernel: KernelEngine
     private var compiler = PolicyCompiler()
     /// What the compiler could not take.
-    package let problems: [String]
+    package let problems: [PolicyMisfit]
 
     /// Loads the programs and fills their maps; needs root. `close` gives everything back.
     package init(_ world: PolicyWorld, places: PodPlaces) throws {
@@ -21,7 +21,7 @@ package final class KernelVerdictEngine: VerdictEngine {
                 try kernel.setPod(endpoint: endpoint, addresses: pod.addresses)
             }
             let delta = compiler.apply(world.changes(places))
-            problems = delta.problems.map(\.description)
+            problems = world.misfits(delta.problems)
             try kernel.take(delta, &compiler) { _ in }
         } catch {
             kernel.close()

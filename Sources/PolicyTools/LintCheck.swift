@@ -1,6 +1,8 @@
 /// What `policy lint` looks for. The names are stable, for filters; docs/policy/lint.md has each with an example.
 package enum LintCheck: String, CaseIterable, Sendable {
     case unreadable
+    case doesNotFit = "does-not-fit"
+    case noNamespace = "no-namespace"
     case neverMatches = "never-matches"
     case ignoredRules = "ignored-rules"
     case selectsNothing = "selects-nothing"

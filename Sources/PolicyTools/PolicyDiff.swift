@@ -1,6 +1,6 @@
 package import JSONText
 import KubeObjects
-import NetTypes
+package import NetTypes
 package import PolicyCompiler
 
 /// What a change of policies does: which workloads gain or lose which ports, by classes of pods and not by pairs, and
@@ -41,8 +41,10 @@ package struct PolicyDiff: Sendable {
     /// Pods that the change touches themselves, as they are after it.
     let moved: [ObjectKey: Pod]
 
-    /// `new`: the same cluster after the change. Pods that are in `new` alone are left out.
-    package init(_ old: PolicyWorld, _ new: PolicyWorld) {
+    /// - Parameters:
+    ///   - new: the same cluster after the change. Pods that are in `new` alone are left out.
+    ///   - services: the ranges of Services.
+    package init(_ old: PolicyWorld, _ new: PolicyWorld, services: [CIDR] = []) {
         let places = PodPlaces(old)
         let before = PolicyMesh(old, places: places)
         self.before = before
@@ -65,7 +67,7 @@ package struct PolicyDiff: Sendable {
         }
         self.parts = parts.count
         touchedParts = isTouched.filter { $0 }.count
-        let outside = OutsideRegion.all(of: [old, new])
+        let outside = OutsideRegion.all(of: [old, new], services: services)
         if outside.isCut { notes.append("of the address blocks only \(OutsideRegion.blocksMax) are looked at") }
         self.notes = notes
         var collector = DiffRows(before, after)

@@ -44,15 +44,11 @@ package struct PolicyLint: Sendable {
 
     /// The worst first.
     package func findings() -> [LintFinding] {
-        var found = world.unreadable.map { entry in
-            LintFinding(
-                severity: .error, check: .unreadable, object: entry.object, source: entry.source,
-                field: entry.error.field, meaning: "the API server refuses it: \(entry.error.message)",
-                advice: "correct the field")
-        }
+        var found = refusals + misfits
         for entry in world.policies {
             var report = Report(entry)
             dryRun(entry.policy.metadata, &report)
+            namespace(&report)
             subject(&report)
             types(&report)
             for direction in [Direction.ingress, .egress] { rules(direction, &report) }
@@ -77,8 +73,8 @@ package struct PolicyLint: Sendable {
         return [
             LintFinding(
                 severity: .note, check: .notJudged, object: count.counted("other object"), source: "",
-                field: "kind", meaning: "not looked at: \(world.passedText(templates: true))",
-                advice: "no rule of theirs is enforced: say it as NetworkPolicy or ClusterNetworkPolicy")
+                field: "", meaning: "not looked at: \(world.passedText(templates: true))",
+                advice: "nothing of them is enforced as a policy: say it as NetworkPolicy or ClusterNetworkPolicy")
         ]
     }
 
@@ -113,6 +109,15 @@ package struct PolicyLint: Sendable {
                 .error, .dryRun, field, "\"\(value)\" is not \"true\": the policy is enforced",
                 "write \"true\" for a dry run, or remove the annotation")
         }
+    }
+
+    /// Where the namespaces of a cluster are known: each has the one named `default`.
+    private func namespace(_ report: inout Report<PolicyWorld.Entry>) {
+        let name = report.policy.metadata.namespace
+        guard world.madeNamespaces.contains("default"), !world.madeNamespaces.contains(name) else { return }
+        report.add(
+            .warning, .noNamespace, "metadata.namespace", "there is no namespace \(name): the API server refuses it",
+            "correct the name, or make the namespace first")
     }
 
     private func subject(_ report: inout Report<PolicyWorld.Entry>) {
@@ -167,7 +172,7 @@ package struct PolicyLint: Sendable {
         let others = world.policies.map(\.policy).filter {
             $0.metadata.namespace == policy.metadata.namespace && $0.podSelector.covers(policy.podSelector)
         }
-        let rules = others.flatMap { $0.egress ?? [] }
+        let rules = others.flatMap { $0.egress ?? [] }.filter { !isForServicesAlone($0) }
         if rules.contains(where: { $0.lets(.udp, 53) }) { return }
         let onlyTCP = rules.contains { !$0.ports.isEmpty && $0.lets(.tcp, 53) }
         report.add(
@@ -176,6 +181,15 @@ package struct PolicyLint: Sendable {
                 ? "port 53 is open for TCP alone (a port without protocol is TCP): names are asked over UDP"
                 : "no rule lets the selected pods ask a name server: names do not resolve",
             "allow UDP and TCP port 53 to the name server's pods, or address by number")
+    }
+
+    /// Whether policy never meets what the rule lets through.
+    private func isForServicesAlone(_ rule: PolicyRule) -> Bool {
+        !rule.peers.isEmpty
+            && rule.peers.allSatisfy { peer in
+                guard case .block(let block) = peer else { return false }
+                return serviceBlocks.contains { $0.contains(block.cidr) }
+            }
     }
 
     // MARK: Rules against other rules

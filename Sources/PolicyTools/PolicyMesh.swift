@@ -115,18 +115,22 @@ package struct OutsideRegion: Hashable, Sendable {
     /// Blocks that are looked at; with more, the last of them are left out, and `isCut` says so.
     package static let blocksMax = 512
 
-    package static func all(of worlds: [PolicyWorld]) -> (regions: [OutsideRegion], isCut: Bool) {
+    /// - Parameter services: the ranges of Services: policy never meets their addresses.
+    package static func all(
+        of worlds: [PolicyWorld], services: [CIDR] = []
+    ) -> (regions: [OutsideRegion], isCut: Bool) {
         let pods = Set(worlds.flatMap { $0.policyPods.flatMap(\.addresses) })
         var blocks: Set<CIDR> = []
         if let any = CIDR("0.0.0.0/0") { blocks.insert(any) }
         if pods.contains(where: { !$0.isV4 }), let any = CIDR("::/0") { blocks.insert(any) }
         for world in worlds { blocks.formUnion(borders(of: world)) }
+        blocks = blocks.filter { block in !services.contains { $0.contains(block) } }
         let ordered = blocks.sorted {
             ($0.prefixLength, $0.address.description) < ($1.prefixLength, $1.address.description)
         }
         let shown = ordered.prefix(blocksMax)
         return (
-            shown.compactMap { region(of: $0, among: Array(shown), pods) }, ordered.count > shown.count
+            shown.compactMap { region(of: $0, among: Array(shown) + services, pods) }, ordered.count > shown.count
         )
     }
 

@@ -114,12 +114,30 @@ package struct PolicySuggestion: Sendable {
             let selector = LabelSelector(matchLabels: labels)
             return others.count { selector.matches($0.metadata.labels) }
         }
-        let order = Pod.workloadLabels
+        let ofServices = serviceLabels(of: first, in: world)
         let single = shared.keys.sorted { left, right in
-            (order.firstIndex(of: left) ?? order.count, left) < (order.firstIndex(of: right) ?? order.count, right)
+            (rank(left, ofServices), left) < (rank(right, ofServices), right)
         }.map { [$0: shared[$0] ?? ""] }
         let fewest = strangers(shared)
         return single.first { strangers($0) == fewest } ?? shared
+    }
+
+    /// Names of labels by which people tell workloads apart, whatever stands before the slash.
+    private static let telling = ["app", "k8s-app", "name", "component", "role", "service", "tier"]
+
+    /// Lower: likelier to be meant. Labels that name the workload, those that a Service selects by, then `telling`.
+    private static func rank(_ label: String, _ ofServices: Set<String>) -> Int {
+        if let index = Pod.workloadLabels.firstIndex(of: label) { return index }
+        if ofServices.contains(label) { return Pod.workloadLabels.count }
+        let name = label.split(separator: "/").last.map(String.init) ?? label
+        return Pod.workloadLabels.count + 1 + (telling.firstIndex(of: name) ?? telling.count)
+    }
+
+    private static func serviceLabels(of pod: Pod, in world: PolicyWorld) -> Set<String> {
+        let selectors = world.services.values.filter { $0.metadata.namespace == pod.metadata.namespace }
+            .compactMap(\.selector)
+            .filter { selector in selector.allSatisfy { pod.metadata.labels[$0.key] == $0.value } }
+        return Set(selectors.flatMap(\.keys))
     }
 
     // MARK: Rules

@@ -1,6 +1,6 @@
 package import JSONText
 import KubeObjects
-import NetTypes
+package import NetTypes
 
 /// Asks an engine about every expectation, for each pair of pods that it means.
 package struct PolicyTestRun: Sendable {
@@ -25,8 +25,16 @@ package struct PolicyTestRun: Sendable {
     private let pods: [ObjectKey: Pod]
     /// The node's own pods, as ends without policy.
     private let hostPods: Set<ObjectKey>
+    private let nodes: [Node]
+    private let services: [IPAddress: ObjectKey]
+    private let serviceBlocks: [CIDR]
 
-    package init(_ world: PolicyWorld, places: PodPlaces) {
+    /// - Parameter services: the ranges of Services.
+    package init(_ world: PolicyWorld, places: PodPlaces, services blocks: [CIDR] = []) {
+        nodes = world.nodes
+        let addresses = world.services.values.flatMap { service in service.clusterIPs.map { ($0, service.key) } }
+        services = Dictionary(addresses) { first, _ in first }
+        serviceBlocks = blocks
         pods = Dictionary(places.pods.map { ($0.key, $0) }) { $1 }
         hostPods = Set(world.pods.values.filter(\.isHostNetwork).map(\.key))
     }
@@ -53,14 +61,19 @@ package struct PolicyTestRun: Sendable {
                     continue
                 }
                 pairs += 1
-                // A pod always reaches itself, whatever the policies say.
-                let isSelf = source.pod != nil && source.pod?.key == destination.pod?.key
+                let isGiven: Bool
+                do throws(Missing) {
+                    isGiven = try isAlwaysAllowed(source, from, destination, to)
+                } catch {
+                    faults.append("\(source.name) to \(destination.name):\(port): \(error.text)")
+                    continue
+                }
                 let question = VerdictQuestion(
                     source: from, destination: to, sourcePod: source.pod, destinationPod: destination.pod,
                     transport: expectation.transport, port: port)
                 let fault: String?
                 do throws(EngineFault) {
-                    fault = Self.fault(expectation, isSelf ? Self.always : try engine.judge(question))
+                    fault = Self.fault(expectation, isGiven ? Self.always : try engine.judge(question))
                 } catch {
                     fault = "\(engine.name) does not answer: \(error)"
                 }
@@ -92,6 +105,24 @@ package struct PolicyTestRun: Sendable {
         return "\(verdict.isAllowed ? "allowed" : "denied") by rule \(rule) of \(policy)"
     }
 
+    /// Whatever the policies say, a pod reaches itself, and its own node and it reach each other.
+    private func isAlwaysAllowed(
+        _ source: Place, _ from: IPAddress, _ destination: Place, _ to: IPAddress
+    ) throws(Missing) -> Bool {
+        if let pod = source.pod, pod.key == destination.pod?.key { return true }
+        for (pod, other, address) in [(source.pod, destination.pod, to), (destination.pod, source.pod, from)] {
+            guard let pod, other == nil else { continue }
+            let owners = nodes.filter { $0.addresses.contains(address) }
+            if owners.contains(where: { $0.name == pod.nodeName }) { return true }
+            guard let node = owners.first, pod.nodeName.isEmpty else { continue }
+            if nodes.count == 1 { return true }
+            throw Missing(
+                text: "\(address) is of node \(node.name), which its own pods always reach; on which node "
+                    + "\(pod.key) is, is not known")
+        }
+        return false
+    }
+
     // MARK: Ends
 
     private struct Missing: Error {
@@ -108,6 +139,7 @@ package struct PolicyTestRun: Sendable {
         switch end {
         case .address(let address):
             let owner = pods.values.first { $0.addresses.contains(address) }
+            if owner == nil { try refuseService(address) }
             return [Place(name: "\(address)", pod: owner, addresses: [address])]
         case .pod(let key):
             guard let pod = pods[key] else {
@@ -133,6 +165,17 @@ package struct PolicyTestRun: Sendable {
         let shown = names.prefix(Self.namesMax).joined(separator: ", ")
         let more = names.count - Self.namesMax
         return "namespace \(namespace) has \(shown)" + (more > 0 ? " and \(more) more" : "")
+    }
+
+    private func refuseService(_ address: IPAddress) throws(Missing) {
+        if let service = services[address] {
+            throw Missing(
+                text: "\(address) is a Service address of \(service): policy is asked after translation; name the pod")
+        }
+        guard let block = serviceBlocks.first(where: { $0.contains(address) }) else { return }
+        throw Missing(
+            text: "\(address) is in the range of Services \(block) (--service-cidr): policy is asked after "
+                + "translation; name the pod")
     }
 
     private func place(_ pod: Pod) -> Place { Place(name: "\(pod.key)", pod: pod, addresses: pod.addresses) }

@@ -23,8 +23,13 @@ package struct PolicyWorld: Sendable {
     /// An object that cannot be read, and where its fault is.
     package struct Unreadable: Sendable {
         package let object: String
+        /// File and number of the document; empty where it came from a cluster.
         package let source: String
         package let error: ObjectError
+        let body: JSONValue
+
+        /// For messages: where it is and what is wrong.
+        package var text: String { (source.isEmpty ? "" : "\(source): ") + "\(object): \(error)" }
     }
 
     package private(set) var policies: [Entry] = []
@@ -34,6 +39,9 @@ package struct PolicyWorld: Sendable {
     package private(set) var pods: [ObjectKey: Pod] = [:]
     /// Labels by name, `kubernetes.io/metadata.name` among them.
     package private(set) var namespaces: [String: [String: String]] = [:]
+    /// Of which there is an object; the others above are only named by one.
+    private(set) var madeNamespaces: Set<String> = []
+    package private(set) var services: [ObjectKey: Service] = [:]
     package private(set) var unreadable: [Unreadable] = []
     /// How many objects of which kinds no tool judges.
     package private(set) var passed: [PassedKind: Int] = [:]
@@ -50,6 +58,10 @@ package struct PolicyWorld: Sendable {
         if !isClusterWide, body[path: "metadata", "namespace"]?.string ?? "" == "" {
             body["metadata"]?["namespace"] = "default"
         }
+        let namespace = body[path: "metadata", "namespace"]?.string ?? ""
+        let object = "\(kind) \(ObjectKey(namespace, body[path: "metadata", "name"]?.string ?? "?"))"
+        // A file's object takes the place of the cluster's.
+        unreadable.removeAll { $0.object == object && $0.source.isEmpty }
         do throws(ObjectError) {
             if let read {
                 guard apiVersion == read.apiVersion else {
@@ -64,10 +76,7 @@ package struct PolicyWorld: Sendable {
                 if let pod { add(try Pod(pod)) }
             }
         } catch {
-            let namespace = body[path: "metadata", "namespace"]?.string ?? ""
-            let name = body[path: "metadata", "name"]?.string ?? "?"
-            unreadable.append(
-                Unreadable(object: "\(kind) \(ObjectKey(namespace, name))", source: source, error: error))
+            unreadable.append(Unreadable(object: object, source: source, error: error, body: body))
         }
     }
 
@@ -82,15 +91,48 @@ package struct PolicyWorld: Sendable {
             nodes.append(node)
         case .namespace: add(try Namespace(body))
         case .pod: add(try Pod(body))
+        case .service:
+            let service = try Service(body)
+            services[service.key] = service
         }
     }
 
+    /// This world as a node has it that knows no better: of policies of the cluster that cannot be read the stand-in.
+    /// Unreadable are then those of files alone, which their author can correct.
+    /// - Returns: also what became of each, in words.
+    package func withStandIns() -> (world: PolicyWorld, notes: [String]) {
+        var world = self
+        var notes: [String] = []
+        world.unreadable = unreadable.filter { !$0.source.isEmpty }
+        for entry in unreadable where entry.source.isEmpty {
+            notes.append("\(entry.text): \(world.takeStandIn(entry) ? "its stand-in is judged" : "it is left out")")
+        }
+        return (world, notes)
+    }
+
+    private mutating func takeStandIn(_ entry: Unreadable) -> Bool {
+        let kind = entry.body["kind"]?.string ?? ""
+        switch ReadKind(kind: kind, apiVersion: entry.body["apiVersion"]?.string ?? "") {
+        case .networkPolicy:
+            guard let policy = NetworkPolicy(closing: entry.body) else { return false }
+            add(Entry(policy: policy, body: entry.body, source: ""))
+        case .clusterNetworkPolicy:
+            guard let policy = ClusterNetworkPolicy(closing: entry.body) else { return false }
+            add(ClusterEntry(policy: policy, body: entry.body, source: ""))
+        case .namespace, .node, .pod, .service, nil: return false
+        }
+        return true
+    }
+
     private mutating func add(policy body: JSONValue, _ source: String) throws(ObjectError) {
-        let policy = try NetworkPolicy(body)
-        policies.removeAll { $0.policy.key == policy.key }
-        policies.append(Entry(policy: policy, body: body, source: source))
+        add(Entry(policy: try NetworkPolicy(body), body: body, source: source))
+    }
+
+    private mutating func add(_ entry: Entry) {
+        policies.removeAll { $0.policy.key == entry.policy.key }
+        policies.append(entry)
         policies.sort { $0.policy.key < $1.policy.key }
-        noteNamespace(policy.metadata.namespace)
+        noteNamespace(entry.policy.metadata.namespace)
     }
 
     private mutating func add(_ entry: ClusterEntry) {
@@ -104,6 +146,7 @@ package struct PolicyWorld: Sendable {
     }
 
     private mutating func add(_ namespace: Namespace) {
+        madeNamespaces.insert(namespace.name)
         namespaces[namespace.name] = namespace.metadata.labels
             .merging(["kubernetes.io/metadata.name": namespace.name]) { $1 }
     }

@@ -3,23 +3,32 @@ enum ReadKind: String, CaseIterable, Sendable {
     case namespace = "Namespace"
     case node = "Node"
     case pod = "Pod"
+    case service = "Service"
     case networkPolicy = "NetworkPolicy"
     case clusterNetworkPolicy = "ClusterNetworkPolicy"
 
     var group: String {
         switch self {
-        case .namespace, .node, .pod: ""
+        case .namespace, .node, .pod, .service: ""
         case .networkPolicy: "networking.k8s.io"
         case .clusterNetworkPolicy: "policy.networking.k8s.io"
         }
     }
 
-    /// Group and version, as an object has them.
-    var apiVersion: String {
+    var version: String {
         switch self {
-        case .namespace, .node, .pod: "v1"
-        case .networkPolicy: "\(group)/v1"
-        case .clusterNetworkPolicy: "\(group)/v1alpha2"
+        case .namespace, .node, .pod, .service, .networkPolicy: "v1"
+        case .clusterNetworkPolicy: "v1alpha2"
+        }
+    }
+
+    /// Group and version, as an object has them.
+    var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
+
+    var isPolicy: Bool {
+        switch self {
+        case .networkPolicy, .clusterNetworkPolicy: true
+        case .namespace, .node, .pod, .service: false
         }
     }
 

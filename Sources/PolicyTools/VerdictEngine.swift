@@ -67,6 +67,7 @@ package struct EvaluatorEngine: VerdictEngine {
         case .denied(let policy, let rule): EngineVerdict(isAllowed: false, policy: policy, rule: rule)
         case .unknownPeer(let policy): EngineVerdict(isAllowed: false, policy: policy, rule: nil)
         case .isolated(let policies): EngineVerdict(isAllowed: false, policy: policies.first, rule: nil)
+        case .closed: EngineVerdict(isAllowed: false, policy: nil, rule: nil)
         }
     }
 }
@@ -78,14 +79,14 @@ package struct MapsEngine: VerdictEngine {
     private var maps = PolicyMaps()
     private var endpoints: [ObjectKey: UInt32] = [:]
     /// What the compiler could not take.
-    package private(set) var problems: [String] = []
+    package private(set) var problems: [PolicyMisfit] = []
 
     /// `places`: the pods that have an address here.
     package init(_ world: PolicyWorld, places: PodPlaces) {
         endpoints = places.endpoints
         maps.clusterPods = places.clusterPods
         let delta = compiler.apply(world.changes(places))
-        problems = delta.problems.map(\.description)
+        problems = world.misfits(delta.problems)
         maps.apply(delta)
         maps.apply(compiler.release(delta.retired))
     }
@@ -115,7 +116,24 @@ extension EngineVerdict {
     }
 }
 
+/// A policy that the tables have no room for.
+package struct PolicyMisfit: Hashable, Sendable {
+    package let text: String
+    /// It is in the cluster already, and what stands in for it there is judged.
+    package let isOfCluster: Bool
+}
+
 extension PolicyWorld {
+    package func misfits(_ problems: [PolicyError]) -> [PolicyMisfit] {
+        let all = policies.map { ($0.policy.key, $0.source) } + clusterEntries.map { ($0.policy.key, $0.source) }
+        let sources = Dictionary(all) { $1 }
+        return problems.map { problem in
+            // Of a pod, any of its policies may be at fault.
+            let isOfCluster = sources[problem.object]?.isEmpty ?? sources.values.allSatisfy(\.isEmpty)
+            return PolicyMisfit(text: problem.description, isOfCluster: isOfCluster)
+        }
+    }
+
     /// Everything of this world, as the compiler takes it.
     package func changes(_ places: PodPlaces) -> [PolicyChange] {
         var changes = namespaces.sorted { $0.key < $1.key }

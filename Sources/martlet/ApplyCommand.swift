@@ -51,7 +51,7 @@ struct ApplyCommand: AsyncParsableCommand {
                 try await applyAll(documents, client)
             } catch {
                 failures = max(1, documents.count)
-                Terminal.error("nothing was applied: \(error.message)")
+                Terminal.error("nothing was applied: \(ManifestFiles.located(error.message, in: documents))")
             }
         }
         for document in atomic ? [] : delete ? documents.reversed() : documents {

@@ -43,6 +43,13 @@ struct PolicySources: ParsableArguments {
 
     var style: Style { Style(isColoured: isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nil) }
 
+    /// As `world`, with what stands in for policies of the cluster that cannot be read; says so.
+    func worldInPlace() async throws -> PolicyWorld {
+        let (world, notes) = try await world().withStandIns()
+        for note in notes { Terminal.error(note) }
+        return world
+    }
+
     /// A file that cannot be read ends the program with 66, a cluster that does not answer with 69.
     func world() async throws -> PolicyWorld {
         var world = PolicyWorld()
@@ -91,7 +98,9 @@ struct PolicySources: ParsableArguments {
         let client = try HTTPSClient(try Kubeconfig(path: path).access(), logger: Logger(label: "martlet"))
         var lists: [(APIResource, ObjectList)] = []
         do throws(APIError) {
-            for resource in [APIResource.namespaces, .nodes, .pods, .networkPolicies, .clusterNetworkPolicies] {
+            for resource in [
+                APIResource.namespaces, .nodes, .pods, .services, .networkPolicies, .clusterNetworkPolicies,
+            ] {
                 lists.append((resource, try await client.list(resource, ListOptions())))
             }
         } catch {
@@ -116,6 +125,21 @@ struct PolicySources: ParsableArguments {
     }
 }
 
+/// The ranges of Services: no object of the API tells them.
+struct ServiceRangeOptions: ParsableArguments {
+    @Option(name: .customLong("service-cidr"), help: "Addresses of Services, as the daemon has them.")
+    var serviceCIDRs = ["10.96.0.0/16", "fd00:96::/112"]
+
+    func blocks() throws -> [CIDR] {
+        try serviceCIDRs.map { text in
+            guard let block = CIDR(text) else {
+                throw ValidationError("--service-cidr: \(text) is no address block such as 10.96.0.0/16")
+            }
+            return block
+        }
+    }
+}
+
 struct PolicyLintCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lint", abstract: "Find what policies probably do not mean.",
@@ -126,18 +150,12 @@ struct PolicyLintCommand: AsyncParsableCommand {
 
     @OptionGroup var sources: PolicySources
 
-    @Option(name: .customLong("service-cidr"), help: "Addresses of Services, as the daemon has them.")
-    var serviceCIDRs = ["10.96.0.0/16", "fd00:96::/112"]
-
-    func validate() throws {
-        for text in serviceCIDRs where CIDR(text) == nil {
-            throw ValidationError("--service-cidr: \(text) is no address block such as 10.96.0.0/16")
-        }
-    }
+    @OptionGroup var services: ServiceRangeOptions
 
     func run() async throws {
+        let blocks = try services.blocks()
         let world = try await sources.world()
-        let findings = PolicyLint(world, serviceBlocks: serviceCIDRs.compactMap { CIDR($0) }).findings()
+        let findings = PolicyLint(world, serviceBlocks: blocks).findings()
         let answer: JSONValue = [
             "policies": .integer(Int64(world.policies.count + world.clusterPolicies.count)),
             "pods": .integer(Int64(world.pods.count)),

@@ -17,6 +17,7 @@ struct PolicyDiffCommand: AsyncParsableCommand {
 
     @OptionGroup var sources: PolicySources
     @OptionGroup var daemon: DaemonSocketOptions
+    @OptionGroup var services: ServiceRangeOptions
 
     @Argument(help: "Files with the policies (and namespaces and pods) as they shall be.")
     var changes: [String] = []
@@ -34,7 +35,8 @@ struct PolicyDiffCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let old = try await sources.world()
+        let blocks = try services.blocks()
+        let old = try await sources.worldInPlace()
         var new = old
         for document in try PolicySources.read(changes) { new.add(document.body, source: document.source) }
         for name in remove {
@@ -45,9 +47,9 @@ struct PolicyDiffCommand: AsyncParsableCommand {
                 throw ExitCode(66)
             }
         }
-        for entry in new.unreadable { Terminal.error("\(entry.source): \(entry.object): \(entry.error)") }
+        for entry in new.unreadable { Terminal.error(entry.text) }
         if !new.unreadable.isEmpty { throw ExitCode(66) }
-        let diff = PolicyDiff(old.inForce, new.inForce)
+        let diff = PolicyDiff(old.inForce, new.inForce, services: blocks)
         let seen = daemon.traffic(id: sources.id, isWanted: sources.asksCluster)
         let effect = diff.effect(on: seen.traffic)
         var notes = diff.notes

@@ -28,10 +28,10 @@ struct PolicySuggestCommand: AsyncParsableCommand {
     var direction: SuggestedDirection = .ingress
 
     func run() async throws {
-        let world = try await sources.world()
+        let world = try await sources.worldInPlace()
         PolicySources.namePassed(world)
         try PolicySources.require(namespace, in: world)
-        for entry in world.unreadable { Terminal.error("\(entry.object) is left out: \(entry.error)") }
+        for entry in world.unreadable { Terminal.error("\(entry.text): it is left out") }
         let seen = daemon.traffic(id: sources.id)
         if let fault = seen.fault {
             Terminal.error("flows are not known: \(fault)")
@@ -66,6 +66,7 @@ struct PolicyGraphCommand: AsyncParsableCommand {
 
     @OptionGroup var sources: PolicySources
     @OptionGroup var daemon: DaemonSocketOptions
+    @OptionGroup var services: ServiceRangeOptions
 
     @Option(help: "svg or dot.")
     var format: GraphFormat = .svg
@@ -74,15 +75,16 @@ struct PolicyGraphCommand: AsyncParsableCommand {
     var namespace: String?
 
     func run() async throws {
-        let world = try await sources.world().inForce
+        let blocks = try services.blocks()
+        let world = try await sources.worldInPlace().inForce
         PolicySources.namePassed(world)
         try PolicySources.require(namespace, in: world)
-        for entry in world.unreadable { Terminal.error("\(entry.object) is left out: \(entry.error)") }
+        for entry in world.unreadable { Terminal.error("\(entry.text): it is left out") }
         let seen = daemon.traffic(id: sources.id, isWanted: sources.asksCluster)
         if let fault = seen.fault { Terminal.error("drawn without flows: \(fault)") }
         for note in seen.traffic.notes { Terminal.error(note) }
         let mesh = PolicyMesh(world, places: PodPlaces(world))
-        let regions = OutsideRegion.all(of: [world]).regions
+        let regions = OutsideRegion.all(of: [world], services: blocks).regions
         guard let graph = PolicyGraph(mesh, seen.traffic, outside: regions, namespace: namespace) else {
             Terminal.error("more than \(PolicyGraph.nodesMax) workloads; choose a --namespace")
             throw ExitCode(1)

@@ -2,6 +2,7 @@ import ArgumentParser
 import CommandLineUI
 import Glibc
 import JSONText
+import NetTypes
 import PolicyKernel
 import PolicyTools
 
@@ -22,6 +23,7 @@ struct PolicyTestCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var sources: PolicySources
+    @OptionGroup var services: ServiceRangeOptions
 
     @Argument(help: "Files of kind PolicyTest.")
     var tests: [String]
@@ -37,11 +39,12 @@ struct PolicyTestCommand: AsyncParsableCommand {
     var junit: String?
 
     func run() async throws {
-        let all = try await sources.world()
+        let blocks = try services.blocks()
+        let all = try await sources.worldInPlace()
         let world = all.inForce
         for name in all.dryRuns { Terminal.error("\(name) is a dry run and enforces nothing: left out") }
         PolicySources.namePassed(world)
-        for entry in world.unreadable { Terminal.error("\(entry.source): \(entry.object): \(entry.error)") }
+        for entry in world.unreadable { Terminal.error(entry.text) }
         if !world.unreadable.isEmpty { throw ExitCode(66) }
         var expectations: [PolicyExpectation] = []
         for document in try PolicySources.read(tests) {
@@ -56,7 +59,7 @@ struct PolicyTestCommand: AsyncParsableCommand {
             Terminal.error("no expectation in \(tests.joined(separator: ", ")): a PolicyTest is wanted there")
             throw ExitCode(66)
         }
-        let (results, judge, reason) = try judge(expectations, world)
+        let (results, judge, reason) = try judge(expectations, world, blocks)
         var answer: JSONValue = [
             "engine": .string(judge), "pods": .integer(Int64(world.pods.count)), "items": .array(results.map(\.json)),
         ]
@@ -68,10 +71,10 @@ struct PolicyTestCommand: AsyncParsableCommand {
 
     /// Results, the engine that gave them, and why it was not the kernel where that would have been the default.
     private func judge(
-        _ expectations: [PolicyExpectation], _ world: PolicyWorld
+        _ expectations: [PolicyExpectation], _ world: PolicyWorld, _ services: [CIDR]
     ) throws -> ([PolicyTestRun.Result], String, String?) {
         let places = PodPlaces(world)
-        let run = PolicyTestRun(world, places: places)
+        let run = PolicyTestRun(world, places: places, services: services)
         if engine == .evaluator {
             let evaluator = EvaluatorEngine(world, places: places)
             return (expectations.map { run.check($0, evaluator) }, evaluator.name, nil)
@@ -98,9 +101,11 @@ struct PolicyTestCommand: AsyncParsableCommand {
         return (expectations.map { run.check($0, maps) }, maps.name, reason)
     }
 
-    private func refuse(_ problems: [String]) throws {
-        for problem in problems { Terminal.error(problem) }
-        if !problems.isEmpty { throw ExitCode(1) }
+    private func refuse(_ problems: [PolicyMisfit]) throws {
+        for problem in problems {
+            Terminal.error(problem.text + (problem.isOfCluster ? "; what stands in for it is judged" : ""))
+        }
+        if problems.contains(where: { !$0.isOfCluster }) { throw ExitCode(1) }
     }
 
     private func write(_ text: String, to path: String) throws {

@@ -28,6 +28,15 @@ import Testing
         #expect(documents.map(\.reference.resource.name) == ["networkpolicies"])
     }
 
+    @Test func aMessageAboutAnItemNamesItsFile() throws {
+        let documents = try ManifestFiles.parse(Self.good + "---\n" + Self.good, file: "f")
+        let message = "items[1]: no kind \"Deployment\" in version \"apps/v1\""
+        #expect(ManifestFiles.located(message, in: documents) == "\(documents[1].source): \(message)")
+        for other in ["items[2]: x", "items[x]", "metadata.name is required"] {
+            #expect(ManifestFiles.located(other, in: documents) == other)
+        }
+    }
+
     @Test func anEmptyListHasNoObjectsAndAnObjectWhoseKindEndsSoIsOne() throws {
         #expect(try ManifestFiles.parse("apiVersion: v1\nkind: List\nitems: null\n", file: "f").isEmpty)
         let object = "apiVersion: a.b/v1\nkind: AllowList\nmetadata: {name: x}\nitems: [1]\n"

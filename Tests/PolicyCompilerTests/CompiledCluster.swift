@@ -76,7 +76,7 @@ struct CompiledCluster {
             return verdict.isAllowed && info?.policy == policy && info?.index == rule
         case .denied(let policy, let rule):
             return !verdict.isAllowed && info?.policy == policy && info?.index == rule
-        case .unknownPeer: return !verdict.isAllowed && verdict.ruleID == 0
+        case .unknownPeer, .closed: return !verdict.isAllowed && verdict.ruleID == 0
         case .isolated(let policies):
             return !verdict.isAllowed && info?.policy == policies.first && info?.index == nil
         }

@@ -39,6 +39,19 @@ import Testing
             try PolicyLintTests.world(pods + old).inForce, try PolicyLintTests.world(pods + new).inForce)
     }
 
+    @Test func addressesOfServicesAreNeitherKeptNorLost() throws {
+        let policy = Self.policy(
+            "sv",
+            "{podSelector: {matchLabels: {app: api}}, policyTypes: [Egress], "
+                + "egress: [{to: [{ipBlock: {cidr: 10.96.0.0/16}}, {ipBlock: {cidr: 10.96.0.0/15}}], "
+                + "ports: [{port: 80}]}]}")
+        let diff = PolicyDiff(
+            try PolicyLintTests.world(Self.pods), try PolicyLintTests.world(Self.pods + policy),
+            services: ["10.96.0.0/16"].compactMap { CIDR($0) })
+        let outside = diff.rows.map(Self.text).filter { $0.contains("outside 10.") }
+        #expect(outside == ["prod/app=api > outside 10.96.0.0/15 + -any port but TCP 80"])
+    }
+
     static func text(_ row: PolicyDiff.Row) -> String {
         "\(row.from.joined(separator: ",")) > \(row.to.joined(separator: ",")) +\(PortSpan.text(row.gained)) "
             + "-\(PortSpan.text(row.lost))"

@@ -33,6 +33,44 @@ import Testing
             .map { "\($0.check.rawValue) \($0.field)" }
     }
 
+    @Test func allFaultsOfAnObjectAreNamed() throws {
+        let checks = try Self.checks(
+            "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/9]}}], "
+                + "ports: [{port: 0}, {port: 80, endPort: 8}, {port: \"8080\"}]}]}")
+        let at = "unreadable spec.ingress[0]"
+        let wanted = [
+            "\(at).from[0].ipBlock.except[0]", "\(at).ports[0].port", "\(at).ports[1].endPort", "\(at).ports[2].port",
+        ]
+        #expect(wanted.allSatisfy(checks.contains), "\(checks)")
+    }
+
+    @Test func moreRulesThanAListHoldsAreCounted() throws {
+        let blocks = (0..<33).map { "{ipBlock: {cidr: 10.\($0).0.0/16}}" }.joined(separator: ", ")
+        let ports = (1...32).map { "{port: \($0)}" }.joined(separator: ", ")
+        let head = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: prod}\nspec: "
+        let text = head + "{podSelector: {}, ingress: [{from: [\(blocks)], ports: [\(ports)]}]}\n"
+        let finding = try #require(
+            PolicyLint(try Self.world(text), serviceBlocks: []).findings().first { $0.check == .doesNotFit })
+        #expect(finding.object == "NetworkPolicy prod/p" && finding.severity == .error)
+        #expect(finding.check.rawValue == "does-not-fit")
+        #expect(finding.meaning.contains("spec.ingress makes 1056 rules (peers × ports); a list holds 1024"))
+    }
+
+    @Test func aNamespaceThatDoesNotExistIsNamed() throws {
+        func checks(_ namespaces: [String]) throws -> [String] {
+            let made = namespaces.map { "apiVersion: v1\nkind: Namespace\nmetadata: {name: \($0)}\n---\n" }.joined()
+            let policy =
+                "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: prod}\n"
+                + "spec: {podSelector: {}}\n"
+            return PolicyLint(try Self.world(made + policy), serviceBlocks: []).findings()
+                .map { "\($0.check.rawValue) \($0.field)" }
+        }
+        #expect(try checks(["default"]) == ["no-namespace metadata.namespace"])
+        #expect(try checks(["default", "prod"]) == [])
+        // Files need not hold every namespace.
+        #expect(try checks(["other"]) == [])
+    }
+
     @Test(arguments: [
         ("{podSelector: {matchLabels: {app: dbb}}}", "selects-nothing spec.podSelector"),
         (
@@ -48,6 +86,13 @@ import Testing
         (
             "{podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: 53}]}]}",
             "egress-without-dns spec.egress"
+        ),
+        (
+            "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.96.0.10/32}}], "
+                + "ports: [{protocol: UDP, port: 53}]}]}", "egress-without-dns spec.egress"
+        ),
+        (
+            "{podSelector: {}, ingress: [{ports: [{port: \"8080\"}]}]}", "unreadable spec.ingress[0].ports[0].port"
         ),
         (
             "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.96.3.4/32}}]}]}",
@@ -232,7 +277,7 @@ import Testing
             + "spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c}]}}}\n---\n"
         let world = try Self.world(Self.pods + foreign.joined() + deployment)
         let findings = PolicyLint(world, serviceBlocks: []).findings()
-        #expect(findings.map { "\($0.severity) \($0.check.rawValue) \($0.field)" } == ["note not-judged kind"])
+        #expect(findings.map { "\($0.severity) \($0.check.rawValue) \($0.field)" } == ["note not-judged "])
         #expect(
             findings.first?.meaning == "not looked at: Deployment of apps/v1 (1, its pods are read), "
                 + "NetworkPolicy of extensions/v1beta1 (1), NetworkPolicy of projectcalico.org/v3 (2)")

@@ -53,6 +53,22 @@ import Testing
         #expect(suggestion.notes.count == 1)
     }
 
+    @Test func labelsThatTellWorkloadsApartComeBeforeOthers() throws {
+        func chosen(_ labels: String, _ more: String = "") throws -> [String: String]? {
+            let pod =
+                "apiVersion: v1\nkind: Pod\nmetadata: {name: x, namespace: prod, labels: {\(labels)}}\n---\n"
+            let world = try PolicyLintTests.world(pod + more)
+            return PolicySuggestion.labels(of: world.policyPods, in: world)
+        }
+        #expect(try chosen("foo: bar, role: any") == ["role": "any"])
+        #expect(try chosen("foo: bar, x.example/component: c, tier: t") == ["x.example/component": "c"])
+        let service =
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: prod}\nspec: {selector: {zone: z}}\n"
+        #expect(try chosen("foo: bar, role: any, zone: z", service) == ["zone": "z"])
+        #expect(try chosen("foo: bar, role: any, zone: other", service) == ["role": "any"])
+        #expect(try chosen("app: a, zone: z", service) == ["app": "a"])
+    }
+
     @Test func whatASelectorTakesInBesidesIsSaid() throws {
         // The one label of the pod `lone` is on the others too.
         let pods = """

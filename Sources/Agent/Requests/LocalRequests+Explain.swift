@@ -1,3 +1,4 @@
+import APIClient
 import BPFRuntime
 import CMartletABI
 import DaemonAPI
@@ -25,18 +26,9 @@ extension LocalRequests {
             throw DaemonError(
                 .decodingFailure, "\(source.address) and \(destination.address) are not of one address family")
         }
-        if destination.pod == nil, let service = await engine.service(at: destination.address) {
-            throw DaemonError(
-                .decodingFailure,
-                "\(destination.address) is of Service \(service): policy is asked about the pods behind it")
-        }
-        let namespaces = Dictionary(
-            snapshot.namespaces.items.map { ($0.name, $0.metadata.labels) }, uniquingKeysWith: { $1 })
-        let evaluator = PolicyEvaluator(
-            namespaces: namespaces, policies: snapshot.networkPolicies.items.filter { !$0.metadata.isDryRun },
-            clusterPolicies: snapshot.clusterNetworkPolicies.items.filter { !$0.metadata.isDryRun },
-            nodes: Array(snapshot.nodes.items),
-            podCIDRs: await engine.podCIDRs, nodeAddresses: configuration.nodeAddresses)
+        if destination.pod == nil { try await refuseService(destination.address) }
+        let evaluator = await engine.policy.inForce(
+            self.evaluator(snapshot), ends: [source, destination].compactMap { $0.pod?.key })
         let flow = PolicyEvaluator.Flow(
             source: source, destination: destination, transport: transport.rawValue, port: port)
         let answer = evaluator.judge(flow, explaining: true)
@@ -46,10 +38,40 @@ extension LocalRequests {
         question.destination_port = port.bigEndian
         question.protocol = transport.rawValue
         let kernel = try datapath.explain(question)
-        var result = await render(answer, kernel, source, destination, transport, port)
-        result["changes"] = .array(evaluator.smallestChanges(flow).map(change))
+        var result = await render(evaluator, answer, kernel, flow, transport)
+        result["changes"] = .array(evaluator.smallestChanges(flow).map { change($0, evaluator) })
         result["open"] = try await openFlows(source.address, destination.address, transport, port)
         return result
+    }
+
+    /// Of the objects, where one that cannot be read has its last good version, or its stand-in.
+    private func evaluator(_ snapshot: ClusterSnapshot) async -> PolicyEvaluator {
+        let namespaces = Dictionary(
+            snapshot.namespaces.items.map { ($0.name, $0.metadata.labels) }, uniquingKeysWith: { $1 })
+        var evaluator = PolicyEvaluator(
+            namespaces: namespaces, policies: snapshot.networkPolicies.items.filter { !$0.metadata.isDryRun },
+            clusterPolicies: snapshot.clusterNetworkPolicies.items.filter { !$0.metadata.isDryRun },
+            nodes: Array(snapshot.nodes.items),
+            podCIDRs: await engine.podCIDRs, nodeAddresses: configuration.nodeAddresses)
+        for fault in snapshot.faults
+        where fault.resource == .networkPolicies || fault.resource == .clusterNetworkPolicies {
+            evaluator.standIns[fault.key] = PolicyEvaluator.StandIn(
+                cause: .unreadable, reason: fault.reason, version: fault.lastGood)
+        }
+        return evaluator
+    }
+
+    /// Policy is asked after translation, and what no Service has is dropped before.
+    private func refuseService(_ address: IPAddress) async throws(DaemonError) {
+        if let service = await engine.service(at: address) {
+            throw DaemonError(
+                .decodingFailure, "\(address) is of Service \(service): policy is asked about the pods behind it")
+        }
+        guard let block = configuration.serviceCIDRs.first(where: { $0.contains(address) }) else { return }
+        throw DaemonError(
+            .decodingFailure,
+            "\(address) is in the range of Services \(block), and no Service has it: the node refuses the packet as "
+                + "no-service before any policy is asked")
     }
 
     private func end(
@@ -99,8 +121,8 @@ extension LocalRequests {
     }
 
     private func render(
-        _ answer: PolicyEvaluator.Answer, _ kernel: martlet_question, _ source: PolicyEvaluator.End,
-        _ destination: PolicyEvaluator.End, _ transport: TransportProtocol, _ port: UInt16
+        _ evaluator: PolicyEvaluator, _ answer: PolicyEvaluator.Answer, _ kernel: martlet_question,
+        _ flow: PolicyEvaluator.Flow, _ transport: TransportProtocol
     ) async -> JSONValue {
         let allow = UInt8(MARTLET_ACTION_ALLOW.rawValue)
         let egress = kernel.egress_verdict == allow
@@ -109,13 +131,13 @@ extension LocalRequests {
             egress == answer.egress.decision.isAllowed && (ingress == answer.ingress.decision.isAllowed || !egress)
         return [
             "flow": [
-                "source": side(source), "destination": side(destination),
-                "protocol": .string(transport.kubernetesName), "port": .integer(Int64(port)),
+                "source": side(flow.source), "destination": side(flow.destination),
+                "protocol": .string(transport.kubernetesName), "port": .integer(Int64(flow.port)),
             ],
             "verdict": .string(answer.isAllowed ? "allow" : "drop"),
             "agrees": .bool(agrees),
-            "egress": judgement(answer.egress),
-            "ingress": judgement(answer.ingress),
+            "egress": judgement(answer.egress, evaluator),
+            "ingress": judgement(answer.ingress, evaluator),
             "kernel": [
                 "verdict": .string(egress && ingress ? "allow" : "drop"),
                 "egress": await kernelSide(egress, kernel.egress_rule, kernel.egress_reason),
@@ -130,7 +152,7 @@ extension LocalRequests {
         ["address": .string(end.address.description), "pod": end.pod.map { .string($0.key.description) } ?? .null]
     }
 
-    private func judgement(_ judgement: PolicyEvaluator.Judgement) -> JSONValue {
+    private func judgement(_ judgement: PolicyEvaluator.Judgement, _ evaluator: PolicyEvaluator) -> JSONValue {
         let steps = judgement.steps.map { step -> JSONValue in
             [
                 "policy": .string(step.policy.description), "kind": .string(step.tier.kind),
@@ -142,39 +164,22 @@ extension LocalRequests {
         }
         return [
             "verdict": .string(judgement.decision.isAllowed ? "allow" : "drop"),
-            "decision": .string(text(judgement.decision)), "steps": .array(steps),
+            "decision": .string(evaluator.text(judgement.decision)), "steps": .array(steps),
         ]
     }
 
-    private func change(_ change: PolicyEvaluator.Change) -> JSONValue {
+    private func change(_ change: PolicyEvaluator.Change, _ evaluator: PolicyEvaluator) -> JSONValue {
         [
             "direction": .string(change.direction.rawValue), "text": .string(change.text),
-            "decision": .string(text(change.decision)),
+            "decision": change.decision.map { .string(evaluator.text($0)) } ?? .null,
         ]
-    }
-
-    private func text(_ decision: PolicyEvaluator.Decision) -> String {
-        switch decision {
-        case .itself: "a pod always reaches itself"
-        case .ownNode: "a pod and its own node always reach each other"
-        case .notIsolated: "no policy decides in this direction"
-        case .allowed(let policy, let rule): "allowed by \(name(policy)), rule \(rule)"
-        case .denied(let policy, let rule): "denied by \(name(policy)), rule \(rule)"
-        case .unknownPeer(let policy):
-            "the peer has a pod's address and is not known, and \(name(policy)) denies or passes by pod"
-        case .isolated(let policies):
-            "isolated by \(policies.map(\.description).joined(separator: ", ")), and no rule lets it through"
-        }
-    }
-
-    private func name(_ policy: ObjectKey) -> String {
-        policy.namespace.isEmpty ? "ClusterNetworkPolicy \(policy)" : "\(policy)"
     }
 
     private func kernelSide(_ allowed: Bool, _ rule: UInt32, _ reason: UInt8) async -> JSONValue {
         [
             "verdict": .string(allowed ? "allow" : "drop"), "rule": await engine.ruleJSON(rule),
             "reason": .integer(Int64(reason)),
+            "reasonName": allowed ? .null : DropReason(rawValue: reason).map { .string($0.name) } ?? .null,
         ]
     }
 }

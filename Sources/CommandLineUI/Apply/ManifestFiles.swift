@@ -22,6 +22,15 @@ package enum ManifestFiles {
     static let bytesMax = 64 << 20
     private static let endings = [".yaml", ".yml", ".json"]
 
+    /// A message about `items[N]` of a list made of these documents, with where that one is written.
+    package static func located(_ message: String, in documents: [ManifestDocument]) -> String {
+        let head = "items["
+        guard message.hasPrefix(head), let number = Int(message.dropFirst(head.count).prefix { $0 != "]" }),
+            documents.indices.contains(number)
+        else { return message }
+        return "\(documents[number].source): \(message)"
+    }
+
     /// Of each path, a file, a folder or `-` (standard input), at least one document is required: what is empty is not
     /// what was meant.
     package static func read(_ paths: [String]) throws -> [ManifestDocument] {

@@ -19,7 +19,7 @@ package struct ExplainView: Sendable {
         out += "\n"
         for name in ["egress", "ingress"] {
             let side = kernel?[name]
-            let rule = ListView.ruleText(side?["rule"]) ?? "no policy"
+            let rule = ListView.ruleText(side?["rule"]) ?? side?["reasonName"]?.string ?? "no policy"
             out += "  \(name): \(verdict(side?["verdict"])) by \(rule)\n"
         }
         if answer["agrees"]?.bool == false {
@@ -32,11 +32,14 @@ package struct ExplainView: Sendable {
         let items = answer["changes"]?.array ?? []
         if items.isEmpty { return "" }
         let turned = answer["verdict"]?.string == "allow" ? "drop" : "allow"
-        var out = "\n\(style.strong("smallest change that would make it")) \(verdict(.string(turned))), "
-        out += items.count > 1 ? "all of:\n" : "other flows aside:\n"
+        let isKnown = items.allSatisfy { $0["decision"]?.string != nil }
+        let title = isKnown ? "smallest change that would make it" : "to be mended before it can become"
+        var out = "\n\(style.strong(title)) \(verdict(.string(turned)))"
+        out += items.count > 1 ? ", all of:\n" : isKnown ? ", other flows aside:\n" : ":\n"
         for item in items {
-            out += "  \(ListView.cell(item["text"])) (\(ListView.cell(item["direction"])): "
-            out += "\(ListView.cell(item["decision"])))\n"
+            // Without a decision: what follows is known once the policy is mended.
+            let after = item["decision"]?.string.map { ": \($0)" } ?? ""
+            out += "  \(ListView.cell(item["text"])) (\(ListView.cell(item["direction"]))\(after))\n"
         }
         return out
     }

@@ -16,7 +16,8 @@ package struct LintView {
             let word = finding["severity"]?.string ?? ""
             let source = finding["source"]?.string ?? ""
             text += "\(painted(word)) \(style.strong(finding["object"]?.string ?? ""))"
-            text += " \(finding["field"]?.string ?? "")" + (source.isEmpty ? "" : "  (\(source))") + "\n"
+            let field = finding["field"]?.string ?? ""
+            text += (field.isEmpty ? "" : " \(field)") + (source.isEmpty ? "" : "  (\(source))") + "\n"
             text += "  \(finding["meaning"]?.string ?? "") [\(finding["check"]?.string ?? "")]\n"
             text += "  -> \(finding["advice"]?.string ?? "")\n"
         }

@@ -1,0 +1,86 @@
+import APIMachinery
+import JSONText
+import KubeObjects
+import PolicyCompiler
+
+/// What the API server refuses: by its own schema and validation, and by what the tables hold.
+extension PolicyLint {
+    /// Every fault of every object that would be refused.
+    var refusals: [LintFinding] {
+        var found: [LintFinding] = []
+        for entry in world.unreadable {
+            let faults = Self.faults(entry.body)
+            found += faults.map { finding(entry.object, entry.source, $0.field, $0.message) }
+            if faults.contains(where: { $0.field == entry.error.field }) { continue }
+            found.append(finding(entry.object, entry.source, entry.error.field, entry.error.message))
+        }
+        for entry in world.policies {
+            found += Self.faults(entry.body).map { finding(entry.object, entry.source, $0.field, $0.message) }
+        }
+        for entry in world.clusterEntries {
+            found += Self.faults(entry.body).map { finding(entry.object, entry.source, $0.field, $0.message) }
+        }
+        return found
+    }
+
+    private func finding(_ object: String, _ source: String, _ field: String, _ message: String) -> LintFinding {
+        LintFinding(
+            severity: .error, check: .unreadable, object: object, source: source, field: field,
+            meaning: "the API server refuses it: \(message)", advice: "correct the field")
+    }
+
+    /// What the server finds in a new policy; empty for other kinds.
+    private static func faults(_ body: JSONValue) -> [(field: String, message: String)] {
+        let apiVersion = body["apiVersion"]?.string ?? ""
+        guard let kind = ReadKind(kind: body["kind"]?.string ?? "", apiVersion: apiVersion), kind.isPolicy,
+            let resource = ResourceRegistry.builtin.resources(group: kind.group, version: kind.version)
+                .first(where: { $0.kind.kind == kind.rawValue }), apiVersion == kind.apiVersion
+        else { return [] }
+        var fresh = body
+        // Of an object that is in a cluster already.
+        fresh["metadata"]?["resourceVersion"] = nil
+        fresh["metadata"]?["managedFields"] = nil
+        let request = WriteRequest(
+            resource, namespace: resource.isNamespaced ? body[path: "metadata", "namespace"]?.string ?? "" : "",
+            manager: "lint", now: Timestamp(secondsSince1970: 0), uid: "", nameSuffix: "")
+        var writer = ObjectWriter(request)
+        do throws(APIStatus) {
+            _ = try writer.finishCreate(try writer.beginCreate(try writer.decode(fresh)))
+            return []
+        } catch {
+            let causes = error.details?.causes ?? []
+            return causes.isEmpty ? [("", error.message)] : causes.map { ($0.field, $0.message) }
+        }
+    }
+
+    /// Policies, one after the other onto the pods that are known, that the tables have no room for.
+    var misfits: [LintFinding] {
+        let enforced = world.inForce
+        let places = PodPlaces(enforced)
+        var compiler = PolicyCompiler()
+        let changes = enforced.changes(places)
+        _ = compiler.apply(changes.filter { !$0.isPolicy })
+        for change in changes where change.isPolicy { _ = compiler.apply([change]) }
+        let named =
+            world.policies.map { ($0.policy.key, ($0.object, $0.source)) }
+            + world.clusterEntries.map { ($0.policy.key, ($0.object, $0.source)) }
+        let sources = Dictionary(named) { $1 }
+        return compiler.problems.map { problem in
+            let (object, source) = sources[problem.object] ?? ("Pod \(problem.object)", "")
+            return LintFinding(
+                severity: .error, check: .doesNotFit, object: object, source: source, field: "spec",
+                meaning: "the API server refuses it: \(problem.message)",
+                advice: "say it in fewer rules: a selector for many peers, a range for many ports, fewer pods")
+        }
+    }
+}
+
+extension PolicyChange {
+    fileprivate var isPolicy: Bool {
+        switch self {
+        case .policy, .clusterPolicy, .policyRemoved: true
+        case .pod, .podRemoved, .orphaned, .unmanaged, .namespace, .namespaceRemoved, .node, .nodeRemoved, .podCIDRs:
+            false
+        }
+    }
+}
