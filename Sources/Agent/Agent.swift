@@ -109,7 +109,7 @@ package struct Agent: Service {
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await keepGrace() }
-                group.addTask { try await keepCompiled(on: engine) }
+                group.addTask { try await ClusterInformers.first { try await keepCompiled() } }
                 group.addTask { try await keepReset() }
                 group.addTask { try await reporter.run(reports.stream) }
                 group.addTask { await observeFlows() }
@@ -157,15 +157,14 @@ package struct Agent: Service {
     }
 
     /// The first compile, then one after each notice. Objects that give an error are compiled again with the next
-    /// notice; what is in the kernel stays in force. Ends where the kernel refuses a write. Runs on the engine's
-    /// thread, where a notice is compiled as soon as it is posted.
-    private func keepCompiled(on engine: isolated Engine) async throws {
+    /// notice; what is in the kernel stays in force. Ends where the kernel refuses a write.
+    private func keepCompiled() async throws {
         await informers.waitForSync()
         if Task.isCancelled { return }
-        try engine.compileAll(informers.snapshot(), podCIDRs: configuration.clusterCIDRs)
+        try await engine.compileAll(informers.snapshot(), podCIDRs: configuration.clusterCIDRs)
         await engine.waitUntilInForce()
         let takeOver = try datapath.takeOver()
-        let revision = engine.enforcedRevision ?? 0
+        let revision = await engine.enforcedRevision ?? 0
         logger.notice(
             "in force",
             metadata: [
@@ -178,7 +177,7 @@ package struct Agent: Service {
         reports.continuation.yield()
         var notices = WholeNotices(feed: feed, kinds: ClusterInformers.resources) { informers.together }
         while let notice = await notices.next() {
-            try engine.compileOrRetry(notice, informers)
+            try await engine.compileOrRetry(notice, informers)
             if notice.namesNothing { continue }
             reports.continuation.yield()
             await connect.testOnce(engine.serviceEntries)

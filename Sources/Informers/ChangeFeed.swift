@@ -92,9 +92,8 @@ package final class ChangeFeed: AsyncSequence, Sendable {
     package struct Iterator: AsyncIteratorProtocol {
         let feed: ChangeFeed
 
-        package func next(isolation actor: isolated (any Actor)?) async -> ChangeNotice? {
-            await feed.next(isolation: actor)
-        }
+        package func next() async -> ChangeNotice? { await feed.next() }
+        package func next(isolation actor: isolated (any Actor)?) async -> ChangeNotice? { await feed.next() }
     }
 
     /// What has gathered; nil where nothing has.
@@ -106,9 +105,8 @@ package final class ChangeFeed: AsyncSequence, Sendable {
         }
     }
 
-    /// Waits for a change. Nil when the feed is finished or the task cancelled. A caller on an actor of its own is
-    /// resumed there, by way of no other thread.
-    package func next(isolation: isolated (any Actor)? = #isolation) async -> ChangeNotice? {
+    /// Waits for a change. Nil when the feed is finished or the task cancelled.
+    package func next() async -> ChangeNotice? {
         while true {
             let taken = takeNow()
             if let taken, !Task.isCancelled { return taken }

@@ -97,7 +97,7 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
 
     /// Runs `work` with a priority that has threads of its own: a change on its way to the kernel does not queue behind
     /// whatever else the process does. A group's child would get its parent's priority, whatever it asks for.
-    private static func first(_ work: @escaping @Sendable () async throws -> Void) async throws {
+    package static func first(_ work: @escaping @Sendable () async throws -> Void) async throws {
         let task = Task(priority: .high, operation: work)
         try await withTaskCancellationHandler {
             try await task.value

@@ -30,7 +30,7 @@ struct WholeNotices {
     }
 
     /// Nil when the feed is finished or the task cancelled.
-    mutating func next(isolation: isolated (any Actor)? = #isolation) async -> ChangeNotice? {
+    mutating func next() async -> ChangeNotice? {
         guard var notice = await feed.next() else { return nil }
         reached.merge(notice.progress) { max($0, $1) }
         let deadline = ContinuousClock.now + holdMax
