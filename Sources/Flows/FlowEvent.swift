@@ -46,9 +46,16 @@ package struct FlowEvent: Hashable, Sendable {
     package let ruleID: UInt32
     package let generation: UInt32
     package let interface: UInt32
-    /// Of a close: original direction, reply.
+    /// Of a close or reset: original direction, reply. Of a flow or a drop: its packet, in the one it belongs to.
     package let original: Traffic
     package let reply: Traffic
+    /// Whether the packet of a flow or a drop came from the end that answers.
+    package var isAnswer: Bool {
+        switch kind {
+        case .flow, .drop: reply.packets > 0
+        case .close, .reset: false
+        }
+    }
 
     /// Nil for a record whose kind, reason, direction or hook this build does not know.
     package init?(_ event: martlet_event) {

@@ -107,24 +107,26 @@ package struct TrafficLedger: Sendable {
     package var count: Int { counts.count }
 
     /// Takes a flow or a drop by policy; other records are passed over, and so is what policy is not asked about (a pod
-    /// with its own node or with itself). `workload`: of a pod, where it is still known.
+    /// with its own node or with itself). An answer that is dropped is no flow: its opener's was counted. A flow that
+    /// was picked up by an answer counts as its opener's. `workload`: of a pod, where it is still known.
     package mutating func add(_ record: FlowRecord, workload: (ObjectKey) -> ObjectKey?) {
         let event = record.event
         switch event.kind {
         case .flow: break
-        case .drop where event.reason == .policy: break
+        case .drop where event.reason == .policy && !event.isAnswer: break
         case .drop, .close, .reset: return
         }
         if MARTLET_RULE_NODE.rawValue == event.ruleID || MARTLET_RULE_SELF.rawValue == event.ruleID { return }
         func party(_ end: FlowEvent.End, _ pod: ObjectKey?) -> Party {
             pod.map { .workload(workload($0) ?? $0) } ?? .address(end.address)
         }
+        let sender = party(event.source, record.sourcePod)
+        let receiver = party(event.destination, record.destinationPod)
         add(
             Pair(
-                source: party(event.source, record.sourcePod),
-                destination: party(event.destination, record.destinationPod),
+                source: event.isAnswer ? receiver : sender, destination: event.isAnswer ? sender : receiver,
                 family: event.destination.address.family, transport: event.transport,
-                port: event.destination.port, isAllowed: event.kind == .flow),
+                port: event.isAnswer ? event.source.port : event.destination.port, isAllowed: event.kind == .flow),
             at: record.unixNanoseconds / 1_000_000_000)
     }
 

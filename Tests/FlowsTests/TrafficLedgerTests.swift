@@ -1,5 +1,7 @@
+import CMartletABI
 import JSONText
 import KubeObjects
+import MapLayout
 import NetTypes
 import Testing
 
@@ -45,6 +47,52 @@ import Testing
         ledger.add(Self.pair(80), at: Self.now)
         #expect(Self.flows(ledger, at: Self.now + 900) == [2])
         #expect(Self.flows(ledger, at: Self.now + Self.hour + 300) == [1])
+    }
+
+    private struct Names: FlowNames {
+        func pod(endpoint: UInt32, incarnation: UInt32) -> ObjectKey? {
+            [1: ObjectKey("shop", "web"), 2: ObjectKey("data", "db")][endpoint]
+        }
+        func rule(_ id: UInt32) -> FlowRule? { nil }
+        func revision(generation: UInt32) -> String? { nil }
+        func service(_ frontend: MapImage.Frontend) -> ObjectKey? { nil }
+    }
+
+    /// A packet of web's flow to port 5432 of db: web's own, or db's answer.
+    private static func event(_ kind: EventKind, isAnswer: Bool) -> martlet_event {
+        var event = martlet_event()
+        event.kind = kind.rawValue
+        event.reason = kind == .drop ? DropReason.policy.rawValue : 0
+        event.direction = VerdictDirection.ingress.rawValue
+        event.hook = Hook.fromPod.rawValue
+        event.protocol = 6
+        event.source_endpoint = isAnswer ? 2 : 1
+        event.destination_endpoint = isAnswer ? 1 : 2
+        event.source_port = UInt16(isAnswer ? 5432 : 41_648).bigEndian
+        event.destination_port = UInt16(isAnswer ? 41_648 : 5432).bigEndian
+        event.packets = isAnswer ? (0, 1) : (1, 0)
+        return event
+    }
+
+    private static func rows(_ events: [martlet_event]) -> [String] {
+        var log = FlowLog()
+        var ledger = TrafficLedger()
+        let anchor = ClockAnchor(monotonicNanoseconds: 0, unixNanoseconds: now * 1_000_000_000)
+        for record in log.ingest(events, anchor: anchor, names: Names()) { ledger.add(record) { _ in nil } }
+        return ledger.rows(at: now).map { row in
+            "\(row["source"]?.string ?? "") > \(row["destination"]?.string ?? "") \(row["port"]?.integer ?? 0) "
+                + (row["allowed"] == true ? "allowed" : "dropped")
+        }
+    }
+
+    @Test func anAnswerThatIsDroppedIsNoFlowOfItsOwn() {
+        #expect(Self.rows([Self.event(.drop, isAnswer: true)]) == [])
+        #expect(Self.rows([Self.event(.drop, isAnswer: false)]) == ["shop/web > data/db 5432 dropped"])
+    }
+
+    @Test func aFlowPickedUpByAnAnswerIsItsOpeners() {
+        #expect(Self.rows([Self.event(.flow, isAnswer: true)]) == ["shop/web > data/db 5432 allowed"])
+        #expect(Self.rows([Self.event(.flow, isAnswer: false)]) == ["shop/web > data/db 5432 allowed"])
     }
 
     @Test func fullLedgerForgetsTheQuietestQuarter() {

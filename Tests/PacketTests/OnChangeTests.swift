@@ -142,6 +142,9 @@ extension PacketSuite {
                 #expect(event.reason == UInt8(MARTLET_DROP_POLICY.rawValue))
             }
             #expect(told[1].packets == (2, 1))
+            // Which end a dropped packet came from: an answer is no flow of its own.
+            #expect(told[2].packets == (1, 0))
+            #expect(told[3].packets == (0, 1))
             #expect(try passes(.tcp("10.244.1.10", 4000, "10.244.1.11", 80, [.reset])))
             #expect(try passes(.tcp("10.244.1.11", 80, "10.244.1.10", 4000, [.reset, .ack])))
             #expect(try !passes(ack))

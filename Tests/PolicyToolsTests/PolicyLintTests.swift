@@ -52,7 +52,7 @@ import Testing
         let finding = try #require(
             PolicyLint(try Self.world(text), serviceBlocks: []).findings().first { $0.check == .doesNotFit })
         #expect(finding.object == "NetworkPolicy prod/p" && finding.severity == .error)
-        #expect(finding.check.rawValue == "does-not-fit")
+        #expect("\(finding.check.rawValue) \(finding.field)" == "does-not-fit spec")
         #expect(finding.meaning.contains("spec.ingress makes 1056 rules (peers × ports); a list holds 1024"))
     }
 

@@ -296,6 +296,7 @@ STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
         return drop(skb, packet, reason);
     if (packet->tcp_flags & TCP_RST)
         return GO_ON; /* ends something; begins nothing */
+    packet->reply = reply;
     if (enter_flow(packet, query, reply))
         return drop(skb, packet, MARTLET_DROP_INTERNAL);
     tell_packet(skb, packet, MARTLET_EVENT_FLOW, MARTLET_DROP_NONE);
@@ -330,6 +331,7 @@ STAGE int track(struct __sk_buff *skb, struct packet *packet)
         return UNTRACKED;
     bool opener_low = flow->flags & MARTLET_FLOW_OPENER_LOW;
     bool reply = opener_low != from_low;
+    packet->reply = reply;
     packet->destination_endpoint = flow->endpoint[reply ? 0 : 1];
     __u8 reason = in_doubt(packet, flow) ? recheck_flow(skb, packet, flow, reply) : MARTLET_DROP_NONE;
     if (reason != MARTLET_DROP_NONE) {

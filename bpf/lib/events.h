@@ -94,8 +94,11 @@ STAGE int tell_packet(struct __sk_buff *skb, const struct packet *packet, __u8 k
     event->source_incarnation = incarnation_of(packet->source_endpoint);
     event->destination_incarnation = incarnation_of(packet->destination_endpoint);
     event->ifindex = skb->ifindex;
-    event->packets[0] = 1;
-    event->bytes[0] = packet->length;
+    bool reply = packet->reply;
+    event->packets[0] = !reply;
+    event->packets[1] = reply;
+    event->bytes[0] = reply ? 0 : packet->length;
+    event->bytes[1] = reply ? packet->length : 0;
     send_event(event);
     return 0;
 }

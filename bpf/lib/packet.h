@@ -60,7 +60,8 @@ struct packet {
     __u8 direction;                  /* enum martlet_direction: which list decided */
     __u8 l4_bytes;                   /* of the transport header */
     __sum16 ipv4_checksum;           /* as on the wire */
-    __u8 padding[4];
+    bool reply;                     /* sent by the end that answers */
+    __u8 padding[3];
 };
 _Static_assert(sizeof(struct packet) == 160, "packet");
 

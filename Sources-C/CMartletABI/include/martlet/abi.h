@@ -383,7 +383,7 @@ struct martlet_event {
     __u32 source_incarnation;
     __u32 destination_incarnation;
     __u32 ifindex;
-    __u64 packets[2];            /* closes: original direction, reply */
+    __u64 packets[2];            /* original direction, reply; of one packet: where in its flow it belongs */
     __u64 bytes[2];
 };
 _Static_assert(sizeof(struct martlet_event) == 128, "event");
