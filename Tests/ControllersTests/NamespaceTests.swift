@@ -54,4 +54,28 @@ import Testing
             #expect(fixture.cluster.object(.configMaps, namespace: "default", name: "a") != nil)
         }
     }
+
+    @Test(.timeLimit(.minutes(1))) func policiesStayUntilTheLastPodOfTheirNamespaceHasGone() async throws {
+        fixture.cluster.set(.namespaces, ["metadata": ["name": "old"], "spec": ["finalizers": ["kubernetes"]]])
+        fixture.cluster.set(.networkPolicies, ["metadata": ["name": "closed", "namespace": "old"]])
+        // As a pod that has its grace period to end.
+        fixture.cluster.set(
+            .pods, ["metadata": ["name": "slow", "namespace": "old", "finalizers": ["example.com/grace"]]])
+        let controller = NamespaceDeletion(fixture.context, resources: APIResource.builtin)
+        try await fixture.running(controller) {
+            _ = try await fixture.cluster.delete(ObjectReference(.namespaces, name: "old"), options: nil)
+            try await fixture.until("the report") {
+                let conditions = fixture.cluster.object(.namespaces, name: "old")?[path: "status", "conditions"]?.array
+                return conditions?.contains {
+                    $0["type"] == "NamespaceContentRemaining"
+                        && $0["message"]?.string?.hasSuffix(": pods has 1 resource instances") == true
+                } ?? false
+            }
+            #expect(fixture.cluster.object(.networkPolicies, namespace: "old", name: "closed") != nil)
+            _ = try await fixture.cluster.mergePatch(
+                ObjectReference(.pods, namespace: "old", name: "slow"), ["metadata": ["finalizers": .null]])
+            try await fixture.until("gone") { fixture.cluster.object(.namespaces, name: "old") == nil }
+            #expect(fixture.cluster.object(.networkPolicies, namespace: "old", name: "closed") == nil)
+        }
+    }
 }

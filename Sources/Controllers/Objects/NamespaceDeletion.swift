@@ -5,7 +5,8 @@ import KubeObjects
 import Logging
 import ServiceLifecycle
 
-/// Empties a namespace that is being deleted, says in its conditions what is left, and lets it go by `finalize`.
+/// Empties a namespace that is being deleted, says in its conditions what is left, and lets it go by `finalize`. The
+/// pods go first, and nothing else before the last of them has gone: they live as long with what policies say of them.
 package final class NamespaceDeletion: ServiceLifecycle.Service, Sendable {
     /// The mark that this controller takes off.
     static let finalizer = "kubernetes"
@@ -18,7 +19,7 @@ package final class NamespaceDeletion: ServiceLifecycle.Service, Sendable {
     /// `resources` are all kinds that live in namespaces.
     package init(_ context: ControllerContext, resources: [APIResource]) {
         self.context = context
-        self.resources = resources.filter(\.isNamespaced)
+        self.resources = [.pods] + resources.filter { $0.isNamespaced && $0 != .pods }
     }
 
     package func run() async throws {
@@ -57,7 +58,7 @@ package final class NamespaceDeletion: ServiceLifecycle.Service, Sendable {
         return nil
     }
 
-    /// Deletes what is there. Returns what is still there, by resource.
+    /// Deletes what is there: pods, and what else there is once they have gone. Returns what is still there, by resource.
     private func deleteContents(of namespace: String) async throws(APIError) -> [(
         resource: APIResource, objects: [JSONValue]
     )] {
@@ -73,6 +74,7 @@ package final class NamespaceDeletion: ServiceLifecycle.Service, Sendable {
             if objects.isEmpty { continue }
             let left = try await context.client.list(resource, ListOptions(namespace: namespace)).items
             if !left.isEmpty { rest.append((resource, left)) }
+            if resource == .pods, !left.isEmpty { return rest }
         }
         return rest
     }
