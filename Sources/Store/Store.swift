@@ -50,7 +50,14 @@ package final class Store: Sendable {
     private let inbox = Mutex(Inbox())
     private let disk = Mutex(DiskNotice())
     private let opened = ContinuousClock.now
-    private let follower = Mutex<(@Sendable () -> Void)?>(nil)
+    private let follower = Mutex<Follower?>(nil)
+
+    /// A closure in a lock would be wrapped once more with each look at it.
+    private final class Follower: Sendable {
+        let body: @Sendable () -> Void
+
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
     /// The state as the group being written sees it; touched on the log's queue alone.
     private let writer: Mutex<StoreModel>
     let published: Mutex<Published>
@@ -125,7 +132,7 @@ package final class Store: Sendable {
 
     /// Calls `body` on the log's queue as soon as a group is visible, before its writers are told. Replaces what was
     /// set before; it has to be quick.
-    package func follow(_ body: @escaping @Sendable () -> Void) { follower.withLock { $0 = body } }
+    package func follow(_ body: @escaping @Sendable () -> Void) { follower.withLock { $0 = Follower(body) } }
 
     private func enqueue(_ pending: Pending) {
         let (refusal, startsDrain) = inbox.withLock { inbox -> (StoreError?, Bool) in
@@ -189,7 +196,7 @@ package final class Store: Sendable {
         if !committed.isEmpty {
             tellWritten()
             publish(committed)
-            follower.withLock { $0 }?()
+            follower.withLock { $0 }?.body()
         }
         for (pending, answer) in zip(group, answers) { pending.answer.resume(returning: answer) }
     }

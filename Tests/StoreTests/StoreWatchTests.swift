@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import Store
@@ -15,6 +16,17 @@ import Testing
             if found.count >= count { break }
         }
         return found
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whoFollowsSeesACommitBeforeItsWriterIsTold() async throws {
+        let store = try Store.open(directory)
+        let seen = Mutex<[Int64]>([])
+        store.follow { [weak store] in seen.withLock { $0.append(store?.revision ?? 0) } }
+        for index in 0..<100 {
+            let revision = try await store.put("/\(index)", "x")
+            #expect(seen.withLock { $0.last } == revision)
+        }
+        #expect(seen.withLock { $0.count } == 100)
     }
 
     @Test(.timeLimit(.minutes(1))) func aWatchGivesWhatFollowsItsRevisionInOrder() async throws {
