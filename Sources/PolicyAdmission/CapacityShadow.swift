@@ -51,8 +51,6 @@ package struct CapacityShadow: Sendable {
     private let endpoints: Int
     private var labelSets = LabelSets()
     private var serviceProblems: [ServiceError] = []
-    /// Namespaces on their way out: what goes with them is not judged by invariants.
-    private var terminating: Set<String> = []
 
     package init(
         limits: PolicyLimits = PolicyLimits(), endpoints: Int = MapLimits.endpoints,
@@ -135,8 +133,7 @@ package struct CapacityShadow: Sendable {
         let unreadable = written.compactMap(Self.unreadable)
         if !unreadable.isEmpty { return AdmissionVerdict(refusals: unreadable, broken: []) }
         let before = Set(shortages.map(\.place))
-        var broken = take(objects)
-        if written.isEmpty, objects.allSatisfy({ terminating.contains($0.key.namespace) }) { broken = [] }
+        let broken = take(objects)
         let found = shortages.filter { shortage in
             let place = shortage.place
             let isOwn = place.kind != .pod && written.contains { $0.kind == place.kind && $0.key == place.object }
@@ -180,11 +177,6 @@ package struct CapacityShadow: Sendable {
 
     private mutating func namespaceChange(_ object: AdmittedObject) -> PolicyChange {
         let namespace = object.value.flatMap { try? Namespace($0) }
-        if namespace?.isTerminating == true {
-            terminating.insert(object.key.name)
-        } else {
-            terminating.remove(object.key.name)
-        }
         return namespace.map { .namespace(name: $0.name, labels: $0.metadata.labels) }
             ?? .namespaceRemoved(object.key.name)
     }

@@ -154,6 +154,26 @@ import Testing
         #expect(index.pods.isEmpty && index.see(key, nil).isEmpty)
     }
 
+    /// The notice of the version between comes too late, or not at all, where the pod is soon as it was.
+    @Test func whoMadeSlicesFromAVersionBetweenIsToldWhenThePodIsAsItWas() {
+        let first = pod(["app": "x", "stage": "a"])
+        for between in [pod(first.metadata.labels, address: 2), pod(["app": "x", "stage": "b"])] {
+            var index = index(of: first)
+            index.select([between], by: ObjectKey("ns", "app7"))
+            #expect(index.see(key, first).contains(ObjectKey("ns", "app7")))
+            #expect(index.see(key, first).isEmpty)
+        }
+    }
+
+    @Test func aSliceThatMovesConcernsBothAndOneThatIsGoneIsForgotten() {
+        var written = WrittenSlices()
+        let (slice, old, new) = (ObjectKey("ns", "s"), ObjectKey("ns", "old"), ObjectKey("ns", "new"))
+        #expect(written.see(slice, of: old) == [old])
+        #expect(written.see(slice, of: new) == [old, new])
+        #expect(written.see(slice, of: nil) == [new])
+        #expect(written.see(slice, of: nil).isEmpty)
+    }
+
     @Test func aSelectorThatChangesIsFoundByItsNewPairsAlone() {
         var index = index(of: pod(["app": "x", "stage": "a"]))
         index.update(ObjectKey("ns", "both"), service("both", ["tier": "t"]))

@@ -131,7 +131,7 @@ import Testing
         #expect(shadow.judge(policy("p", "open", allowing: "prod"), present: gone(opening)).isEmpty)
     }
 
-    @Test func anOverrideIsTakenAndAnEndingNamespaceMayGo() {
+    @Test func anOverrideIsTakenAndAnEndingNamespaceMayGoWhenItsPodsHaveGone() {
         var shadow = cluster()
         let opening = policy("p", "open", allowing: "dev")
         #expect(shadow.judge(opening, present: gone(opening), overriding: true).broken.count == 1)
@@ -140,6 +140,8 @@ import Testing
         var ending = cluster()
         ending.take([object(.namespace, "", "p", ["env": "prod"], status: ["phase": "Terminating"])])
         let shut = policy("p", "shut", allowing: nil)
+        #expect(ending.judge(gone(shut), present: shut).broken.map(\.name) == ["i"])
+        ending.take([gone(pod("p", "db"))])
         #expect(ending.judge(gone(shut), present: shut).isEmpty)
     }
 

@@ -14,7 +14,7 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
     private let slices: Informer<PlannedSlice>
     private let feed = ChangeFeed()
     private let index = Mutex(SelectorIndex())
-    private let seenNodes = Mutex<[ObjectKey: SliceNode]>([:])
+    private let seenNodes = Mutex(SeenNodes())
     private let written = Mutex(WrittenSlices())
 
     package init(_ context: ControllerContext) {
@@ -72,8 +72,7 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
         }
         for key in keys { index.withLock { $0.update(key, services.get(key)) } }
         for key in pods {
-            let pod = context.cluster.pods.get(key)
-            index.withLock { keys.formUnion($0.see(key, pod)) }
+            index.withLock { keys.formUnion($0.see(key, context.cluster.pods.get(key))) }
         }
         for key in notice.names[.endpointSlices] ?? [] {
             let service = slices.get(key)?.serviceKey
@@ -82,16 +81,36 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
         return Array(keys)
     }
 
+    /// Nodes as those that a change concerned were told of them last.
+    private struct SeenNodes {
+        var nodes: [ObjectKey: SliceNode] = [:]
+        /// Some slices were made from another version meanwhile.
+        var mixed: Set<ObjectKey> = []
+    }
+
     /// Whether slices tell of what changed in these Nodes: each reports its status all the time.
     private func hasOtherNodes(_ notice: ChangeNotice) -> Bool {
-        let nodes = nodes.cache
-        return seenNodes.withLock { seen in
+        seenNodes.withLock { seen in
+            let nodes = nodes.cache
+            var keys = notice.names[.nodes] ?? []
+            if notice.everything.contains(.nodes) { keys.formUnion(nodes.keys + seen.nodes.keys) }
             var isOther = false
-            for key in notice.names[.nodes] ?? [] where seen[key] != nodes[key] {
-                seen[key] = nodes[key]
+            for key in keys where seen.nodes[key] != nodes[key] || seen.mixed.contains(key) {
+                seen.nodes[key] = nodes[key]
+                seen.mixed.remove(key)
                 isOther = true
             }
             return isOther
+        }
+    }
+
+    /// The Nodes as they are, for slices that are made from them now.
+    private func takeNodes() -> [SliceNode] {
+        seenNodes.withLock { seen in
+            let nodes = nodes.cache
+            for (key, node) in seen.nodes where nodes[key] != node { seen.mixed.insert(key) }
+            for key in nodes.keys where seen.nodes[key] == nil { seen.mixed.insert(key) }
+            return Array(nodes.items)
         }
     }
 
@@ -110,9 +129,12 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
         let existing = written.withLock { written in
             written.slices(of: key, reflecting: version) { self.slices.get($0) }
         }
-        let pods = context.cluster.pods.items(in: key.namespace).filter(service.matches)
-        index.withLock { $0.select(pods, by: key) }
-        let reconciliation = SliceReconciliation(service: service, nodes: Array(nodes.cache.items))
+        let pods = index.withLock { index in
+            let pods = context.cluster.pods.items(in: key.namespace).filter(service.matches)
+            index.select(pods, by: key)
+            return pods
+        }
+        let reconciliation = SliceReconciliation(service: service, nodes: takeNodes())
         let changes = reconciliation.changes(pods: pods.sorted { $0.key < $1.key }, existing: existing)
         try await write(changes, of: service)
         return changes.skipped.isEmpty ? nil : .seconds(1)

@@ -13,6 +13,8 @@ struct SelectorIndex {
     private struct Holding {
         var pod: Pod
         var services: Set<ObjectKey>
+        /// Some of them were made from another version meanwhile.
+        var isMixed = false
     }
 
     private var selecting: [Pair: Set<ObjectKey>] = [:]
@@ -40,7 +42,8 @@ struct SelectorIndex {
         }
     }
 
-    /// Remembers which pods a Service has, and as what.
+    /// Remembers which pods a Service has, and as what. The caller reads them from the cache and takes them here in one
+    /// step, as `see`'s caller does: else a change between the two is told to nobody.
     mutating func select(_ pods: [Pod], by service: ObjectKey) {
         let keys = Set(pods.map(\.key))
         for pod in (held[service] ?? []).subtracting(keys) {
@@ -48,8 +51,16 @@ struct SelectorIndex {
             if holdings[pod]?.services.isEmpty == true { holdings[pod] = nil }
         }
         held[service] = keys.isEmpty ? nil : keys
-        // What another Service's slices were made from stays: its newer version is on the way to `see`.
-        for pod in pods { holdings[pod.key, default: Holding(pod: pod, services: [])].services.insert(service) }
+        for pod in pods {
+            var holding = holdings[pod.key] ?? Holding(pod: pod, services: [])
+            holding.services.insert(service)
+            // What others' slices were made from stays: the newer version is on its way to `see`, or one after it that
+            // is as the old one was.
+            if !holding.pod.isToSlices(pod) || holding.pod.metadata.labels != pod.metadata.labels {
+                holding.isMixed = true
+            }
+            holdings[pod.key] = holding
+        }
     }
 
     /// A pod as it is now, nil where it is gone. Answers the Services whose slices that changes.
@@ -59,8 +70,9 @@ struct SelectorIndex {
         }
         guard let pod else { return known.services }
         holdings[key]?.pod = pod
+        holdings[key]?.isMixed = false
         let (before, now) = (known.pod.metadata.labels, pod.metadata.labels)
-        guard known.pod.isToSlices(pod) else {
+        guard !known.isMixed, known.pod.isToSlices(pod) else {
             return known.services.union(services(selecting: pod, by: now))
         }
         let left = services(selecting: known.pod, by: before.filter { now[$0.key] != $0.value })

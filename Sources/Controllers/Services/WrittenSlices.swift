@@ -9,12 +9,13 @@ struct WrittenSlices {
     private var written: [ObjectKey: PlannedSlice] = [:]
     private var deleted: Set<ObjectKey> = []
 
-    /// A slice is seen with this Service, or is gone from the cache (nil). Answers whom it concerns: who has it now, or
-    /// else who had it.
-    mutating func see(_ slice: ObjectKey, of service: ObjectKey?) -> [ObjectKey] {
+    /// A slice is seen with this Service, or is gone from the cache (nil). Answers whom it concerns: who has it now, and
+    /// who had it.
+    mutating func see(_ slice: ObjectKey, of service: ObjectKey?) -> Set<ObjectKey> {
         let former = serviceOfSlice[slice]
         if former != service { file(slice, under: service) }
-        return (service ?? former).map { [$0] } ?? []
+        if service == nil { deleted.remove(slice) }
+        return Set([former, service].compactMap { $0 })
     }
 
     private mutating func file(_ slice: ObjectKey, under service: ObjectKey?) {
@@ -34,7 +35,8 @@ struct WrittenSlices {
 
     mutating func recordDeletion(_ key: ObjectKey) {
         written[key] = nil
-        deleted.insert(key)
+        // Where it is not filed any more, the cache has seen it go.
+        if serviceOfSlice[key] != nil { deleted.insert(key) }
     }
 
     /// A Service's slices in order of their names: the cached ones with what was written since. `version` is how far

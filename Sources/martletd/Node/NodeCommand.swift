@@ -111,9 +111,10 @@ struct NodeStop: ParsableCommand {
             return
         }
         for _ in 0..<(Self.stopSecondsMax * 20) {
-            // A start that did not get as far as its lock.
-            if !NodeFiles.exists(layout.lock), NodeFiles.exists(layout.directory) {
-                let lock = try RunLock(creating: layout.lock)
+            // A start that did not get as far as its lock, or is just about to.
+            if !NodeFiles.exists(layout.lock), NodeFiles.exists(layout.directory),
+                let lock = try? RunLock(creating: layout.lock)
+            {
                 try NodeRemains.remove(layout)
                 withExtendedLifetime(lock) {}
             }
