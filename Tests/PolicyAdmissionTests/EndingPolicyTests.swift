@@ -133,9 +133,12 @@ import Testing
         #expect(shadow.judge(object(.networkPolicy, "p/c", spec: spec, isEnding: true), present: present).isEmpty)
     }
 
-    @Test func inANamespaceThatIsEndingAMarkIsNotJudged() {
+    @Test func inANamespaceThatIsEndingAMarkBreaksNothingOnceItsPodsHaveGone() {
         var shadow = cluster()
         shadow.take([object(.namespace, "p", env: "prod", isEnding: true)])
-        #expect(shadow.judge(policy("p/shut", isEnding: true), present: policy("p/shut")).isEmpty)
+        let marked = policy("p/shut", isEnding: true)
+        #expect(shadow.judge(marked, present: policy("p/shut")).broken.map(\.name) == ["i"])
+        shadow.take([gone(object(.pod, "p/db"))])
+        #expect(shadow.judge(marked, present: policy("p/shut")).isEmpty)
     }
 }

@@ -58,7 +58,7 @@ package final class NamespaceDeletion: ServiceLifecycle.Service, Sendable {
         return nil
     }
 
-    /// Deletes what is there: pods, and what else there is once they have gone. Returns what is still there, by resource.
+    /// Deletes what is there: pods, and what else there is once they have gone. Returns what is left, by resource.
     private func deleteContents(of namespace: String) async throws(APIError) -> [(
         resource: APIResource, objects: [JSONValue]
     )] {

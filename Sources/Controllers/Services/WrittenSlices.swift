@@ -9,8 +9,8 @@ struct WrittenSlices {
     private var written: [ObjectKey: PlannedSlice] = [:]
     private var deleted: Set<ObjectKey> = []
 
-    /// A slice is seen with this Service, or is gone from the cache (nil). Answers whom it concerns: who has it now, and
-    /// who had it.
+    /// A slice is seen with this Service, or is gone from the cache (nil). Answers whom it concerns: who has it now,
+    /// and who had it.
     mutating func see(_ slice: ObjectKey, of service: ObjectKey?) -> Set<ObjectKey> {
         let former = serviceOfSlice[slice]
         if former != service { file(slice, under: service) }
