@@ -14,7 +14,8 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
     private let slices: Informer<PlannedSlice>
     private let feed = ChangeFeed()
     private let index = Mutex(SelectorIndex())
-    private let seenNodes = Mutex(SeenNodes())
+    /// What slices are made from: the cache may be ahead of the notice by which all Services are told.
+    private let seenNodes = Mutex<[ObjectKey: SliceNode]>([:])
     private let written = Mutex(WrittenSlices())
 
     package init(_ context: ControllerContext) {
@@ -44,6 +45,7 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
                 keys: { self.keys($0) },
                 allKeys: {
                     self.indexSlices()
+                    self.seeNodes()
                     return Array(Set(self.services.cache.keys + self.slices.cache.items.map(\.serviceKey)))
                 },
                 work: { try await self.reconcile($0) }),
@@ -81,36 +83,25 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
         return Array(keys)
     }
 
-    /// Nodes as those that a change concerned were told of them last.
-    private struct SeenNodes {
-        var nodes: [ObjectKey: SliceNode] = [:]
-        /// Some slices were made from another version meanwhile.
-        var mixed: Set<ObjectKey> = []
-    }
-
     /// Whether slices tell of what changed in these Nodes: each reports its status all the time.
     private func hasOtherNodes(_ notice: ChangeNotice) -> Bool {
         seenNodes.withLock { seen in
             let nodes = nodes.cache
             var keys = notice.names[.nodes] ?? []
-            if notice.everything.contains(.nodes) { keys.formUnion(nodes.keys + seen.nodes.keys) }
+            if notice.everything.contains(.nodes) { keys.formUnion(nodes.keys + seen.keys) }
             var isOther = false
-            for key in keys where seen.nodes[key] != nodes[key] || seen.mixed.contains(key) {
-                seen.nodes[key] = nodes[key]
-                seen.mixed.remove(key)
+            for key in keys where seen[key] != nodes[key] {
+                seen[key] = nodes[key]
                 isOther = true
             }
             return isOther
         }
     }
 
-    /// The Nodes as they are, for slices that are made from them now.
-    private func takeNodes() -> [SliceNode] {
+    /// Sees every Node, whatever a notice names: all Services are to be looked at.
+    private func seeNodes() {
         seenNodes.withLock { seen in
-            let nodes = nodes.cache
-            for (key, node) in seen.nodes where nodes[key] != node { seen.mixed.insert(key) }
-            for key in nodes.keys where seen.nodes[key] == nil { seen.mixed.insert(key) }
-            return Array(nodes.items)
+            seen = Dictionary(uniqueKeysWithValues: nodes.cache.items.map { (ObjectKey("", $0.name), $0) })
         }
     }
 
@@ -134,7 +125,7 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
             index.select(pods, by: key)
             return pods
         }
-        let reconciliation = SliceReconciliation(service: service, nodes: takeNodes())
+        let reconciliation = SliceReconciliation(service: service, nodes: seenNodes.withLock { Array($0.values) })
         let changes = reconciliation.changes(pods: pods.sorted { $0.key < $1.key }, existing: existing)
         try await write(changes, of: service)
         return changes.skipped.isEmpty ? nil : .seconds(1)

@@ -13,8 +13,15 @@ struct SelectorIndex {
     private struct Holding {
         var pod: Pod
         var services: Set<ObjectKey>
-        /// Some of them were made from another version meanwhile.
+        /// Some of their slices were made from another version meanwhile.
         var isMixed = false
+
+        /// What others' slices were made from stays: the newer version is on its way to `see`, or one after it that is
+        /// as the old one was.
+        mutating func add(_ service: ObjectKey, with newer: Pod) {
+            services.insert(service)
+            if !pod.isToSlices(newer) || pod.metadata.labels != newer.metadata.labels { isMixed = true }
+        }
     }
 
     private var selecting: [Pair: Set<ObjectKey>] = [:]
@@ -51,16 +58,7 @@ struct SelectorIndex {
             if holdings[pod]?.services.isEmpty == true { holdings[pod] = nil }
         }
         held[service] = keys.isEmpty ? nil : keys
-        for pod in pods {
-            var holding = holdings[pod.key] ?? Holding(pod: pod, services: [])
-            holding.services.insert(service)
-            // What others' slices were made from stays: the newer version is on its way to `see`, or one after it that
-            // is as the old one was.
-            if !holding.pod.isToSlices(pod) || holding.pod.metadata.labels != pod.metadata.labels {
-                holding.isMixed = true
-            }
-            holdings[pod.key] = holding
-        }
+        for pod in pods { holdings[pod.key, default: Holding(pod: pod, services: [])].add(service, with: pod) }
     }
 
     /// A pod as it is now, nil where it is gone. Answers the Services whose slices that changes.
