@@ -38,7 +38,8 @@ struct ClusterPolicyReporter {
 
     /// Writes what is not written yet. False where a write failed.
     private func report(_ written: inout [String: PolicyCondition]) async throws -> Bool {
-        let policies = informers.snapshot().clusterNetworkPolicies
+        let snapshot = informers.snapshot()
+        let policies = snapshot.clusterNetworkPolicies
         var reports: [Report] = []
         for policy in policies.items where policies.faults[policy.key] == nil {
             guard let wanted = await engine.condition(of: policy, nodeName: nodeName) else { continue }
@@ -47,12 +48,11 @@ struct ClusterPolicyReporter {
                     name: policy.key.name, uid: policy.metadata.uid, present: policy.condition, wanted: wanted))
         }
         var isComplete = true
-        for (key, fault) in policies.faults.sorted(by: { $0.key < $1.key }) {
+        for fault in snapshot.faults where fault.resource == .clusterNetworkPolicies {
             do {
                 let object = try await client.get(
-                    ObjectReference(.clusterNetworkPolicies, name: key.name), subresource: "")
-                let lastGood = policies.resourceVersion(of: key) ?? ""
-                reports.append(unreadable(object, key.name, fault.reason, lastGood: lastGood))
+                    ObjectReference(.clusterNetworkPolicies, name: fault.key.name), subresource: "")
+                reports.append(unreadable(object, fault))
             } catch {
                 try Task.checkCancellation()
                 if !error.isNotFound { isComplete = false }
@@ -78,14 +78,13 @@ struct ClusterPolicyReporter {
     }
 
     /// Of a version that cannot be read. What the cache has is another one, or stands in for it.
-    private func unreadable(_ object: JSONValue, _ name: String, _ reason: String, lastGood: String) -> Report {
+    private func unreadable(_ object: JSONValue, _ fault: ClusterSnapshot.Fault) -> Report {
         let metadata = object["metadata"]
-        let instead = lastGood.isEmpty ? "no good version of it is known" : "version \(lastGood) stays in force"
         let wanted = PolicyCondition(
-            isTrue: false, reason: "Unreadable", message: "node \(nodeName): \(reason); \(instead)",
+            isTrue: false, reason: "Unreadable", message: "node \(nodeName): \(fault.reason); \(fault.instead)",
             generation: metadata?["generation"]?.integer ?? 0)
         return Report(
-            name: name, uid: metadata?["uid"]?.string ?? "",
+            name: fault.key.name, uid: metadata?["uid"]?.string ?? "",
             present: try? PolicyCondition(status: FieldReader(object)["status"]), wanted: wanted)
     }
 

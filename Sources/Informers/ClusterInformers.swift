@@ -142,6 +142,11 @@ package struct ClusterSnapshot: Sendable {
         package let resourceVersion: String
         /// The version that holds instead; nil where there is none.
         package let lastGood: String?
+
+        /// What holds instead, in words.
+        package var instead: String {
+            lastGood.map { "version \($0) stays in force" } ?? "no good version of it is known"
+        }
     }
 
     /// Objects of any kind that could not be read, in order.

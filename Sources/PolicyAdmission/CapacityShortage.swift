@@ -100,7 +100,7 @@ extension CapacityShadow {
         }
         let own = objects.filter(\.isPolicy).map(\.key)
         let most = world.policy.heaviest(for: problem).filter { !own.contains($0.policy) }
-            .map { "\($0.policy) (\(Self.count($0.share, unit)))" }
+            .map { "\($0.policy) (\($0.share.counted(unit)))" }
         var list: CapacityShortfall.LongList?
         if place.kind == .pod, problem.code == .listTooLong {
             let direction = world.policy.longerDirection(of: place.object)
@@ -108,7 +108,7 @@ extension CapacityShadow {
         }
         let isAlone = objects.count == 1 && objects[0].kind == place.kind && objects[0].key == place.object
         var prefix = isAlone ? "" : "\(place.object): "
-        if others > 0 { prefix = "\(place.object) and \(Self.count(others, "more pod")): " }
+        if others > 0 { prefix = "\(place.object) and \(others.counted("more pod")): " }
         return CapacityShortfall(
             table: table, place: place, prefix: prefix, message: problem.message, list: list, most: Self.list(most))
     }
@@ -116,7 +116,7 @@ extension CapacityShadow {
     private func shortfall(_ problem: ServiceError, _ place: CapacityPlace) -> CapacityShortfall {
         let isFrontend = problem.code == .noServiceFree
         let most = services.heaviest(for: problem.code).map {
-            "\($0.service) (\(Self.count($0.share, isFrontend ? "frontend" : "backend")))"
+            "\($0.service) (\($0.share.counted(isFrontend ? "frontend" : "backend")))"
         }
         return CapacityShortfall(
             table: isFrontend ? "frontends" : "backends", place: place, prefix: "Service \(problem.service): ",
@@ -128,7 +128,7 @@ extension CapacityShadow {
         var message = shortfall.message
         if let list = shortfall.list {
             let (before, limit) = (rules(shortfall.place.object, list.direction), world.policy.limits.listRules)
-            let need = Self.count(list.rules - before, "\(before > 0 ? "more " : "")\(list.direction.rawValue) rule")
+            let need = (list.rules - before).counted("\(before > 0 ? "more " : "")\(list.direction.rawValue) rule")
             message = "needs \(need) in a list; \(max(0, limit - before)) of \(limit) are free"
         }
         return CapacityRefusal(
@@ -139,8 +139,6 @@ extension CapacityShadow {
     private func rules(_ pod: ObjectKey, _ direction: RuleInfo.Direction) -> Int {
         world.policy.list(of: pod, direction).reduce(0) { $0 + $1.share }
     }
-
-    private static func count(_ count: Int, _ unit: String) -> String { "\(count) \(unit)\(count == 1 ? "" : "s")" }
 
     private static func list(_ most: [String]) -> String {
         most.isEmpty ? "" : "; most is taken by " + most.joined(separator: ", ")

@@ -1,5 +1,6 @@
 import APIMachinery
 import JSONText
+import KubeObjects
 import Logging
 import Store
 
@@ -17,16 +18,17 @@ struct EndpointsMirror: Sendable {
 
     /// Until cancelled.
     func run() async {
-        var index = SliceIndex()
+        // Slices by Service, as the cache has their keys.
+        var index = Grouping<String, String>()
         while !Task.isCancelled {
             let queue = WatchQueue(
                 keyPrefix: nil, deadline: .now + .seconds(86_400), firstBookmark: nil, marksInitialEnd: true)
             guard core.cache.watch(Self.slices, queue, from: .present) != nil else { return }
             // Of slices that went while nobody watched nothing else tells.
-            var touched = Set(index.services)
+            var touched = Set(index.groups)
             while let items = await queue.next() {
                 for case .event(let event) in items {
-                    touched.formUnion(index.see(event.key, of: event.new.flatMap { Self.service(of: $0) }))
+                    touched.formUnion(index.file(event.key, under: event.new.flatMap { Self.service(of: $0) }))
                 }
                 for key in touched { await mirror(key, index) }
                 touched = []
@@ -43,10 +45,10 @@ struct EndpointsMirror: Sendable {
         return "\(slice.namespace)/\(name)"
     }
 
-    private func mirror(_ key: String, _ index: SliceIndex) async {
+    private func mirror(_ key: String, _ index: Grouping<String, String>) async {
         let parts = key.split(separator: "/").map(String.init)
         guard parts.count == 2 else { return }
-        let slices = index.slices(of: key).compactMap { core.cache.get(Self.slices, $0)?.tree() }
+        let slices = index.members(of: key).compactMap { core.cache.get(Self.slices, $0)?.tree() }
         let present = core.cache.get(Self.endpoints, key)
         let storeKey = "\(Self.endpoints)/\(key)"
         let operation: StoreOperation
@@ -67,29 +69,6 @@ struct EndpointsMirror: Sendable {
         }
         do { _ = try await core.cache.commit([operation]) } catch {
             core.logger.warning("Endpoints \(key) are not mirrored: \(error)")
-        }
-    }
-
-    /// Which slices a Service has, so that one is mirrored without looking at those of others. By the cache's keys.
-    private struct SliceIndex {
-        private var serviceOfSlice: [String: String] = [:]
-        private var slicesOfService: [String: Set<String>] = [:]
-
-        var services: [String] { Array(slicesOfService.keys) }
-
-        func slices(of service: String) -> Set<String> { slicesOfService[service] ?? [] }
-
-        /// A slice belongs to this Service, or to none. Answers the Services that this concerns.
-        mutating func see(_ slice: String, of service: String?) -> [String] {
-            let former = serviceOfSlice[slice]
-            guard former != service else { return service.map { [$0] } ?? [] }
-            if let former {
-                slicesOfService[former]?.remove(slice)
-                if slicesOfService[former]?.isEmpty == true { slicesOfService[former] = nil }
-            }
-            serviceOfSlice[slice] = service
-            if let service { slicesOfService[service, default: []].insert(slice) }
-            return [former, service].compactMap { $0 }
         }
     }
 

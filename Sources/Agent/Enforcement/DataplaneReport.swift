@@ -134,7 +134,7 @@ extension Engine {
             NotEnforced(
                 resource: fault.resource, key: fault.key, resourceVersion: fault.resourceVersion, reason: "Unreadable",
                 message: fault.reason, enforcedVersion: fault.lastGood,
-                instead: fault.lastGood.map { "version \($0) stays in force" } ?? "no good version of it is known")
+                instead: fault.instead)
         }
         return DataplaneReport(
             revision: enforcement.reported, generation: planner.generation, tables: fill,

@@ -3,40 +3,27 @@ import KubeObjects
 /// Which slices a Service has, and what of them was written and may not be in the cache yet: without that a second look
 /// would write the same once more. A Service's slices are found without looking at those of others.
 struct WrittenSlices {
-    /// Which Service a slice belonged to when it was last seen, and the other way round.
-    private var serviceOfSlice: [ObjectKey: ObjectKey] = [:]
-    private var slicesOfService: [ObjectKey: Set<ObjectKey>] = [:]
+    private var filed = Grouping<ObjectKey, ObjectKey>()
     private var written: [ObjectKey: PlannedSlice] = [:]
     private var deleted: Set<ObjectKey> = []
 
     /// A slice is seen with this Service, or is gone from the cache (nil). Answers whom it concerns: who has it now,
     /// and who had it.
     mutating func see(_ slice: ObjectKey, of service: ObjectKey?) -> Set<ObjectKey> {
-        let former = serviceOfSlice[slice]
-        if former != service { file(slice, under: service) }
         if service == nil { deleted.remove(slice) }
-        return Set([former, service].compactMap { $0 })
-    }
-
-    private mutating func file(_ slice: ObjectKey, under service: ObjectKey?) {
-        if let former = serviceOfSlice[slice] {
-            slicesOfService[former]?.remove(slice)
-            if slicesOfService[former]?.isEmpty == true { slicesOfService[former] = nil }
-        }
-        serviceOfSlice[slice] = service
-        if let service { slicesOfService[service, default: []].insert(slice) }
+        return filed.file(slice, under: service)
     }
 
     mutating func record(_ slice: PlannedSlice) {
         written[slice.key] = slice
         // It may be deleted before the cache ever shows it: whose it was has to be known then.
-        file(slice.key, under: slice.serviceKey)
+        filed.file(slice.key, under: slice.serviceKey)
     }
 
     mutating func recordDeletion(_ key: ObjectKey) {
         written[key] = nil
         // Where it is not filed any more, the cache has seen it go.
-        if serviceOfSlice[key] != nil { deleted.insert(key) }
+        if filed.contains(key) { deleted.insert(key) }
     }
 
     /// A Service's slices in order of their names: the cached ones with what was written since. `version` is how far
@@ -48,7 +35,7 @@ struct WrittenSlices {
             written = written.filter { Int64($0.value.resourceVersion) ?? 0 > reached }
         }
         var result: [PlannedSlice] = []
-        for key in slicesOfService[service] ?? [] {
+        for key in filed.members(of: service) {
             guard let slice = cached(key) else {
                 deleted.remove(key)
                 if let fresh = written[key] { result.append(fresh) }
