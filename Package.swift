@@ -190,8 +190,8 @@ let package = Package(
         .executableTarget(
             name: "martlet-bench",
             dependencies: [
-                "BenchReport", "APIClient", "CommandLineUI", "DaemonAPI", "JSONText", "CLibbpf", "CMartletABI",
-                arguments, logging,
+                "BenchReport", "APIClient", "CommandLineUI", "DaemonAPI", "KubeObjects", "PolicyAdmission", "JSONText",
+                "CLibbpf", "CMartletABI", arguments, logging,
             ], swiftSettings: strict, linkerSettings: staticFoundation),
 
         // Tests mirror Sources.

@@ -14,7 +14,7 @@ struct Bench: AsyncParsableCommand {
 
 /// What can be measured alone.
 enum Part: String, CaseIterable, ExpressibleByArgument {
-    case start, cni, network, control, restart, services, rules, policies, flows, scale
+    case start, cni, network, control, restart, services, rules, policies, flows, compile, scale
 }
 
 struct Measuring: AsyncParsableCommand {

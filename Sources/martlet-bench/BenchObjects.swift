@@ -43,14 +43,19 @@ struct BenchObjects: Sendable {
         _ = try await client.create(object, subresource: "", body)
     }
 
-    func patch(_ resource: APIResource, _ name: String, namespace: String = "bench", _ body: JSONValue) async throws {
+    func patch(
+        _ resource: APIResource, _ name: String, namespace: String = "bench", subresource: String = "",
+        _ body: JSONValue
+    ) async throws {
         _ = try await client.patch(
-            ObjectReference(resource, namespace: namespace, name: name), subresource: "", type: .merge,
+            ObjectReference(resource, namespace: namespace, name: name), subresource: subresource, type: .merge,
             fieldManager: "bench", force: false, body)
     }
 
-    func delete(_ resource: APIResource, _ name: String, namespace: String = "bench") async throws {
-        try await delete(ObjectReference(resource, namespace: namespace, name: name))
+    func delete(
+        _ resource: APIResource, _ name: String, namespace: String = "bench", options: JSONValue? = nil
+    ) async throws {
+        try await delete(ObjectReference(resource, namespace: namespace, name: name), options: options)
     }
 
     /// Deletes what may not be there.
@@ -68,8 +73,8 @@ struct BenchObjects: Sendable {
         }
     }
 
-    private func delete(_ object: ObjectReference) async throws(APIError) {
-        _ = try await client.delete(object, options: nil)
+    private func delete(_ object: ObjectReference, options: JSONValue? = nil) async throws(APIError) {
+        _ = try await client.delete(object, options: options)
         made.forget(object)
     }
 

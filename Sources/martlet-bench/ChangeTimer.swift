@@ -7,16 +7,21 @@ struct ChangeTimer {
     let changes: Int
     let perSecond: Double
 
-    /// Milliseconds from the sending of each change until `value` is another one. Throws where it stays the same for
-    /// `secondsMax`.
+    /// As below, with a value for each change.
     func times(of value: () -> UInt64, change: @escaping @Sendable (Int) async throws -> Void) async throws -> [Double]
-    {
+    { try await times(of: { _ in value() }, change: change) }
+
+    /// Milliseconds from the sending of each change until its `value` is another one. Throws where it stays the same
+    /// for `secondsMax`.
+    func times(
+        of value: (Int) -> UInt64, change: @escaping @Sendable (Int) async throws -> Void
+    ) async throws -> [Double] {
         var times: [Double] = []
         for index in 0..<changes {
-            let before = value()
+            let before = value(index)
             let start = Shell.now
             async let answer: Void = change(index)
-            while value() == before {
+            while value(index) == before {
                 guard Shell.now - start < Self.secondsMax * 1e6 else {
                     try await answer
                     throw BenchError(

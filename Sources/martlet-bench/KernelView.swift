@@ -6,6 +6,8 @@ import Glibc
 struct KernelView {
     private let control: UnsafeRawPointer
     private let services: UnsafeRawPointer
+    /// Open as long as the process runs, as what is mapped.
+    private let endpointIDs: Int32
     private let maps: String
 
     init(_ node: Node) throws {
@@ -14,6 +16,8 @@ struct KernelView {
         services = try Self.map(
             "\(maps)/services_v\(MARTLET_LAYOUT_SERVICES.rawValue)",
             bytes: Int(MARTLET_SERVICES_MAX.rawValue) * MemoryLayout<martlet_service>.stride)
+        endpointIDs = bpf_obj_get("\(maps)/endpoint_ids_v\(MARTLET_LAYOUT_ENDPOINT_IDS.rawValue)")
+        guard endpointIDs >= 0 else { throw BenchError("cannot open the map of addresses in \(maps)") }
     }
 
     private static func map(_ path: String, bytes: Int) throws -> UnsafeRawPointer {
@@ -36,20 +40,34 @@ struct KernelView {
         ).extent
     }
 
+    /// What the table of addresses has for an IPv4 address; 0 where it has none: nobody reaches an endpoint before.
+    func endpoint(at address: String) -> UInt64 {
+        var key = martlet_address()
+        var value: UInt64 = 0
+        guard Self.map(address, &key), bpf_map_lookup_elem(endpointIDs, &key, &value) == 0 else { return 0 }
+        return value
+    }
+
+    /// Writes an IPv4 address in its mapped form; false where it is none.
+    private static func map<Address>(_ address: String, _ mapped: inout Address) -> Bool {
+        var parsed = in_addr()
+        guard inet_pton(AF_INET, address, &parsed) == 1 else { return false }
+        withUnsafeMutableBytes(of: &mapped) { bytes in
+            bytes[10] = 0xff
+            bytes[11] = 0xff
+            withUnsafeBytes(of: parsed) { bytes[12...].copyBytes(from: $0) }
+        }
+        return true
+    }
+
     /// The number of the frontend at an IPv4 address and TCP port.
     func serviceNumber(_ address: String, _ port: UInt16) throws -> UInt32 {
         let path = "\(maps)/frontends_v\(MARTLET_LAYOUT_FRONTENDS.rawValue)"
         let descriptor = bpf_obj_get(path)
         guard descriptor >= 0 else { throw BenchError("cannot open the map at \(path)") }
         defer { close(descriptor) }
-        var parsed = in_addr()
-        guard inet_pton(AF_INET, address, &parsed) == 1 else { throw BenchError("\(address) is no address") }
         var key = martlet_frontend_key()
-        withUnsafeMutableBytes(of: &key.address) { bytes in
-            bytes[10] = 0xff
-            bytes[11] = 0xff
-            withUnsafeBytes(of: parsed) { bytes[12...].copyBytes(from: $0) }
-        }
+        guard Self.map(address, &key.address) else { throw BenchError("\(address) is no address") }
         key.port = port.bigEndian
         key.`protocol` = UInt8(IPPROTO_TCP)
         var value: UInt64 = 0

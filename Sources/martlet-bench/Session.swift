@@ -50,6 +50,7 @@ final class Session {
             try await rules.run()
         case .policies: try await PoliciesPart(session: self).run()
         case .flows: try await FlowsPart(session: self).run()
+        case .compile: try CompilePart(session: self).run()
         case .scale: try await ScalePart(session: self).run()
         }
     }
