@@ -205,9 +205,7 @@ struct BlockTable: Sendable {
         dropDying()
         let change = partition.commit(pending: pending, fresh: fresh, dying: dying)
         let newNumbers = Set(born.map(\.number))
-        for (number, id) in change.moved.merging(change.born, uniquingKeysWith: { $1 }) {
-            delta.networkClasses[number] = id
-        }
+        for number in change.placed { delta.networkClasses[number] = classID(of: number) }
         // Networks in no block at birth still need their value where the parent's differs.
         for number in newNumbers where delta.networkClasses[number] == nil {
             delta.networkClasses[number] = classID(of: number)

@@ -1,6 +1,6 @@
 import MapLayout
 
-/// Members (endpoints, networks) grouped into classes by signature: the sorted set of atoms (conditions, blocks) that
+/// Members (cohorts of pods, networks) grouped into classes by signature: the sorted set of atoms (conditions, blocks) that
 /// hold for them. A class id is an index with an incarnation above it (`martlet_class_layout`); index 0 is the class
 /// of the empty signature and is always there.
 ///
@@ -11,14 +11,14 @@ struct Partition: Sendable {
         var signature: [UInt32]
         var members: Set<UInt32>
         let id: UInt32
+        /// Of all members together.
+        var weight = 0
     }
 
     /// What a commit changed.
     struct Change: Sendable {
-        /// Member → class id, for members that were there before.
-        var moved: [UInt32: UInt32] = [:]
-        /// Member → class id, for new members.
-        var born: [UInt32: UInt32] = [:]
+        /// Members that are new or in another class than before.
+        var placed: [UInt32] = []
         /// Indices.
         var newClasses: [UInt32] = []
         var resigned: [UInt32] = []
@@ -32,11 +32,13 @@ struct Partition: Sendable {
         let signature: [UInt32]
         /// Nil: all members of `old` that are in no other group.
         var members: [UInt32]?
-        var count: Int
+        var weight: Int
     }
 
     private(set) var classes: [UInt32: Entry] = [0: Entry(signature: [], members: [], id: 0)]
     private(set) var classOf: [UInt32: UInt32] = [:]
+    /// How much stands behind a member, where it is not 1.
+    private var weights: [UInt32: Int] = [:]
     private var bySignature: [[UInt32]: UInt32] = [[]: 0]
     private var byAtom: [UInt32: Set<UInt32>] = [:]
     private var allocator: IDAllocator
@@ -79,10 +81,18 @@ struct Partition: Sendable {
 
     /// Takes a member out; a class that stays empty is retired by the next commit.
     mutating func remove(_ member: UInt32) {
-        guard let index = classOf.removeValue(forKey: member) else { return }
-        classes[index]?.members.remove(member)
-        emptied.insert(index)
+        if let index = detach(member) { emptied.insert(index) }
+        weights[member] = nil
     }
+
+    /// Says how much stands behind a member: of a class that parts, what weighs most stays where it is.
+    mutating func weigh(_ member: UInt32, _ weight: Int) {
+        let change = weight - self.weight(of: member)
+        if let index = classOf[member] { classes[index]?.weight += change }
+        weights[member] = weight == 1 ? nil : weight
+    }
+
+    private func weight(of member: UInt32) -> Int { weights[member] ?? 1 }
 
     private mutating func retireIfEmpty(_ index: UInt32) -> Bool {
         guard index != 0, let entry = classes[index], entry.members.isEmpty else { return false }
@@ -136,29 +146,36 @@ struct Partition: Sendable {
             let signature: [UInt32]
         }
         var moving: [GroupKey: [UInt32]] = [:]
-        var leaving: [UInt32: Int] = [:]
+        var leaving: [UInt32: (members: Int, weight: Int)] = [:]
         for (member, signature) in pending {
             let old = classOf[member]
             moving[GroupKey(old: old, signature: signature), default: []].append(member)
-            if let old { leaving[old, default: 0] += 1 }
+            guard let old else { continue }
+            leaving[old, default: (0, 0)].members += 1
+            leaving[old, default: (0, 0)].weight += weight(of: member)
         }
-        var groups = moving.map { Group(old: $0.old, signature: $0.signature, members: $1.sorted(), count: $1.count) }
+        var groups = moving.map { key, members in
+            Group(
+                old: key.old, signature: key.signature, members: members.sorted(),
+                weight: members.reduce(0) { $0 + weight(of: $1) })
+        }
         var affected = Set(leaving.keys)
         for atom in dying { affected.formUnion(classes(with: atom)) }
         for index in affected {
             guard let entry = classes[index] else { continue }
-            let rest = entry.members.count - (leaving[index] ?? 0)
-            guard rest > 0 else { continue }
+            let gone = leaving[index] ?? (0, 0)
+            guard entry.members.count > gone.members else { continue }
+            let rest = entry.weight - gone.weight
             let signature = dying.isEmpty ? entry.signature : entry.signature.filter { !dying.contains($0) }
             if let same = groups.firstIndex(where: { $0.old == index && $0.signature == signature }) {
-                groups[same].count += rest
+                groups[same].weight += rest
                 groups[same].members = nil
             } else {
-                groups.append(Group(old: index, signature: signature, members: nil, count: rest))
+                groups.append(Group(old: index, signature: signature, members: nil, weight: rest))
             }
         }
         return groups.sorted { left, right in
-            if left.count != right.count { return left.count > right.count }
+            if left.weight != right.weight { return left.weight > right.weight }
             if left.old != right.old { return left.old ?? .max < right.old ?? .max }
             return left.signature.lexicographicallyPrecedes(right.signature)
         }
@@ -196,10 +213,11 @@ struct Partition: Sendable {
         for member in members {
             detach(member)
             classOf[member] = target
+            let weight = weight(of: member)
             classes[target]?.members.insert(member)
-            guard let id = classes[target]?.id else { continue }
-            if group.old == nil { change.born[member] = id } else { change.moved[member] = id }
+            classes[target]?.weight += weight
         }
+        change.placed += members
     }
 
     /// The members of a group that was not spelled out: pending ones with this signature, and those not pending.
@@ -208,8 +226,14 @@ struct Partition: Sendable {
         return entry.members.filter { member in pending[member].map { $0 == group.signature } ?? true }.sorted()
     }
 
-    private mutating func detach(_ member: UInt32) {
-        if let old = classOf.removeValue(forKey: member) { classes[old]?.members.remove(member) }
+    /// Returns the class that the member was in.
+    @discardableResult
+    private mutating func detach(_ member: UInt32) -> UInt32? {
+        guard let old = classOf.removeValue(forKey: member) else { return nil }
+        let weight = weight(of: member)
+        classes[old]?.members.remove(member)
+        classes[old]?.weight -= weight
+        return old
     }
 
     private mutating func target(for signature: [UInt32], _ change: inout Change) -> UInt32? {

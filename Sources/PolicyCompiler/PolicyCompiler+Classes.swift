@@ -7,7 +7,8 @@ extension PolicyCompiler {
     mutating func commitClasses(_ batch: inout Batch) {
         let dying = conditions.dying
         let fresh = conditions.fresh
-        let pending = pendingSignatures(batch.dirtyPods.union(overflow), fresh: fresh.subtracting(dying), dying: dying)
+        let pending = pendingSignatures(
+            batch.dirtyCohorts.union(overflow), fresh: fresh.subtracting(dying), dying: dying)
         let change = classes.commit(pending: pending, fresh: fresh, dying: dying)
         let newPeers = conditions.newPeers.subtracting(dying)
         conditions.commit(dying: dying, into: &batch.delta)
@@ -23,41 +24,47 @@ extension PolicyCompiler {
         }
     }
 
+    /// Cohort → signature, where that is another than before.
     private func pendingSignatures(
         _ dirty: Set<UInt32>, fresh: Set<UInt32>, dying: Set<UInt32>
     ) -> [UInt32: [UInt32]] {
         var pending: [UInt32: [UInt32]] = [:]
-        for member in dirty {
-            guard let pod = pods[member] else { continue }
+        for cohort in dirty {
+            guard let pod = anyPod(of: cohort) else { continue }
             let signature = conditions.signature(
                 of: pod, namespaceLabels: namespaces[pod.key.namespace] ?? [:], except: dying)
-            if classes.classOf[member] == nil || signature != classes.signature(of: member) {
-                pending[member] = signature
+            if classes.classOf[cohort] == nil || signature != classes.signature(of: cohort) {
+                pending[cohort] = signature
             }
         }
-        if dirty.count >= pods.count { return pending }
+        if dirty.count >= cohorts.count { return pending }
         var joined: [UInt32: [UInt32]] = [:]
         for id in fresh.sorted() {
             guard let condition = conditions.entries[id]?.condition else { continue }
-            for (namespace, members) in scope(of: condition) {
+            for (namespace, cohorts) in scope(of: condition) {
                 let labels = namespaces[namespace] ?? [:]
-                for member in members where !dirty.contains(member) {
-                    guard let pod = pods[member], condition.matches(pod, namespaceLabels: labels) else { continue }
-                    joined[member, default: []].append(id)
+                for cohort in cohorts where !dirty.contains(cohort) {
+                    guard let pod = anyPod(of: cohort), condition.matches(pod, namespaceLabels: labels) else {
+                        continue
+                    }
+                    joined[cohort, default: []].append(id)
                 }
             }
         }
-        for (member, ids) in joined {
-            pending[member] = (classes.signature(of: member).filter { !dying.contains($0) } + ids).sorted()
+        for (cohort, ids) in joined {
+            pending[cohort] = (classes.signature(of: cohort).filter { !dying.contains($0) } + ids).sorted()
         }
         return pending
     }
 
+    func anyPod(of cohort: UInt32) -> PolicyPod? { cohorts.members(of: cohort).first.flatMap { pods[$0] } }
+
     private func scope(of condition: PodCondition) -> [(String, Set<UInt32>)] {
         switch condition.scope {
-        case .namespace(let name): return podsByNamespace[name].map { [(name, $0)] } ?? []
+        case .namespace(let name): return cohorts.ofNamespace[name].map { [(name, $0)] } ?? []
         case .namespaces(let selector):
-            return podsByNamespace.filter { selector.matches(namespaces[$0.key] ?? [:]) }.map { ($0.key, $0.value) }
+            return cohorts.ofNamespace.filter { selector.matches(namespaces[$0.key] ?? [:]) }
+                .map { ($0.key, $0.value) }
         }
     }
 
@@ -82,27 +89,33 @@ extension PolicyCompiler {
     }
 
     private mutating func placeMembers(_ change: Partition.Change, _ batch: inout Batch) {
-        for (member, id) in change.moved { batch.delta.endpointClasses[member] = id }
-        for (member, id) in change.born {
-            let key = pods[member]?.key
-            let wasOrphan = key.flatMap { orphans.removeValue(forKey: $0) } == member
-            if overflow.remove(member) != nil || wasOrphan {
-                batch.delta.endpointClasses[member] = id
-            } else {
-                batch.delta.bornEndpoints[member] = id
-            }
-            podProblems[member] = nil
-        }
         if !closedClassWritten {
             closedClassWritten = true
             batch.delta.bornClasses[Self.closedClass] = .closed
         }
-        for member in change.overflowed where overflow.insert(member).inserted {
-            guard let pod = pods[member] else { continue }
-            batch.delta.endpointClasses[member] = Self.closedClass
+        for cohort in change.placed { overflow.remove(cohort) }
+        overflow.formUnion(change.overflowed)
+        for cohort in change.placed + change.overflowed {
+            for member in cohorts.members(of: cohort) { place(member, &batch.delta) }
+        }
+        for member in batch.dirtyPods { place(member, &batch.delta) }
+    }
+
+    /// Says which class an endpoint is in, where that is news.
+    private mutating func place(_ member: UInt32, _ delta: inout PolicyDelta) {
+        guard let cohort = cohorts.cohort(of: member) else { return }
+        let isWithout = overflow.contains(cohort)
+        guard let id = isWithout ? Self.closedClass : classes.classOf[cohort].flatMap({ classes.classes[$0]?.id })
+        else { return }
+        if !isWithout {
+            podProblems[member] = nil
+        } else if podProblems[member] == nil, let pod = pods[member] {
             podProblems[member] = PolicyError(
                 .noClassFree, pod.key, "no class is left of \(limits.classes)", effect: "all its traffic is dropped")
         }
+        let former = placed.updateValue(id, forKey: member)
+        if former == id { return }
+        if former == nil, !isWithout { delta.bornEndpoints[member] = id } else { delta.endpointClasses[member] = id }
     }
 
     private mutating func refreshLists(_ change: Partition.Change, _ batch: inout Batch) {
@@ -134,7 +147,7 @@ extension PolicyCompiler {
     }
 
     /// Any pod of a class, the same one each time: what policies say of it they say of all.
-    private func first(_ entry: Partition.Entry) -> PolicyPod? { entry.members.min().flatMap { pods[$0] } }
+    private func first(_ entry: Partition.Entry) -> PolicyPod? { members(of: entry).min().flatMap { pods[$0] } }
 
     /// The policies that select a class, in the order in which they are asked.
     func selecting(_ entry: Partition.Entry) -> [PolicyRecord] {
@@ -151,7 +164,7 @@ extension PolicyCompiler {
         of entry: Partition.Entry
     ) -> (ingress: ListContent, egress: ListContent, problem: PolicyError?) {
         let selecting = selecting(entry)
-        guard let member = entry.members.first, let pod = pods[member], !selecting.isEmpty else {
+        guard let pod = entry.members.first.flatMap(anyPod), !selecting.isEmpty else {
             return (.open, .open, nil)
         }
         let mode = (selecting.map(\.policy.onChange).max() ?? .recheck).listFlags

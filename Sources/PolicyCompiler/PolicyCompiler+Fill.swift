@@ -40,8 +40,8 @@ extension PolicyCompiler {
     package var podsWithoutRoom: [PolicyError] {
         var found = Array(podProblems.values)
         for (index, problem) in classProblems {
-            let members = classes.classes[index]?.members ?? []
-            found += members.compactMap { pods[$0].map { problem.of($0.key) } }
+            guard let entry = classes.classes[index] else { continue }
+            found += members(of: entry).compactMap { pods[$0].map { problem.of($0.key) } }
         }
         return found.sorted { ($0.object, $0.message) < ($1.object, $1.message) }
     }
@@ -50,7 +50,7 @@ extension PolicyCompiler {
     /// pod that is not known.
     package func list(of pod: ObjectKey, _ direction: RuleInfo.Direction) -> [(policy: ObjectKey, share: Int)] {
         guard let member = memberOf[pod], let known = pods[member],
-            let entry = classes.classOf[member].flatMap({ classes.classes[$0] })
+            let entry = classIndex(of: member).flatMap({ classes.classes[$0] })
         else { return [] }
         var shares: [(policy: ObjectKey, share: Int)] = []
         var isIsolated = false

@@ -34,12 +34,12 @@ extension PolicyCompiler {
     /// The directions of a pod in which nothing passes, for want of room.
     func closures(of pod: ObjectKey) -> [RuleInfo.Direction: PolicyEvaluator.Closure] {
         guard let member = memberOf[pod] else { return [:] }
-        if overflow.contains(member), let problem = podProblems[member] {
+        if let problem = podProblems[member] {
             let closure = PolicyEvaluator.Closure(
                 reason: problem.message, remedy: "remove policies or labels that tell pods apart")
             return [.egress: closure, .ingress: closure]
         }
-        guard let index = classes.classOf[member], let entry = classes.classes[index],
+        guard let index = classIndex(of: member), let entry = classes.classes[index],
             let content = lists.content(of: index), let seen = pods[member]
         else { return [:] }
         var found: [RuleInfo.Direction: PolicyEvaluator.Closure] = [:]

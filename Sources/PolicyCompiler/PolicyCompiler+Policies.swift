@@ -124,7 +124,7 @@ extension PolicyCompiler {
         let isCompiled = policy.means(policies[policy.key]?.policy)
         for (index, entry) in classes.classes {
             if isCompiled, classProblems[index]?.code == .listTooLong { continue }
-            guard let member = entry.members.first, let pod = pods[member],
+            guard let pod = entry.members.first.flatMap(anyPod),
                 policy.subject.matches(pod, namespaceLabels: namespaces[pod.key.namespace] ?? [:])
             else { continue }
             var counts = mostRules(of: policy)

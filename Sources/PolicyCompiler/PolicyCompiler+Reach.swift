@@ -45,7 +45,7 @@ extension PolicyCompiler {
         var found = Set(delta.bornClasses.keys).union(delta.classLists.keys).union(delta.classRows.keys)
         found.formUnion(delta.endpointClasses.values.map { $0 & 0xffff })
         found.formUnion(delta.bornEndpoints.values.map { $0 & 0xffff })
-        found.formUnion(pods.compactMap { memberOf[$0].flatMap { classes.classOf[$0] } })
+        found.formUnion(pods.compactMap { memberOf[$0].flatMap(classIndex) })
         return found
     }
 
@@ -128,9 +128,9 @@ extension PolicyCompiler {
                 index: index, row: row, blocks: place.blocks, family: place.family, list: list,
                 members: members.prefix(2).compactMap { pods[$0]?.key })
         }
-        guard blocksCoverPods else { return [side(Place(blocks: [], family: nil), entry.members)] }
+        guard blocksCoverPods else { return [side(Place(blocks: [], family: nil), members(of: entry))] }
         var groups: [Place: [UInt32]] = [:]
-        for member in entry.members.sorted() {
+        for member in members(of: entry).sorted() {
             let addresses = pods[member]?.addresses ?? []
             for address in addresses {
                 let place = Place(blocks: blocks.bits(over: address), family: address.family)

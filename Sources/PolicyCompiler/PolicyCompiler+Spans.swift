@@ -49,7 +49,7 @@ extension PolicyCompiler {
             return ReachPlace(egress: [side], ingress: [side], classIndex: nil)
         case .pod(let key):
             guard let member = memberOf[key], let pod = pods[member] else { return nil }
-            let index = overflow.contains(member) ? Self.closedClass : classes.classOf[member] ?? 0
+            let index = (placed[member] ?? 0) & 0xffff
             let content = lists.content(of: index)
             func side(_ address: IPAddress?, _ list: ListContent?) -> Side {
                 Side(

@@ -13,7 +13,7 @@ package struct PolicyCompiler: Sendable {
     package let limits: PolicyLimits
     var pods: [UInt32: PolicyPod] = [:]
     var memberOf: [ObjectKey: UInt32] = [:]
-    var podsByNamespace: [String: Set<UInt32>] = [:]
+    var cohorts = CohortTable()
     var namespaces: [String: [String: String]] = [:]
     var policies: [ObjectKey: PolicyRecord] = [:]
     var policiesBySubject: [UInt32: Set<ObjectKey>] = [:]
@@ -30,11 +30,15 @@ package struct PolicyCompiler: Sendable {
     var hasStrayAddress = false
     var blocksCoverPods = false
     var conditions: ConditionTable
+    /// Of cohorts.
     var classes: Partition
+    /// Endpoint → class id, as the last delta about it has it.
+    var placed: [UInt32: UInt32] = [:]
     var rows = RowModel()
     var blocks: BlockTable
     var lists: ListTable
     var rules = RuleNames()
+    /// Cohorts for which no class was left.
     var overflow: Set<UInt32> = []
     /// Endpoints that outlive their Pods.
     var orphans: [ObjectKey: UInt32] = [:]
@@ -64,7 +68,10 @@ package struct PolicyCompiler: Sendable {
     /// What one batch has touched so far.
     struct Batch {
         var delta = PolicyDelta()
+        /// Pods that are new or in another cohort than before.
         var dirtyPods: Set<UInt32> = []
+        /// Cohorts that are new, or whose namespace has other labels.
+        var dirtyCohorts: Set<UInt32> = []
         var policies: [ObjectKey: OrderedPolicy?] = [:]
         var ports: Set<NamedPort> = []
         var subjects: Set<UInt32> = []
@@ -137,9 +144,15 @@ package struct PolicyCompiler: Sendable {
 
     /// The class id of a pod; nil where the pod is not known. For displays.
     package func classID(of pod: ObjectKey) -> UInt32? {
-        guard let member = memberOf[pod] else { return nil }
-        if overflow.contains(member) { return Self.closedClass }
-        return classes.classOf[member].flatMap { classes.classes[$0]?.id }
+        memberOf[pod].flatMap { placed[$0] }
+    }
+
+    /// The class index of a pod; nil where it is in none.
+    func classIndex(of member: UInt32) -> UInt32? { cohorts.cohort(of: member).flatMap { classes.classOf[$0] } }
+
+    /// The endpoint numbers of a class, cohort by cohort.
+    func members(of entry: Partition.Entry) -> some Sequence<UInt32> {
+        entry.members.lazy.flatMap { cohorts.members(of: $0) }
     }
 
     // MARK: Taking changes
@@ -148,12 +161,13 @@ package struct PolicyCompiler: Sendable {
         switch change {
         case .pod(let pod): takePod(pod, &batch)
         case .podRemoved(let key):
-            orphans[key] = nil
+            if let endpoint = orphans.removeValue(forKey: key) { placed[endpoint] = nil }
             dropPod(key, &batch)
         case .orphaned(let key, let endpoint):
             orphans[key] = endpoint
             let isKnown = memberOf[key] == endpoint
             dropPod(key, &batch)
+            placed[endpoint] = Self.closedClass
             if isKnown {
                 batch.delta.endpointClasses[endpoint] = Self.closedClass
             } else {
@@ -165,10 +179,10 @@ package struct PolicyCompiler: Sendable {
         case .namespace(let name, let labels):
             guard namespaces[name] != labels else { return }
             namespaces[name] = labels
-            batch.dirtyPods.formUnion(podsByNamespace[name] ?? [])
+            batch.dirtyCohorts.formUnion(cohorts.ofNamespace[name] ?? [])
         case .namespaceRemoved(let name):
             guard namespaces.removeValue(forKey: name) != nil else { return }
-            batch.dirtyPods.formUnion(podsByNamespace[name] ?? [])
+            batch.dirtyCohorts.formUnion(cohorts.ofNamespace[name] ?? [])
         case .policy(let policy): batch.policies[policy.key] = .some(OrderedPolicy(policy))
         case .clusterPolicy(let policy): batch.policies[policy.key] = .some(OrderedPolicy(policy))
         case .policyRemoved(let key): batch.policies[key] = .some(nil)
@@ -194,12 +208,16 @@ package struct PolicyCompiler: Sendable {
                 dropPod(pod.key, &batch)
             } else {
                 countPorts(pods[member], -1, &batch)
+                leaveCohort(member, &batch)
             }
         }
+        if let endpoint = orphans.removeValue(forKey: pod.key), endpoint != pod.endpoint { placed[endpoint] = nil }
         if let stranger = pods[pod.endpoint], stranger.key != pod.key { dropPod(stranger.key, &batch) }
         pods[pod.endpoint] = pod
         memberOf[pod.key] = pod.endpoint
-        podsByNamespace[pod.key.namespace, default: []].insert(pod.endpoint)
+        let (cohort, count) = cohorts.join(pod)
+        if count == 1 { batch.dirtyCohorts.insert(cohort) }
+        classes.weigh(cohort, count)
         countPorts(pod, 1, &batch)
         if pod.addresses.contains(where: isStray) { hasStrayAddress = true }
         batch.dirtyPods.insert(pod.endpoint)
@@ -208,12 +226,18 @@ package struct PolicyCompiler: Sendable {
     private mutating func dropPod(_ key: ObjectKey, _ batch: inout Batch) {
         guard let member = memberOf.removeValue(forKey: key) else { return }
         countPorts(pods.removeValue(forKey: member), -1, &batch)
-        podsByNamespace[key.namespace]?.remove(member)
-        if podsByNamespace[key.namespace]?.isEmpty == true { podsByNamespace[key.namespace] = nil }
+        leaveCohort(member, &batch)
         batch.dirtyPods.remove(member)
-        classes.remove(member)
-        overflow.remove(member)
+        placed[member] = nil
         podProblems[member] = nil
+    }
+
+    private mutating func leaveCohort(_ member: UInt32, _ batch: inout Batch) {
+        guard let (cohort, count) = cohorts.leave(member) else { return }
+        guard count == 0 else { return classes.weigh(cohort, count) }
+        batch.dirtyCohorts.remove(cohort)
+        classes.remove(cohort)
+        overflow.remove(cohort)
     }
 
     private mutating func countPorts(_ pod: PolicyPod?, _ step: Int, _ batch: inout Batch) {

@@ -70,8 +70,14 @@ package struct GenerationPlanner<
     /// The generation in force.
     package private(set) var generation: UInt32
     private var isStarted = false
-    /// Change sets of the last three generations, oldest first.
-    private var log: [[Key: Value]] = []
+    /// A value, and the generation that changed it last.
+    private struct Recent: Sendable {
+        let value: Value
+        let generation: UInt32
+    }
+
+    /// What the last three generations changed.
+    private var recent: [Key: Recent] = [:]
     private var queuedValues: [Key: Value] = [:]
     private var queuedRetired: [Retired] = []
     private var waiting: [Waiting] = []
@@ -100,7 +106,7 @@ package struct GenerationPlanner<
         for key in change.births.keys { void(key) }
         for key in change.voided { void(key) }
         if !change.births.isEmpty { actions.append(.fill(change.births)) }
-        queuedValues.merge(change.values) { $1 }
+        if queuedValues.isEmpty { queuedValues = change.values } else { queuedValues.merge(change.values) { $1 } }
         if queuedValues.isEmpty {
             // No flip is due: what is retired waits for the programs that run now.
             retire(change.retired)
@@ -123,7 +129,7 @@ package struct GenerationPlanner<
 
     private mutating func void(_ key: Key) {
         queuedValues[key] = nil
-        for index in log.indices { log[index][key] = nil }
+        recent[key] = nil
     }
 
     private mutating func retire(_ retired: [Retired]) {
@@ -139,12 +145,11 @@ package struct GenerationPlanner<
     }
 
     private mutating func flip() -> [Action] {
-        var values: [Key: Value] = [:]
-        for set in log { values.merge(set) { $1 } }
-        values.merge(queuedValues) { $1 }
         generation &+= 1
-        log.append(queuedValues)
-        if log.count > Self.slots - 1 { log.removeFirst() }
+        for (key, value) in queuedValues { recent[key] = Recent(value: value, generation: generation) }
+        let values = recent.mapValues(\.value)
+        let oldest = generation &- UInt32(Self.slots - 1)
+        if recent.count > queuedValues.count { recent = recent.filter { $1.generation != oldest } }
         waiting.append(Waiting(ticket: nextTicket, isFlip: true, retired: queuedRetired))
         nextTicket += 1
         queuedValues = [:]
