@@ -29,7 +29,7 @@ extension Engine {
         var changed: [ObjectKey: Pod] = [:]
         for pod in snapshot.pods.items {
             changed[pod.key] = pod
-            delta.append(try routes.update(pod))
+            delta.append(routes.update(pod))
         }
         try removeStrangeAddresses()
         try take(
@@ -65,12 +65,15 @@ extension Engine {
         for key in notice.keys(of: .pods, Set(workloads.keys), snapshot.pods.keys) {
             if let pod = snapshot.pods[key] {
                 changed[key] = pod
-                delta.append(try routes.update(pod))
+                delta.append(routes.update(pod))
             } else {
                 removed.append(key)
                 delta.append(routes.removePod(key))
             }
         }
+        let placed = routes.retry()
+        for key in placed.born.compactMap(\.owner.pod) { changed[key] = snapshot.pods[key] }
+        delta.append(placed)
         try take(
             delta, pods: changed, removed: removed, extra: policyChanges(notice, snapshot), revision: snapshot.revision)
         let ofServices = serviceChanges(notice, snapshot)

@@ -1,4 +1,5 @@
 import BPFRuntime
+import CMartletABI
 import MapLayout
 
 /// How full one kernel map is.
@@ -29,19 +30,30 @@ package struct MapFill: Hashable, Sendable {
         let used = used(try datapath.image())
         return try datapath.inventory().maps.sorted { $0.name < $1.name }.map { map in
             MapFill(
-                name: map.name, used: used[map.name], capacity: Int(map.capacity),
+                name: map.name, used: used[map.name], capacity: Int(map.capacity) * Self.holds(map.name),
                 bytes: Int(map.capacity) * Int(map.keyBytes + map.valueBytes))
         }
     }
 
-    private static func used(_ image: MapImage) -> [String: Int] {
-        [
-            "endpoint_ids": image.endpointOfAddress.count, "endpoints": image.endpoints.count,
-            "network_ids": image.numberOfNetwork.count, "networks": image.networkClasses.count,
-            "class_lists": image.classLists.count, "class_rows": image.classRows.count,
-            "block_rows": image.blockRows.count, "rules": image.rules.count,
-            "frontends": image.serviceOfFrontend.count, "services": image.services.count,
-            "backends": image.backends.count, "pod_netns": image.endpointOfNamespace.count,
+    /// How many of what is counted an entry holds.
+    private static func holds(_ map: String) -> Int { map == "rules" ? Int(MARTLET_PAGE_RULES.rawValue) : 1 }
+
+    /// What packets can find. What was given back stays written until its number is given out again, and does not count.
+    static func used(_ image: MapImage) -> [String: Int] {
+        let endpoints = Set(image.endpointOfAddress.values)
+        let networks = Set(image.numberOfNetwork.values)
+        let classes = Set(endpoints.compactMap { image.endpoints[$0].map { $0.classID & 0xffff } })
+        let lists = classes.compactMap { image.classLists[$0] }.flatMap { [$0.ingress, $0.egress] }
+        let services = Set(image.serviceOfFrontend.values)
+        let backends = Set(services.compactMap { image.services[$0]?.extent })
+        let rules = Set(lists.map(\.extent)).reduce(0) { $0 + Int($1.count) }
+        return [
+            "endpoint_ids": image.endpointOfAddress.count, "endpoints": endpoints.count,
+            "network_ids": image.numberOfNetwork.count, "networks": networks.count,
+            "class_lists": classes.count, "class_rows": classes.count,
+            "block_rows": Set(networks.map { (image.networkClasses[$0] ?? 0) & 0xffff }).count, "rules": rules,
+            "frontends": image.serviceOfFrontend.count, "services": services.count,
+            "backends": backends.reduce(0) { $0 + Int($1.count) }, "pod_netns": image.endpointOfNamespace.count,
         ]
     }
 }

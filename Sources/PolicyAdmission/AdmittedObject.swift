@@ -69,12 +69,16 @@ package struct AdmittedObject: Sendable {
         return InvariantOverride.isDeletion(old: old, new: value) && value["spec"] == old["spec"]
     }
 
-    /// Whether the step from `old` to this can take more room or let more through. Status never does.
+    /// Whether the step from `old` to this can take more room or let more through. Of status only a phase does that
+    /// brings a pod back which had ended. A namespace that comes may find pods that were there before it. An invariant
+    /// tells pods apart, which takes classes.
     package func mayMatter(after old: JSONValue?) -> Bool {
         guard let value else { return kind == .networkPolicy || kind == .clusterNetworkPolicy }
-        guard let old else { return ![.namespace, .node, .networkInvariant].contains(kind) }
+        guard let old else { return kind != .node }
         switch kind {
+        case .pod where Self.hasEnded(old) && !Self.hasEnded(value): return true
         case .pod, .namespace: return value[path: "metadata", "labels"] != old[path: "metadata", "labels"]
+        case .networkInvariant: return value["spec"] != old["spec"]
         case .networkPolicy, .clusterNetworkPolicy:
             return value["spec"] != old["spec"] || InvariantOverride.isDeletion(old: old, new: value)
                 || ObjectMeta.isDryRun(value) != ObjectMeta.isDryRun(old)
@@ -84,7 +88,11 @@ package struct AdmittedObject: Sendable {
         case .endpointSlice:
             return value["endpoints"] != old["endpoints"] || value["ports"] != old["ports"]
                 || value[path: "metadata", "labels"] != old[path: "metadata", "labels"]
-        case .node, .networkInvariant: return false
+        case .node: return false
         }
+    }
+
+    private static func hasEnded(_ pod: JSONValue) -> Bool {
+        pod[path: "status", "phase"]?.string.flatMap(PodPhase.init)?.isTerminal ?? false
     }
 }

@@ -53,7 +53,7 @@ package struct CapacityShadow: Sendable {
     private var serviceProblems: [ServiceError] = []
 
     package init(
-        limits: PolicyLimits = PolicyLimits(), endpoints: Int = MapLimits.endpoints,
+        limits: PolicyLimits = .admitted, endpoints: Int = MapLimits.endpoints,
         services: Int = MapLimits.services, backends: Int = MapLimits.backends
     ) {
         world = PolicyWorld(limits: limits)

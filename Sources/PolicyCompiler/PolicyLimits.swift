@@ -20,4 +20,13 @@ package struct PolicyLimits: Sendable {
         self.classes = classes
         self.cidrClasses = cidrClasses
     }
+
+    /// What may be admitted: of rules and classes a sixteenth less than the node has. What a change replaces is there
+    /// until its grace period is over, and free rules do not always lie together, on each node in another way.
+    package static let admitted: PolicyLimits = {
+        var limits = PolicyLimits()
+        limits.rules -= limits.rules / 16
+        limits.classes -= limits.classes / 16
+        return limits
+    }()
 }

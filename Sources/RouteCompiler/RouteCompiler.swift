@@ -28,7 +28,6 @@ package struct RouteError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package let code: Code
     package let message: String
-    package let cause: String?
     package var description: String { message }
 }
 
@@ -48,6 +47,14 @@ package struct RouteCompiler: Sendable {
     private var adoptable: [String: (number: UInt32, incarnation: UInt32)] = [:]
     /// Numbers that the kernel uses and the journal does not know.
     private var strangers: Set<UInt32> = []
+    private var waiting: [ObjectKey: Waiting] = [:]
+
+    /// A pod of another node that should have an endpoint and has none.
+    private struct Waiting: Sendable {
+        let uid: String
+        let addresses: [IPAddress]
+        let error: RouteError
+    }
 
     /// - Parameters:
     ///   - capacity: of the endpoint array; number 0 is never given.
@@ -77,9 +84,11 @@ package struct RouteCompiler: Sendable {
 
     /// A link was made. A former attachment of the same pod gives way: the pod is where it was attached last.
     package mutating func attach(_ attachment: LocalAttachment) throws(RouteError) -> RouteDelta {
+        var delta = RouteDelta()
         try place(
             id: "local " + attachment.id, owner: attachment.owner, addresses: attachment.addresses,
-            link: attachment.link)
+            link: attachment.link, &delta)
+        return delta
     }
 
     /// What is not known is no error.
@@ -89,22 +98,44 @@ package struct RouteCompiler: Sendable {
         return delta
     }
 
-    /// A pod as the API has it now. Pods of this node are placed by `attach` alone.
-    package mutating func update(_ pod: Pod) throws(RouteError) -> RouteDelta {
-        let id = "remote \(pod.key)"
+    /// A pod as the API has it now. Pods of this node are placed by `attach` alone. One of another node that finds no
+    /// place is among `problems` until `retry` finds it one: what another node reports stops nothing here.
+    package mutating func update(_ pod: Pod) -> RouteDelta {
         let isRemote = !pod.nodeName.isEmpty && pod.nodeName != nodeName && !pod.isHostNetwork
-        guard isRemote, !pod.phase.isTerminal, !pod.addresses.isEmpty else {
-            var delta = RouteDelta()
-            remove(id, &delta)
-            return delta
-        }
-        return try place(
-            id: id, owner: .pod(pod.key, uid: pod.metadata.uid), addresses: pod.addresses, link: nil)
+        guard isRemote, !pod.phase.isTerminal, !pod.addresses.isEmpty else { return removePod(pod.key) }
+        return seat(pod.key, uid: pod.metadata.uid, pod.addresses)
     }
 
     package mutating func removePod(_ key: ObjectKey) -> RouteDelta {
+        waiting[key] = nil
         var delta = RouteDelta()
         remove("remote \(key)", &delta)
+        return delta
+    }
+
+    /// Gives places to pods that found none before and whose addresses nobody has.
+    package mutating func retry() -> RouteDelta {
+        var delta = RouteDelta()
+        for (key, pod) in waiting.sorted(by: { $0.key < $1.key })
+        where numbers.freeCount > 0 && pod.addresses.allSatisfy({ byAddress[$0] == nil }) {
+            delta.append(seat(key, uid: pod.uid, pod.addresses))
+        }
+        return delta
+    }
+
+    /// Pods of other nodes that have no endpoint though they should, by name.
+    package var problems: [(pod: ObjectKey, error: RouteError)] {
+        waiting.map { ($0.key, $0.value.error) }.sorted { $0.0 < $1.0 }
+    }
+
+    private mutating func seat(_ key: ObjectKey, uid: String, _ addresses: [IPAddress]) -> RouteDelta {
+        var delta = RouteDelta()
+        do throws(RouteError) {
+            try place(id: "remote \(key)", owner: .pod(key, uid: uid), addresses: addresses, link: nil, &delta)
+            waiting[key] = nil
+        } catch {
+            waiting[key] = Waiting(uid: uid, addresses: addresses, error: error)
+        }
         return delta
     }
 
@@ -130,11 +161,10 @@ package struct RouteCompiler: Sendable {
     // MARK: Inside
 
     private mutating func place(
-        id: String, owner: EndpointOwner, addresses: [IPAddress], link: LocalLink?
-    ) throws(RouteError) -> RouteDelta {
-        var delta = RouteDelta()
+        id: String, owner: EndpointOwner, addresses: [IPAddress], link: LocalLink?, _ delta: inout RouteDelta
+    ) throws(RouteError) {
         if let held = holdings[id] {
-            if held.owner == owner, held.addresses == addresses, held.link == link { return delta }
+            if held.owner == owner, held.addresses == addresses, held.link == link { return }
             remove(id, &delta)
         }
         if let pod = owner.pod, let former = byPod[pod] { remove(former, &delta) }
@@ -142,7 +172,11 @@ package struct RouteCompiler: Sendable {
             guard let taker = byAddress[address] else { continue }
             // A remote pod's status may lag behind an address that was given again; a local attachment never does.
             guard taker.hasPrefix("remote "), link != nil || holdings[taker]?.link == nil else {
-                throw RouteError(code: .addressTaken, message: "\(address) of \(owner) belongs to \(taker)", cause: nil)
+                throw Self.taken(address, owner, by: taker)
+            }
+            if let loser = holdings[taker], case .pod(let key, let uid) = loser.owner {
+                waiting[key] = Waiting(
+                    uid: uid, addresses: loser.addresses, error: Self.taken(address, loser.owner, by: id))
             }
             remove(taker, &delta)
         }
@@ -152,7 +186,10 @@ package struct RouteCompiler: Sendable {
         for address in addresses { byAddress[address] = id }
         if let pod = owner.pod { byPod[pod] = id }
         delta.born.append(record)
-        return delta
+    }
+
+    private static func taken(_ address: IPAddress, _ owner: EndpointOwner, by taker: String) -> RouteError {
+        RouteError(code: .addressTaken, message: "\(address) of \(owner) belongs to \(taker)")
     }
 
     private mutating func allocate(
@@ -164,8 +201,7 @@ package struct RouteCompiler: Sendable {
         }
         guard let number = numbers.allocate() else {
             throw RouteError(
-                code: .noEndpointFree, message: "\(owner): all \(numbers.range.count) endpoint numbers are taken",
-                cause: nil)
+                code: .noEndpointFree, message: "\(owner): all \(numbers.range.count) endpoint numbers are taken")
         }
         incarnations &+= 1
         delta.journal.append(JournalEntry(Self.counterKey, "\(incarnations)"))

@@ -38,6 +38,30 @@ import Testing
 
     private func version(_ answer: JSONValue?) -> String? { answer?[path: "metadata", "resourceVersion"]?.string }
 
+    /// Has a concern with ConfigMaps of one name, and remembers what it is shown.
+    private final class Concerned: CommitJudge {
+        let seen = Mutex<[[String]]>([])
+        let storages: Set<String> = ["core/configmaps", "core/namespaces"]
+
+        func concerns(_ write: ProposedWrite) -> Bool { write.key == "a/m" }
+        func cameAbout() {}
+        func reset(_ objects: [CommittedObject]) {}
+        func follow(_ objects: [CommittedObject]) {}
+        func judge(_ writes: [ProposedWrite], present: [CommittedObject]) throws {
+            seen.withLock { $0.append(writes.map(\.key)) }
+        }
+    }
+
+    @Test func theJudgeSeesAllWritesOfItsKindsWhereOneConcernsIt() async throws {
+        let judge = Concerned()
+        let server = try TestServer { $0.judge = judge }
+        for name in ["m", "n"] {
+            let items = [namespace("a"), map(name, in: "a", "1"), map("o", in: "a", "1")]
+            #expect(await server.call("POST", Self.path, transaction(items)).status == 201)
+        }
+        #expect(judge.seen.withLock { $0 } == [["a", "a/m", "a/o"]])
+    }
+
     @Test func whoWatchesInThisProcessHearsOfAllItsObjectsBeforeTheFirst() async throws {
         let server = try TestServer()
         let client = LocalClient(core: server.core, user: .master("system:controller:x"))

@@ -23,6 +23,19 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func aPodThatIsMadeAnewUnderTheSameNameIsBoundToo() async throws {
+        fixture.node("n1")
+        fixture.pod("a")
+        try await fixture.running(Scheduler(fixture.context)) {
+            for _ in 0..<3 {
+                try await fixture.until("the binding") { nodeName("a") == "n1" }
+                fixture.cluster.remove(.pods, namespace: "default", name: "a")
+                fixture.pod("a")
+            }
+            try await fixture.until("the last binding") { nodeName("a") == "n1" }
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func whatFindsNoNodeSaysWhyAndIsBoundOnceItDoes() async throws {
         fixture.node("n1")
         fixture.pod("a", spec: ["nodeSelector": ["disk": "ssd"]])

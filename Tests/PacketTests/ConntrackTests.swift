@@ -58,7 +58,41 @@ extension PacketSuite {
             #expect(try passes(ack))
             try node.setPolicy(of: 2, ingress: .isolated())
             #expect(try !passes(syn))
-            #expect(try node.flow(syn) == nil)
+            // What is refused takes nothing's place.
+            #expect(try node.flow(syn)?.1.state == UInt8(MARTLET_STATE_CLOSED.rawValue))
+        }
+
+        @Test("What the answering end begins is judged as its own: an echo request, an SCTP association, a connection")
+        func beginnings() throws {
+            try node.setPolicy(of: 1, ingress: .isolated())
+            for family in IPFamily.allCases {
+                let (client, server) = (PacketNode.client.address(family), PacketNode.server.address(family))
+                let reply = PacketBytes.echo(server, client, identifier: 7, reply: true)
+                #expect(try !passes(reply))
+                #expect(try passes(.echo(client, server, identifier: 7)))
+                #expect(try passes(reply))
+                #expect(try !passes(.echo(server, client, identifier: 7)))
+                // The flow is still there for its opener.
+                #expect(try passes(reply) && passes(.echo(client, server, identifier: 7)))
+
+                #expect(try passes(.sctp(client, 4000, server, 55, .initiation)))
+                #expect(try passes(.sctp(server, 55, client, 4000, .initiationAck)))
+                #expect(try !passes(.sctp(server, 55, client, 4000, .initiation)))
+                #expect(try passes(.sctp(server, 55, client, 4000, .data)))
+
+                #expect(try passes(.tcp(client, 4000, server, 80)))
+                #expect(try passes(.tcp(server, 80, client, 4000, [.syn, .ack])))
+                #expect(try !passes(.tcp(server, 80, client, 4000)))
+                #expect(try passes(.tcp(server, 80, client, 4000, [.ack])))
+            }
+        }
+
+        @Test("What the answering end may begin takes the place of the flow that has its key")
+        func beginningsInPlace() throws {
+            #expect(try passes(syn) && passes(synAck))
+            #expect(try passes(.tcp("10.244.1.11", 80, "10.244.1.10", 4000)))
+            #expect(try node.datapath.entries(MapCatalog.flows).isEmpty)
+            #expect(try #require(try node.flow(syn)).1.endpoint == (2, 1))
         }
 
         @Test(

@@ -56,6 +56,21 @@ extension PacketSuite {
             try node.setGeneration(2)
             #expect(try passes(ack))
             #expect(try !passes(syn))
+            // Nor does a stray SYN end it.
+            #expect(try passes(ack) && passes(answerAck))
+        }
+
+        @Test("No association begins on a kept one of SCTP; the echo requests of a kept flow go on")
+        func keepOthers() throws {
+            let (client, server) = ("10.244.1.10", "10.244.1.11")
+            let ping = PacketBytes.echo(client, server, identifier: 7)
+            try node.setPolicy(of: 2, ingress: list(MARTLET_LIST_KEEP, [.allow(21)], version: 2))
+            #expect(try passes(.sctp(client, 4000, server, 55, .initiation)) && passes(ping))
+            try node.setPolicy(of: 2, ingress: list(MARTLET_LIST_KEEP, version: 3), slots: [1])
+            try node.setGeneration(1)
+            #expect(try passes(.sctp(client, 4000, server, 55, .data)) && passes(ping))
+            #expect(try !passes(.sctp(client, 4000, server, 55, .initiation)))
+            #expect(try passes(.sctp(client, 4000, server, 55, .data)) && passes(ping))
         }
 
         @Test("A kept flow is an ordinary one once it is allowed again")

@@ -231,6 +231,18 @@ import Testing
         #expect(gone(policy("p", ports: 1)).mayMatter(after: policy("p", ports: 1).value))
         #expect(!gone(pod("a")).mayMatter(after: pod("a").value))
         #expect(pod("a", ["x": "1"]).mayMatter(after: pod("a").value) && !pod("a").mayMatter(after: pod("a").value))
-        #expect(!namespace().mayMatter(after: nil) && namespace(["a": "b"]).mayMatter(after: namespace().value))
+        // Pods may be there before their namespace.
+        #expect(namespace().mayMatter(after: nil) && namespace(["a": "b"]).mayMatter(after: namespace().value))
+        #expect(!namespace().mayMatter(after: namespace().value))
+    }
+
+    @Test func aPodThatComesBackFromItsEndIsAskedAbout() {
+        func pod(_ phase: String) -> AdmittedObject {
+            AdmittedObject(
+                .pod, path: "n/a", ["metadata": ["name": "a", "namespace": "n"], "status": ["phase": .string(phase)]])
+        }
+        #expect(pod("Running").mayMatter(after: pod("Succeeded").value))
+        #expect(!pod("Succeeded").mayMatter(after: pod("Running").value))
+        #expect(!pod("Running").mayMatter(after: pod("Pending").value))
     }
 }

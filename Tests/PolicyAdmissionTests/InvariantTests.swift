@@ -99,6 +99,25 @@ import Testing
         #expect(holds(shadow))
     }
 
+    @Test func aNamespaceThatComesWithItsPodsIsJudgedWithThem() {
+        var shadow = cluster()
+        let (space, fresh) = (namespace("q", "prod"), pod("q", "new"))
+        let verdict = shadow.judge([space, fresh], present: [gone(space), gone(fresh)])
+        #expect(verdict.broken.first?.description.contains("d/web reaches q/new") == true)
+        // And where the pods outlived the namespace that they were made in.
+        shadow.take([gone(space), fresh])
+        #expect(holds(shadow))
+        #expect(shadow.judge(space, present: gone(space)).broken.count == 1)
+        #expect(holds(shadow))
+    }
+
+    @Test func anInvariantForWhichNoClassIsLeftIsRefused() {
+        var shadow = CapacityShadow(limits: PolicyLimits(classes: 3))
+        shadow.take([namespace("d", "dev"), namespace("p", "prod"), pod("d", "web"), pod("p", "db")])
+        let verdict = shadow.judge(devToProd, present: gone(devToProd))
+        #expect(verdict.refusals.map(\.table) == ["classes"] && shadow.invariantStates.isEmpty)
+    }
+
     @Test func twoWritesThatEachKeepItAreNotBothTaken() {
         var shadow = cluster()
         shadow.take([namespace("x", "none"), pod("x", "client")])

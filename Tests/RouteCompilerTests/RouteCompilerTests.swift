@@ -52,12 +52,45 @@ import Testing
 
     @Test func podsOfOtherNodesComeFromTheirStatusAndLocalOnesDoNot() throws {
         var routes = RouteCompiler(nodeName: "one")
-        #expect(try routes.update(pod("web", node: "one", "10.244.0.2")).isEmpty)
-        let born = try routes.update(pod("far", node: "two", "10.244.1.2")).born
+        #expect(routes.update(try pod("web", node: "one", "10.244.0.2")).isEmpty)
+        let born = routes.update(try pod("far", node: "two", "10.244.1.2")).born
         #expect(born.count == 1 && born.first?.link == nil)
         var ended = try pod("far", node: "two", "10.244.1.2")
         ended.phase = .succeeded
-        #expect(try routes.update(ended).gone.count == 1)
+        #expect(routes.update(ended).gone.count == 1)
+    }
+
+    @Test func aPodOfAnotherNodeThatClaimsALocalAddressWaitsUntilItIsFree() throws {
+        var routes = RouteCompiler(nodeName: "one")
+        _ = try routes.attach(attachment("c1", pod: "web", "10.244.0.2"))
+        #expect(routes.update(try pod("liar", node: "two", "10.244.0.2")).isEmpty)
+        #expect(routes.problems.map(\.pod) == [ObjectKey("shop", "liar")])
+        #expect(routes.problems.first?.error.message == "10.244.0.2 of shop/liar belongs to local c1")
+        #expect(routes.retry().isEmpty)
+        _ = routes.detach(id: "c1")
+        #expect(routes.retry().born.map(\.owner.pod) == [ObjectKey("shop", "liar")] && routes.problems.isEmpty)
+        // And the other way round.
+        let back = try routes.attach(attachment("c2", pod: "web", "10.244.0.2"))
+        #expect(back.gone.count == 1 && routes.problems.map(\.pod) == [ObjectKey("shop", "liar")])
+        #expect(routes.removePod(ObjectKey("shop", "liar")).isEmpty && routes.problems.isEmpty)
+    }
+
+    @Test func ofTwoPodsOfOtherNodesTheLaterHasTheAddressAndTheyDoNotTakeItInTurns() throws {
+        var routes = RouteCompiler(nodeName: "one")
+        _ = routes.update(try pod("former", node: "two", "10.244.1.2"))
+        #expect(routes.update(try pod("later", node: "two", "10.244.1.2")).gone.count == 1)
+        #expect(routes.retry().isEmpty && routes.problems.map(\.pod.name) == ["former"])
+    }
+
+    @Test func podsBeyondTheLastNumberWaitForOne() throws {
+        var routes = RouteCompiler(nodeName: "one", capacity: 3)
+        for index in 0..<4 { _ = routes.update(try pod("far\(index)", node: "two", "10.244.1.\(index)")) }
+        #expect(routes.records.count == 2 && routes.problems.map(\.pod.name) == ["far2", "far3"])
+        let gone = try #require(routes.removePod(ObjectKey("shop", "far0")).gone.first)
+        #expect(routes.retry().isEmpty)
+        routes.release([gone.number])
+        #expect(routes.retry().born.map(\.owner.pod?.name) == ["far2"])
+        #expect(routes.problems.map(\.pod.name) == ["far3"])
     }
 
     @Test func aNewDaemonKeepsTheNumbersOfTheOld() throws {

@@ -69,6 +69,23 @@ package struct PacketBytes: Hashable, Sendable {
         PacketBytes(source, destination, .udp(source: sourcePort, destination: destinationPort), payload: payload)
     }
 
+    /// The first chunk of an SCTP packet.
+    package enum Chunk: UInt8, Sendable {
+        case data = 0
+        case initiation = 1
+        case initiationAck = 2
+    }
+
+    /// Without a checksum that counts: the datapath does not look at it.
+    package static func sctp(
+        _ source: String, _ sourcePort: UInt16, _ destination: String, _ destinationPort: UInt16, _ chunk: Chunk
+    ) -> PacketBytes {
+        let ports = [sourcePort, destinationPort].flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] }
+        return PacketBytes(
+            source, destination, .raw(protocol: 132),
+            payload: ports + [UInt8](repeating: 0, count: 8) + [chunk.rawValue, 0, 0, 4])
+    }
+
     /// An echo request, or its reply.
     package static func echo(
         _ source: String, _ destination: String, identifier: UInt16, reply: Bool = false

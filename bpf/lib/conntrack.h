@@ -216,7 +216,10 @@ STAGE int enter_flow(struct packet *packet, const struct query *query, bool repl
     if (packet->by_socket)
         flow->flags |= MARTLET_FLOW_BY_SOCKET;
     count(MARTLET_COUNTER_FLOWS_OPENED, 1);
-    return (int)bpf_map_update_elem(&half_flows, &key, flow, BPF_ANY);
+    int error = (int)bpf_map_update_elem(&half_flows, &key, flow, BPF_ANY);
+    if (packet->opens && !error)
+        bpf_map_delete_elem(&flows, &key);
+    return error;
 }
 
 /* Judges the packet as a flow's first, in its own direction or, for TCP in mid-stream, from the other end. */

@@ -73,12 +73,17 @@ static __always_inline bool is_valid(
     __s64 age = (__s64)(packet->now_ns - READ_ONCE(flow->last_seen_ns));
     if (age > (__s64)timeout_ns(flow, key->protocol))
         return false;
-    /* A kept flow may go on; nothing may begin on it. What the answering end begins is a flow of its own. */
-    bool is_over = flow->state == MARTLET_STATE_CLOSED || flow->flags & MARTLET_FLOW_KEPT || source == 1;
-    if (is_over && opens_tcp(packet))
-        return false;
     return end_is_current(flow, source, packet->tuple.source) &&
            end_is_current(flow, source ^ 1, packet->tuple.destination);
+}
+
+/* Whether a packet begins a flow of its own where another has its key: what the answering end begins, and a connection
+ * on one that has ended or is only kept. An echo request is one more packet of its opener's flow. */
+static __always_inline bool begins_anew(const struct packet *packet, const struct martlet_flow *flow, bool from_low)
+{
+    bool answers = !(flow->flags & MARTLET_FLOW_OPENER_LOW) == from_low;
+    bool is_over = flow->state == MARTLET_STATE_CLOSED || flow->flags & MARTLET_FLOW_KEPT;
+    return packet->opens && (answers || (is_over && !is_icmp(packet->tuple.protocol)));
 }
 
 enum flow_table {
@@ -86,7 +91,8 @@ enum flow_table {
     TABLE_HALF = 1,
 };
 
-/* The packet's flow, or NULL. A stale entry is removed. */
+/* The packet's flow, or NULL. A stale entry is removed; one that a packet has no part in stays until what that packet
+ * begins is allowed and takes its place. */
 static __always_inline struct martlet_flow *find_flow(
     const struct packet *packet, const struct martlet_flow_key *key, bool from_low, enum flow_table *table)
 {
@@ -94,14 +100,14 @@ static __always_inline struct martlet_flow *find_flow(
     struct martlet_flow *flow = bpf_map_lookup_elem(&flows, key);
     if (flow) {
         if (is_valid(packet, key, flow, from_low))
-            return flow;
+            return begins_anew(packet, flow, from_low) ? NULL : flow;
         bpf_map_delete_elem(&flows, key);
     }
     *table = TABLE_HALF;
     flow = bpf_map_lookup_elem(&half_flows, key);
     if (flow) {
         if (is_valid(packet, key, flow, from_low))
-            return flow;
+            return begins_anew(packet, flow, from_low) ? NULL : flow;
         bpf_map_delete_elem(&half_flows, key);
     }
     return NULL;

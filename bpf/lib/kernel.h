@@ -148,6 +148,11 @@ enum tcp_flag {
     TCP_ACK = 16,
 };
 
+enum sctp_header {
+    SCTP_FIRST_CHUNK = 12, /* its type is the first byte behind the common header */
+    SCTP_INIT = 1,
+};
+
 struct ethernet_header {
     __u8 destination[6];
     __u8 source[6];

@@ -60,8 +60,9 @@ struct packet {
     __u8 direction;                  /* enum martlet_direction: which list decided */
     __u8 l4_bytes;                   /* of the transport header */
     __sum16 ipv4_checksum;           /* as on the wire */
-    bool reply;                     /* sent by the end that answers */
-    __u8 padding[3];
+    bool reply;                      /* sent by the end that answers */
+    bool opens;                      /* asks for something new: a SYN, an SCTP INIT, an echo request */
+    __u8 padding[2];
 };
 _Static_assert(sizeof(struct packet) == 160, "packet");
 

@@ -90,11 +90,19 @@ static __always_inline __u8 parse_l4(struct __sk_buff *skb, struct packet *packe
         packet->wire.source_port = tcp.source;
         packet->wire.destination_port = tcp.destination;
         packet->tcp_flags = tcp.flags;
+        packet->opens = opens_tcp(packet);
         packet->l4_bytes = (tcp.offset >> 4) * 4;
         return MARTLET_DROP_NONE;
     }
     packet->l4_bytes = sizeof(struct udp_header);
-    return parse_ports(skb, packet->l4_offset, &packet->wire, &packet->icmp_type);
+    __u8 reason = parse_ports(skb, packet->l4_offset, &packet->wire, &packet->icmp_type);
+    if (packet->wire.protocol == PROTOCOL_SCTP) {
+        __u8 chunk = 0;
+        packet->opens = load_bytes(skb, packet->l4_offset + SCTP_FIRST_CHUNK, &chunk, 1) && chunk == SCTP_INIT;
+    } else if (is_icmp(packet->wire.protocol)) {
+        packet->opens = packet->icmp_type == (packet->family == 4 ? ICMP_ECHO : ICMPV6_ECHO);
+    }
+    return reason;
 }
 
 /* The first fragment leaves its ports for the others. */

@@ -22,13 +22,13 @@ final class CommitGate: Sendable {
         self.cache = cache
     }
 
-    /// Judges writes as one, then performs them. For a dry run `perform` writes nothing, and the judge forgets them
-    /// again.
+    /// Judges writes as one, then performs them. Where one of them concerns the judge it sees all: one write may matter
+    /// by what another makes of it. For a dry run `perform` writes nothing, and the judge forgets them again.
     func pass<Result>(
         _ writes: [ProposedWrite], isDryRun: Bool = false, _ perform: () async throws(APIStatus) -> Result
     ) async throws(APIStatus) -> Result {
-        let judged = writes.filter { judge.storages.contains($0.storage) && judge.concerns($0) }
-        guard let first = judged.first else { return try await perform() }
+        let judged = writes.filter { judge.storages.contains($0.storage) }
+        guard let first = judged.first, judged.contains(where: judge.concerns) else { return try await perform() }
         await enter()
         defer { leave() }
         catchUp()

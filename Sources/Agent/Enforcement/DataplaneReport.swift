@@ -4,6 +4,7 @@ package import JSONText
 package import KubeObjects
 package import PolicyCompiler
 import Reconcile
+import RouteCompiler
 import ServiceCompiler
 
 /// An object that is not in force as the API has it.
@@ -148,6 +149,11 @@ extension Engine {
                 NotEnforced(
                     resource: .services, key: error.service, resourceVersion: "",
                     reason: Self.reason(error.code.rawValue), message: error.message, enforcedVersion: nil)
+            }
+            + routes.problems.map { pod, error in
+                NotEnforced(
+                    resource: .pods, key: pod, resourceVersion: "", reason: Self.reason(error.code.rawValue),
+                    message: "\(error.message); it is no pod to policies", enforcedVersion: nil)
             }
             + policy.podsWithoutRoom.map { error in
                 NotEnforced(

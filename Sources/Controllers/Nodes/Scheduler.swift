@@ -16,8 +16,8 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
     private let nodes: Informer<SchedulingNode>
     private let events: EventRecorder
     private let feed = ChangeFeed()
-    /// Bound by us, and not seen bound in the cache yet.
-    private let assumed = Mutex<[ObjectKey: String]>([:])
+    /// Bound by us, and not seen bound in the cache yet: the node, by the pod's uid. Its name may be another pod's by now.
+    private let assumed = Mutex<[String: String]>([:])
 
     package init(_ context: ControllerContext) {
         self.context = context
@@ -61,20 +61,24 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
         let cache = pods.cache
         guard let pod = cache[key], let wish = pod.wish, wish.schedulerName == Self.schedulerName else { return nil }
         let pending = assumed.withLock { assumed in
-            assumed = assumed.filter { cache[$0.key]?.waits ?? false }
+            if !assumed.isEmpty {
+                let waiting = Set(cache.items.lazy.filter(\.waits).map(\.uid))
+                assumed = assumed.filter { waiting.contains($0.key) }
+            }
             return assumed
         }
-        guard pending[key] == nil else { return nil }
-        let bound = cache.items.map { pod in pending[pod.key].map { SchedulingPod(pod, boundTo: $0) } ?? pod }
+        guard pending[pod.uid] == nil else { return nil }
+        let bound = cache.items.map { pod in pending[pod.uid].map { SchedulingPod(pod, boundTo: $0) } ?? pod }
         switch Scheduling(nodes: Array(nodes.cache.items), bound: bound).decide(pod) {
-        case .bind(let node): try await bind(key, to: node)
+        case .bind(let node): try await bind(pod, to: node)
         case .unschedulable(let message) where message != wish.reportedMessage: try await refuse(key, message)
         case .unschedulable: break
         }
         return nil
     }
 
-    private func bind(_ key: ObjectKey, to node: String) async throws(APIError) {
+    private func bind(_ pod: SchedulingPod, to node: String) async throws(APIError) {
+        let key = pod.key
         let reference = ObjectReference(.pods, namespace: key.namespace, name: key.name)
         let object: JSONValue
         do throws(APIError) {
@@ -86,14 +90,14 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
                     "apiVersion": "v1", "kind": "Binding",
                     "metadata": .members([
                         "name": .string(key.name), "namespace": .string(key.namespace),
-                        "uid": .nonEmpty(object.objectUID),
+                        "uid": .nonEmpty(pod.uid),
                     ]),
                     "target": ["apiVersion": "v1", "kind": "Node", "name": .string(node)],
                 ])
         } catch  where error.isNotFound {
             return
         }
-        assumed.withLock { $0[key] = node }
+        assumed.withLock { $0[pod.uid] = node }
         await events.record(
             object, isWarning: false, reason: "Scheduled", "Successfully assigned \(key) to \(node)")
     }

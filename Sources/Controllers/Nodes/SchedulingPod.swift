@@ -57,6 +57,7 @@ struct SchedulingPod: Sendable {
     }
 
     let key: ObjectKey
+    let uid: String
     private(set) var nodeName: String
     let isFinished: Bool
     let hostPorts: [HostPort]
@@ -78,6 +79,7 @@ struct SchedulingPod: Sendable {
         let spec = object["spec"]
         let phase = object[path: "status", "phase"]?.string
         key = ObjectKey(object.objectNamespace, object.objectName)
+        uid = object.objectUID
         nodeName = spec?["nodeName"]?.string ?? ""
         isFinished = phase == "Succeeded" || phase == "Failed"
         let containers = spec?["containers"]?.array ?? []
