@@ -6,7 +6,12 @@ package enum NetworkInvariantRules: GeneratedStatusRules {
     package static func validateCreate(_ object: JSONValue, _ context: ValidationContext) -> [FieldError] {
         do throws(ObjectError) {
             _ = try NetworkInvariant(object)
-            return []
+            return ["from", "to"].flatMap { side in
+                ["namespaceSelector", "podSelector"].flatMap { selector in
+                    LabelSelectorRules.validate(
+                        object["spec"]?[side]?[selector], FieldPath("spec")[side][selector])
+                }
+            }
         } catch {
             return [error.fieldError(in: object)]
         }

@@ -7,7 +7,7 @@ import Reconcile
 enum PolicyStanding: Hashable {
     case underWay
     case inForce
-    /// It does not fit; the reason.
+    /// It does not fit, or a pod that it selects is closed for want of room; the reason.
     case refused(String)
 }
 
@@ -25,6 +25,9 @@ extension Engine {
             owed.isEmpty
         else {
             return .underWay
+        }
+        if let shortfall = policy.shortfall(of: key) {
+            return .refused("pod \(shortfall.object): \(shortfall.sentence)")
         }
         return .inForce
     }

@@ -46,6 +46,22 @@ extension PolicyCompiler {
         return found.sorted { ($0.object, $0.message) < ($1.object, $1.message) }
     }
 
+    /// A pod that a policy selects and that is closed for want of room, though the policy itself is compiled; nil where
+    /// there is none.
+    package func shortfall(of policy: ObjectKey) -> PolicyError? {
+        guard let record = policies[policy] else { return nil }
+        let ofClasses = classProblems.filter { index, _ in
+            classes.classes[index].map { selecting($0).contains { $0.policy.key == policy } } ?? false
+        }
+        let ofPods = overflow.compactMap { cohort -> PolicyError? in
+            guard let pod = anyPod(of: cohort),
+                record.policy.subject.matches(pod, namespaceLabels: namespaces[pod.key.namespace] ?? [:])
+            else { return nil }
+            return memberOf[pod.key].flatMap { podProblems[$0] }
+        }
+        return (Array(ofClasses.values) + ofPods).min { $0.object < $1.object }
+    }
+
     /// The rules that policies make in a pod's list of one direction, in the order in which they are asked; none for a
     /// pod that is not known.
     package func list(of pod: ObjectKey, _ direction: RuleInfo.Direction) -> [(policy: ObjectKey, share: Int)] {

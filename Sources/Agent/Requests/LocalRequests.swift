@@ -111,6 +111,12 @@ struct LocalRequests: RequestHandler {
     private func policyProblems(_ snapshot: ClusterSnapshot) async -> [ObjectKey: String] {
         var problems = Dictionary(
             await engine.policy.refusals.map { ($0.error.object, $0.error.message) }, uniquingKeysWith: { $1 })
+        let compiled = await engine.policy
+        if !compiled.podsWithoutRoom.isEmpty {
+            for key in snapshot.networkPolicies.keys + snapshot.clusterNetworkPolicies.keys where problems[key] == nil {
+                problems[key] = compiled.shortfall(of: key).map { "pod \($0.object): \($0.sentence)" }
+            }
+        }
         for fault in snapshot.faults
         where fault.resource == .networkPolicies || fault.resource == .clusterNetworkPolicies {
             problems[fault.key] = fault.reason

@@ -2,6 +2,7 @@ import APIClient
 import Controllers
 import JSONText
 import Logging
+import PolicyAdmission
 import ServiceLifecycle
 
 /// Writes into each NetworkInvariant's status whether it holds (condition `Holds`), when that changes, and an Event for
@@ -20,7 +21,7 @@ struct InvariantReporter: ServiceLifecycle.Service {
             let recorder = EventRecorder(client: client, clock: clock, component: Self.component)
             while !Task.isCancelled {
                 let states = judge.invariants
-                if !states.isEmpty { await report(states, clock.timestamp) }
+                await report(states, clock.timestamp)
                 for override in judge.takeOverrides() { await record(override, recorder) }
                 try? await Task.sleep(for: Self.interval)
             }
@@ -32,17 +33,17 @@ struct InvariantReporter: ServiceLifecycle.Service {
     private func report(_ states: [String: String?], _ now: String) async {
         guard let objects = try? await client.list(.networkInvariants, ListOptions()).items else { return }
         for object in objects {
-            guard let name = object[path: "metadata", "name"]?.string, let broken = states[name] else { continue }
-            let status = broken == nil ? "True" : "False"
-            let message = broken ?? "no flow breaks it"
+            guard let name = object[path: "metadata", "name"]?.string,
+                let word = InvariantCondition(of: object, states[name])
+            else { continue }
             let present = object.condition("Holds")
-            if present?["status"]?.string == status, present?["message"]?.string == message { continue }
+            if present?["status"]?.string == word.status, present?["message"]?.string == word.message { continue }
             await write(
                 name,
                 [
-                    "type": "Holds", "status": .string(status),
-                    "reason": broken == nil ? "NoFlowFound" : "FlowFound", "message": .string(message),
-                    "lastTransitionTime": .string(object.transition(of: "Holds", to: status) ?? now),
+                    "type": "Holds", "status": .string(word.status), "reason": .string(word.reason),
+                    "message": .string(word.message),
+                    "lastTransitionTime": .string(object.transition(of: "Holds", to: word.status) ?? now),
                 ])
         }
     }
