@@ -19,7 +19,7 @@ extension Engine {
     /// The version, or a later one.
     func standing(of key: ObjectKey, version: String) -> PolicyStanding {
         if let refusal = policy.refusal(of: key), Self.reaches(refusal.resourceVersion, version) {
-            return .refused(refusal.error.message)
+            return .refused(refusal.error.sentence)
         }
         guard let compiled = policy.version(of: key), Self.reaches(compiled, version), !planner.isHeldBack,
             owed.isEmpty

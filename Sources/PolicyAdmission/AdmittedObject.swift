@@ -69,15 +69,16 @@ package struct AdmittedObject: Sendable {
         return InvariantOverride.isDeletion(old: old, new: value) && value["spec"] == old["spec"]
     }
 
-    /// Whether the step from `old` to this can take more room or let more through. Of status only a phase does that
-    /// brings a pod back which had ended. A namespace that comes may find pods that were there before it. An invariant
-    /// tells pods apart, which takes classes.
+    /// Whether the step from `old` to this can take more room or let more through. Of status only a phase that brings a
+    /// pod back which had ended is asked about: else status says what is so, addresses too, and refusing it would keep
+    /// from policy what is true all the same. A namespace that comes may find pods that were there before it. An
+    /// invariant tells pods apart, which takes classes.
     package func mayMatter(after old: JSONValue?) -> Bool {
         guard let value else { return kind == .networkPolicy || kind == .clusterNetworkPolicy }
-        guard let old else { return kind != .node }
+        guard let old else { return true }
         switch kind {
         case .pod where Self.hasEnded(old) && !Self.hasEnded(value): return true
-        case .pod, .namespace: return value[path: "metadata", "labels"] != old[path: "metadata", "labels"]
+        case .pod, .namespace, .node: return value[path: "metadata", "labels"] != old[path: "metadata", "labels"]
         case .networkInvariant: return value["spec"] != old["spec"]
         case .networkPolicy, .clusterNetworkPolicy:
             return value["spec"] != old["spec"] || InvariantOverride.isDeletion(old: old, new: value)
@@ -88,7 +89,6 @@ package struct AdmittedObject: Sendable {
         case .endpointSlice:
             return value["endpoints"] != old["endpoints"] || value["ports"] != old["ports"]
                 || value[path: "metadata", "labels"] != old[path: "metadata", "labels"]
-        case .node: return false
         }
     }
 

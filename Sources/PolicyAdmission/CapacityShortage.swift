@@ -95,6 +95,7 @@ extension CapacityShadow {
         case .noSelectorFree: (table, unit) = ("selectors", "selector")
         case .noBlockFree: (table, unit) = ("blocks", "block")
         case .noNetworkFree: (table, unit) = ("networks", "block")
+        case .noCIDRClassFree: (table, unit) = ("cidrClasses", "block")
         case .noClassFree: (table, unit) = ("classes", "selector")
         case .noRulesFree: (table, unit) = ("rules", "rule")
         }

@@ -27,15 +27,26 @@ enum BlockCondition: Hashable, Sendable {
         case .nodes(let selector): "nodes \(selector)"
         }
     }
+
+    /// What rules name: ports by name make several conditions of one block.
+    var peer: OrderedPeer {
+        switch self {
+        case .block(let block), .named(let block, _): .block(block)
+        case .nodes(let selector): .nodes(selector)
+        }
+    }
 }
 
 /// Live blocks (a bit each), the networks that their borders make, and the networks' classes. For every live block,
 /// its CIDR and its exceptions are keys of the trie, so an address is in a block exactly where the longest network that
 /// holds the address is.
+///
+/// A network that finds no number or no class is as if it were none: its addresses count as those of the network around
+/// it, so that only the blocks between the two are at fault (`faults`).
 struct BlockTable: Sendable {
     struct Block: Sendable {
         let condition: BlockCondition
-        var users: Int
+        var users = 1
         var hosts: Set<IPAddress> = []
 
         func contains(_ network: CIDR) -> Bool {
@@ -87,9 +98,9 @@ struct BlockTable: Sendable {
     private var bits: IDAllocator
     private var numbers: IDAllocator
     var rows = RowModel()
-    private var fresh: Set<UInt32> = []
-    private var dying: Set<UInt32> = []
-    private var dirty: Set<CIDR> = []
+    private(set) var fresh: Set<UInt32> = []
+    private(set) var dying: Set<UInt32> = []
+    private(set) var dirty: Set<CIDR> = []
     private var born: [NetworkBirth] = []
     private var journal: [JournalEntry] = []
     private var retired: [RetiredNumber] = []
@@ -99,7 +110,18 @@ struct BlockTable: Sendable {
     private var strangeBits: Set<UInt32> = []
     /// Numbers of the journal under which the kernel has no network.
     private var unwritten: Set<UInt32> = []
-    private(set) var missingNetworks = 0
+    /// Networks that found no number, with how many borders are there.
+    private(set) var numberless: [CIDR: Int] = [:]
+    /// Numbers of networks that found no class, with the class id that they have in its place.
+    private(set) var classless: [UInt32: UInt32] = [:]
+    /// Peers whose bits do not say who is in them, for want of room.
+    private(set) var faults: [OrderedPeer: BlockFault] = [:]
+    /// The bits of those.
+    private(set) var faultyBits: Set<UInt32> = []
+    /// What this batch makes of the classes, where room is short.
+    var forecast: ClassForecast?
+    /// Whether networks found room or lost it since the last `review`.
+    private var needsReview = false
 
     init(_ limits: PolicyLimits) {
         bits = IDAllocator(0..<limits.blocks)
@@ -110,10 +132,9 @@ struct BlockTable: Sendable {
     var freeBits: Int { bits.freeCount }
     var freeNetworks: Int { numbers.freeCount }
     func isLive(_ condition: BlockCondition) -> Bool { bitOf[condition] != nil }
-    /// Whether the block was acquired in this batch.
-    func isFresh(_ bit: UInt32) -> Bool { fresh.contains(bit) }
 
-    mutating func acquire(_ condition: BlockCondition) -> UInt32? {
+    /// - Parameter hosts: the addresses of a block that is not live and depends on other objects.
+    mutating func acquire(_ condition: BlockCondition, hosts: Set<IPAddress>) -> UInt32? {
         if let bit = bitOf[condition] {
             blocks[bit]?.users += 1
             dying.remove(bit)
@@ -121,8 +142,9 @@ struct BlockTable: Sendable {
         }
         guard let bit = adoptableBits.removeValue(forKey: condition.text) ?? bits.allocate() else { return nil }
         bitOf[condition] = bit
-        let block = Block(condition: condition, users: 1)
+        let block = Block(condition: condition, hosts: hosts)
         blocks[bit] = block
+        toggle(bit)
         fresh.insert(bit)
         if condition.isVariable { variable.insert(bit) }
         journal.append(JournalEntry("block/\(bit)", condition.text))
@@ -139,7 +161,9 @@ struct BlockTable: Sendable {
     /// Sets the addresses behind a block that depends on pods or nodes.
     mutating func setHosts(_ hosts: Set<IPAddress>, of bit: UInt32) {
         guard let old = blocks[bit], old.hosts != hosts else { return }
+        toggle(bit)
         blocks[bit]?.hosts = hosts
+        toggle(bit)
         for border in blocks[bit]?.borders ?? [] { use(border) }
         for border in old.borders { unuse(border) }
         for host in old.hosts.symmetricDifference(hosts) { dirty.insert(CIDR(host)) }
@@ -149,23 +173,38 @@ struct BlockTable: Sendable {
         if networks[cidr] != nil {
             networks[cidr]?.users += 1
             networks[cidr]?.isLeaving = false
-            return
+        } else if let users = numberless[cidr] {
+            numberless[cidr] = users + 1
+        } else if !enter(cidr, users: 1) {
+            numberless[cidr] = 1
+            needsReview = true
         }
+    }
+
+    /// False where no number is free.
+    private mutating func enter(_ cidr: CIDR, users: Int) -> Bool {
         let adopted = adoptableNumbers.removeValue(forKey: cidr)
-        guard let number = adopted ?? numbers.allocate() else {
-            missingNetworks += 1
-            return
-        }
-        networks[cidr] = Network(number: number, users: 1, life: 0)
+        guard let number = adopted ?? numbers.allocate() else { return false }
+        networks[cidr] = Network(number: number, users: users, life: 0)
         cidrOf[number] = cidr
         // The slots of a network that is in the trie already are kept: it is its own parent.
         let standing = adopted.flatMap { unwritten.contains($0) ? nil : $0 }
         born.append(NetworkBirth(cidr: cidr, number: number, parent: standing ?? parent(of: cidr)))
         journal.append(JournalEntry("net/\(number)", cidr.description))
         dirty.insert(cidr)
+        if forecast != nil {
+            let mark = mark(of: cidr)
+            forecast?.insert(cidr, mark)
+        }
+        return true
     }
 
     private mutating func unuse(_ cidr: CIDR) {
+        if let users = numberless[cidr] {
+            numberless[cidr] = users > 1 ? users - 1 : nil
+            needsReview = true
+            return
+        }
         guard var network = networks[cidr] else { return }
         network.users -= 1
         if network.users == 0 {
@@ -176,16 +215,21 @@ struct BlockTable: Sendable {
         networks[cidr] = network
     }
 
+    /// What found no number before finds one where there is room.
+    private mutating func enterNumberless() {
+        guard freeNetworks > 0 else { return }
+        for (cidr, users) in numberless.sorted(by: { $0.key < $1.key }) {
+            guard enter(cidr, users: users) else { return }
+            numberless[cidr] = nil
+            needsReview = true
+        }
+    }
+
     /// The number of the next shorter network that holds this one; 0 where there is none.
     private func parent(of cidr: CIDR) -> UInt32 {
-        var length = cidr.mappedPrefixLength - 1
-        while length >= 0 {
-            let address = cidr.address.masked(to: length)
-            if let shorter = CIDR(address, prefixLength: address.isV4 ? length - 96 : length) {
-                if let network = networks[shorter] { return network.number }
-                if let number = adoptableNumbers[shorter], !unwritten.contains(number) { return number }
-            }
-            length -= 1
+        for shorter in cidr.surrounding {
+            if let network = networks[shorter] { return network.number }
+            if let number = adoptableNumbers[shorter], !unwritten.contains(number) { return number }
         }
         return 0
     }
@@ -196,16 +240,18 @@ struct BlockTable: Sendable {
 
     /// Enters what `acquire`, `release` and `setHosts` collected into the delta.
     mutating func commit(into delta: inout PolicyDelta) {
-        var pending: [UInt32: [UInt32]] = [:]
+        enterNumberless()
         let changed = fresh.symmetricDifference(dying)
-        for (cidr, network) in networks {
-            let touched = dirty.contains(cidr) || changed.contains { blocks[$0]?.contains(cidr) == true }
-            if touched { pending[network.number] = signature(of: cidr) }
-        }
+        let isQuiet = changed.isEmpty && dirty.isEmpty && (classless.isEmpty || partition.freeCount == 0)
+        let pending = isQuiet ? [:] : pendingSignatures(changed)
         dropDying()
         let change = partition.commit(pending: pending, fresh: fresh, dying: dying)
         let newNumbers = Set(born.map(\.number))
-        for number in change.placed { delta.networkClasses[number] = classID(of: number) }
+        for number in change.placed {
+            delta.networkClasses[number] = classID(of: number)
+            classless[number] = nil
+        }
+        lend(change.overflowed, &delta)
         // Networks in no block at birth still need their value where the parent's differs.
         for number in newNumbers where delta.networkClasses[number] == nil {
             delta.networkClasses[number] = classID(of: number)
@@ -229,6 +275,60 @@ struct BlockTable: Sendable {
         delta.retired += retired
         delta.journal += journal
         (fresh, dying, dirty, born, journal, retired) = ([], [], [], [], [], [])
+        forecast = nil
+        if !isQuiet || needsReview { review() }
+    }
+
+    private func pendingSignatures(_ changed: Set<UInt32>) -> [UInt32: [UInt32]] {
+        var pending: [UInt32: [UInt32]] = [:]
+        for (cidr, network) in networks {
+            let touched =
+                dirty.contains(cidr) || classless[network.number] != nil
+                || changed.contains { blocks[$0]?.contains(cidr) == true }
+            if touched { pending[network.number] = signature(of: cidr) }
+        }
+        return pending
+    }
+
+    /// Networks without a class have that of the network around them, as it is now.
+    private mutating func lend(_ overflowed: [UInt32], _ delta: inout PolicyDelta) {
+        // No class id: what was in force is not known to be this.
+        for number in overflowed where classless[number] == nil { classless[number] = .max }
+        for (number, lent) in classless {
+            guard let cidr = cidrOf[number] else { continue }
+            let id = around(cidr).map { classID(of: $0.number) } ?? 0
+            if id == lent { continue }
+            classless[number] = id
+            delta.networkClasses[number] = id
+        }
+    }
+
+    /// The next shorter network that has a class, among those in the trie.
+    private func around(_ cidr: CIDR) -> Network? {
+        cidr.surrounding.lazy.compactMap { networks[$0] }.first { classless[$0.number] == nil }
+    }
+
+    /// Looks which blocks do not hold what they should.
+    private mutating func review() {
+        needsReview = false
+        faults = [:]
+        for cidr in numberless.keys {
+            for peer in peers(telling: cidr) { faults[peer, default: BlockFault()].numberless += 1 }
+        }
+        for cidr in classless.keys.compactMap({ cidrOf[$0] }) {
+            for peer in peers(telling: cidr) { faults[peer, default: BlockFault()].classless += 1 }
+        }
+        let bits = faults.isEmpty ? [] : blocks.filter { faults[$0.value.condition.peer] != nil }.map(\.key)
+        faultyBits = Set(bits)
+    }
+
+    /// Peers that tell a network from the one around it.
+    private func peers(telling cidr: CIDR) -> Set<OrderedPeer> {
+        let outer = around(cidr).flatMap { cidrOf[$0.number] }
+        let telling = blocks.values.filter { block in
+            block.contains(cidr) != (outer.map(block.contains) ?? false)
+        }
+        return Set(telling.map(\.condition.peer))
     }
 
     private mutating func dropDying() {
@@ -244,7 +344,7 @@ struct BlockTable: Sendable {
     }
 
     private func classID(of number: UInt32) -> UInt32 {
-        partition.classOf[number].flatMap { partition.classes[$0]?.id } ?? 0
+        classless[number] ?? partition.classOf[number].flatMap { partition.classes[$0]?.id } ?? 0
     }
 
     func networkClass(of cidr: CIDR) -> UInt32 { networks[cidr].map { classID(of: $0.number) } ?? 0 }
@@ -271,6 +371,7 @@ struct BlockTable: Sendable {
         delta.retired.append(.networkNumber(number))
         delta.journal.append(JournalEntry("net/\(number)", nil))
         partition.remove(number)
+        if classless.removeValue(forKey: number) != nil { needsReview = true }
     }
 
     mutating func freeNumber(_ number: UInt32) { numbers.free(number) }
@@ -330,12 +431,5 @@ struct BlockTable: Sendable {
         }
         delta.retired += retired
         (adoptableBits, adoptableNumbers, strangeBits, unwritten, retired) = ([:], [:], [], [], [])
-    }
-}
-
-extension CIDR {
-    /// Whether the prefix, read over 128 bits, holds the v4-mapped addresses.
-    var coversMappedV4: Bool {
-        family == .v6 && prefixLength <= 96 && IPAddress.unspecifiedV4.masked(to: prefixLength) == address
     }
 }

@@ -45,6 +45,8 @@ struct ListTable: Sendable {
     private var contents: [UInt32: (ingress: ListContent, egress: ListContent)] = [:]
     private(set) var lists: [UInt32: ClassLists] = [:]
     private var extents: ExtentAllocator
+    /// How many entries have how many rules.
+    private var lengths: [Int: Int] = [:]
     /// 0 is the open list, 1 the closed one.
     private(set) var versions: UInt32 = 1
     private var adoptable: [String: ListEntry] = [:]
@@ -56,6 +58,8 @@ struct ListTable: Sendable {
     }
 
     var freeRules: Int { extents.freeCount }
+    /// Rules of the longest list.
+    var longest: Int { lengths.keys.max() ?? 0 }
 
     func content(of index: UInt32) -> (ingress: ListContent, egress: ListContent)? { contents[index] }
 
@@ -107,6 +111,7 @@ struct ListTable: Sendable {
                 extent: extent, flags: content.flags, version: versions, isolationRuleID: content.isolationRuleID)
         }
         entries[content] = Entry(list: list, users: 1)
+        lengths[content.rules.count, default: 0] += 1
         if !content.rules.isEmpty { delta.rules[list.extent.offset] = content.rules }
         delta.journal.append(
             JournalEntry(
@@ -119,6 +124,8 @@ struct ListTable: Sendable {
         entry.users -= 1
         entries[content] = entry.users > 0 ? entry : nil
         guard entry.users == 0 else { return }
+        let alike = (lengths[content.rules.count] ?? 0) - 1
+        lengths[content.rules.count] = alike > 0 ? alike : nil
         delta.retired.append(.rules(entry.list.extent))
         delta.journal.append(JournalEntry("list/\(entry.list.version)", nil))
     }

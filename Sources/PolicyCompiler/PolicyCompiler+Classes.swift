@@ -199,7 +199,7 @@ extension PolicyCompiler {
             guard let compiled = record[keyPath: direction] else { continue }
             let tier = record.policy.tier
             if tier > .networkPolicy && content.flags.contains(.isolated) { break }
-            if compiled.isClosed { return .closed }
+            if compiled.isClosed || isShort(compiled) { return .closed }
             if record.policy.isolates, content.flags.insert(.isolated).inserted {
                 content.isolationRuleID = compiled.isolationID
             }
@@ -211,8 +211,9 @@ extension PolicyCompiler {
         return content
     }
 
-    /// Nil where the rule is about a port name that the class does not have.
+    /// Nil where the rule is about a port name that the class does not have, or about a block that has no room.
     func write(_ template: RuleTemplate, _ tier: RuleTier, _ pod: PolicyPod) -> RuleEntry? {
+        if isShort(template) { return nil }
         let transport: UInt8
         let ports: PortRange
         switch template.port {

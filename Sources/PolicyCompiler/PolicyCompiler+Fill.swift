@@ -25,15 +25,16 @@ extension PolicyCompiler {
         return found.resourceVersion
     }
 
-    /// Why a policy does not fit as it is wanted now, and which version that is; nil where it fits.
+    /// Why a policy is not in force as it is wanted now, and which version that is; nil where it is.
     package func refusal(of key: ObjectKey) -> (error: PolicyError, resourceVersion: String)? {
-        guard let error = policyProblems[key], let policy = refused[key] else { return nil }
-        return (error, policy.resourceVersion)
+        if let error = policyProblems[key], let policy = refused[key] { return (error, policy.resourceVersion) }
+        guard let problem = blockProblems[key], let record = policies[key] else { return nil }
+        return (problem.error, record.policy.resourceVersion)
     }
 
-    /// All policies that do not fit, by name.
+    /// All policies that are not in force as they are wanted, by name.
     package var refusals: [(error: PolicyError, resourceVersion: String)] {
-        policyProblems.keys.sorted().compactMap(refusal(of:))
+        Set(policyProblems.keys).union(blockProblems.keys).sorted().compactMap(refusal(of:))
     }
 
     /// All pods that found no class, or whose class found no room for its rules.
@@ -73,7 +74,7 @@ extension PolicyCompiler {
         for record in selecting(entry) {
             let policy = record.policy
             guard let compiled = direction == .ingress ? record.ingress : record.egress else { continue }
-            if compiled.isClosed || (policy.tier > .networkPolicy && isIsolated) { break }
+            if compiled.isClosed || isShort(compiled) || (policy.tier > .networkPolicy && isIsolated) { break }
             isIsolated = isIsolated || policy.isolates
             shares.append((policy.key, compiled.templates.count { write($0, policy.tier, known) != nil }))
         }
@@ -87,13 +88,19 @@ extension PolicyCompiler {
     }
 
     /// Numbers that wait for their grace period count as taken.
+    /// `list` is the longest list of rules.
     package var fill: [TableFill] {
-        [
-            TableFill("classes", used: Int(limits.classes) - 2 - classes.freeCount, limit: Int(limits.classes) - 2),
-            TableFill("selectors", used: Int(limits.selectors) - conditions.freeBits, limit: Int(limits.selectors)),
-            TableFill("blocks", used: Int(limits.blocks) - blocks.freeBits, limit: Int(limits.blocks)),
-            TableFill("networks", used: Int(limits.networks) - blocks.freeNetworks, limit: Int(limits.networks)),
-            TableFill("rules", used: Int(limits.rules) - lists.freeRules, limit: Int(limits.rules)),
+        func fill(_ table: String, free: Int, of limit: UInt32, reserved: Int = 0) -> TableFill {
+            TableFill(table, used: Int(limit) - reserved - free, limit: Int(limit) - reserved)
+        }
+        return [
+            fill("classes", free: classes.freeCount, of: limits.classes, reserved: 2),
+            fill("selectors", free: conditions.freeBits, of: limits.selectors),
+            fill("blocks", free: blocks.freeBits, of: limits.blocks),
+            fill("networks", free: blocks.freeNetworks, of: limits.networks, reserved: 1),
+            fill("cidrClasses", free: blocks.partition.freeCount, of: limits.cidrClasses, reserved: 1),
+            fill("rules", free: lists.freeRules, of: limits.rules),
+            TableFill("list", used: lists.longest, limit: limits.listRules),
         ]
     }
 
@@ -107,7 +114,7 @@ extension PolicyCompiler {
             case .listTooLong: continue
             case .noRulesFree: share = (record.ingress?.templates.count ?? 0) + (record.egress?.templates.count ?? 0)
             case .noSelectorFree, .noClassFree: share = Set(record.peers).count + Set(record.conditions).count
-            case .noBlockFree, .noNetworkFree: share = Set(record.blocks).count
+            case .noBlockFree, .noNetworkFree, .noCIDRClassFree: share = Set(record.blocks).count
             }
             shares.append((key, share))
         }

@@ -27,6 +27,7 @@ extension PolicyCompiler {
         }
         var judge = evaluator.with(namespaced, cluster)
         judge.standIns = standIns
+        judge.unplaced = Set(blocks.faults.keys)
         for pod in ends { judge.closures[pod] = closures(of: pod) }
         return judge
     }
@@ -59,6 +60,12 @@ extension PolicyCompiler {
             return PolicyEvaluator.Closure(
                 reason: "ClusterNetworkPolicy \(key) does not fit (\(problem.message)), and denies",
                 remedy: "make ClusterNetworkPolicy \(key) smaller")
+        }
+        let short = selecting.filter { $0[keyPath: path].map(isShort) ?? false }.map(\.policy.key)
+        if let key = short.first, let problem = blockProblems[key]?.error {
+            return PolicyEvaluator.Closure(
+                reason: "ClusterNetworkPolicy \(key) denies or passes by blocks that have no room (\(problem.message))",
+                remedy: "remove policies with address blocks")
         }
         let speaking = selecting.filter { $0[keyPath: path] != nil }
         let names = speaking.prefix(4).map { "\($0.policy.key)" }.joined(separator: ", ")

@@ -56,6 +56,15 @@ extension PolicyCompiler {
         blocks.reserve(inForce: image)
     }
 
+    /// What stays in the trie for a while longer may take the room of what is wanted.
+    private mutating func closeShortBlocks(_ delta: inout PolicyDelta) {
+        var batch = Batch()
+        judgeBlocks(&batch)
+        if batch.subjects.isEmpty { return }
+        commitClasses(&batch)
+        delta.append(batch.delta)
+    }
+
     /// After the first full batch: gives back the numbers that nothing wanted. The caller treats the delta like any
     /// other; what it retires is free one grace period later.
     package mutating func finishAdoption() -> PolicyDelta {
@@ -66,6 +75,7 @@ extension PolicyCompiler {
             delta.journal.append(JournalEntry("class/\(index)", nil))
         }
         blocks.dropAdoptable(&delta)
+        closeShortBlocks(&delta)
         lists.dropAdoptable(&delta)
         rules.dropAdoptable(&delta.journal)
         return delta

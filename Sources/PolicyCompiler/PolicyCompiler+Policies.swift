@@ -14,11 +14,17 @@ extension PolicyCompiler {
             resetting.remove(key)
             return
         }
+        blocks.beginForecast()
         if let problem = misfit(policy) {
             policyProblems[key] = problem
             refused[key] = policy
-            if old != nil { return }
-            install(policy.shut, nil, &batch)
+            guard let old else {
+                install(policy.shut, nil, &batch)
+                return
+            }
+            if old.namedPorts.isDisjoint(with: batch.ports) { return }
+            // Pods give its names other numbers than when it was compiled: what stands would mean other ports.
+            install(misfit(old.policy) == nil ? old.policy : old.policy.shut, old, &batch)
             return
         }
         install(policy, old, &batch)
@@ -83,26 +89,7 @@ extension PolicyCompiler {
                 .noSelectorFree, policy.key,
                 "needs \(selectors) more peer selectors; \(conditions.freeBits) of \(limits.selectors) are free")
         }
-        let fresh = needs.blocks.filter { !blocks.isLive($0) }
-        if fresh.count > blocks.freeBits {
-            return PolicyError(
-                .noBlockFree, policy.key,
-                "needs \(fresh.count) more address blocks; \(blocks.freeBits) of \(limits.blocks) are free")
-        }
-        let borders = Set(fresh.flatMap(borders)).count { blocks.networks[$0] == nil }
-        if borders > blocks.freeNetworks {
-            return PolicyError(
-                .noNetworkFree, policy.key,
-                "needs \(borders) more networks; \(blocks.freeNetworks) of \(limits.networks) are free")
-        }
-        return longList(policy)
-    }
-
-    private func borders(of condition: BlockCondition) -> [CIDR] {
-        switch condition {
-        case .block(let block), .named(let block, _): [block.cidr] + block.except
-        case .nodes: hosts(of: condition).map { CIDR($0) }
-        }
+        return blockMisfit(policy.key, needs.blocks) ?? longList(policy)
     }
 
     private func mostRules(of policy: OrderedPolicy) -> RuleCounts {
@@ -254,7 +241,8 @@ extension PolicyCompiler {
     }
 
     private mutating func acquire(_ condition: BlockCondition, _ record: inout PolicyRecord) -> RuleEntry.Peer? {
-        guard let bit = blocks.acquire(condition) else { return nil }
+        let hosts = blocks.isLive(condition) ? [] : hosts(of: condition)
+        guard let bit = blocks.acquire(condition, hosts: hosts) else { return nil }
         record.blocks.append(bit)
         return .block(bit)
     }

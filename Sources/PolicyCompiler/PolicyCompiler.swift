@@ -46,6 +46,8 @@ package struct PolicyCompiler: Sendable {
     var policyProblems: [ObjectKey: PolicyError] = [:]
     var podProblems: [UInt32: PolicyError] = [:]
     var classProblems: [UInt32: PolicyError] = [:]
+    /// Policies in force of whose address blocks some found no room, with the bits of those.
+    var blockProblems: [ObjectKey: (error: PolicyError, bits: Set<UInt32>)] = [:]
     /// Policies that did not fit, as they were asked for: tried again with every batch.
     var refused: [ObjectKey: OrderedPolicy] = [:]
     /// Classes whose rules found no room.
@@ -84,7 +86,7 @@ package struct PolicyCompiler: Sendable {
         var batch = Batch()
         for change in changes { take(change, &batch) }
         for port in batch.ports {
-            for key in policiesByPort[port] ?? [] where batch.policies[key] == nil {
+            for key in policiesByPort[port] ?? [] where batch.policies[key] == nil && refused[key] == nil {
                 batch.policies[key] = policies[key]?.policy
             }
         }
@@ -93,8 +95,9 @@ package struct PolicyCompiler: Sendable {
         for (key, policy) in ordered where policy == nil { replace(key, nil, &batch) }
         for (key, policy) in ordered where policy != nil { replace(key, policy, &batch) }
         refreshHosts(&batch)
-        commitClasses(&batch)
         blocks.commit(into: &batch.delta)
+        judgeBlocks(&batch)
+        commitClasses(&batch)
         refreshCoverage(&batch)
         let incarnations = "\(classes.incarnations) \(blocks.partition.incarnations)"
         if incarnations != journalled {
@@ -129,8 +132,15 @@ package struct PolicyCompiler: Sendable {
 
     /// What does not fit now, by object; of the pods of one class the first.
     package var problems: [PolicyError] {
-        let all = Array(policyProblems.values) + Array(podProblems.values) + Array(classProblems.values)
+        let all =
+            Array(policyProblems.values) + Array(podProblems.values) + Array(classProblems.values)
+            + blockProblems.values.map(\.error)
         return all.sorted { ($0.object, $0.message) < ($1.object, $1.message) }
+    }
+
+    /// Whether something does not fit.
+    package var lacksRoom: Bool {
+        !policyProblems.isEmpty || !podProblems.isEmpty || !classProblems.isEmpty || !blockProblems.isEmpty
     }
 
     /// Whether a change of policy may have to reset open flows.
@@ -253,11 +263,11 @@ package struct PolicyCompiler: Sendable {
     // MARK: Blocks
 
     /// Addresses behind blocks that a named port narrows (rare, so looked at as a whole), and behind node selectors
-    /// that are new or whose nodes changed.
+    /// where nodes changed.
     private mutating func refreshHosts(_ batch: inout Batch) {
         for bit in blocks.variable.sorted() {
             guard let condition = blocks.blocks[bit]?.condition else { continue }
-            if case .nodes = condition, !batch.nodesChanged, !blocks.isFresh(bit) { continue }
+            if case .nodes = condition, !batch.nodesChanged { continue }
             blocks.setHosts(hosts(of: condition), of: bit)
         }
     }

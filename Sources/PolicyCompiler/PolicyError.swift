@@ -8,12 +8,13 @@ package struct PolicyError: Error, Hashable, Sendable, CustomStringConvertible {
         case noSelectorFree
         case noBlockFree
         case noNetworkFree
+        case noCIDRClassFree
         case noClassFree
         case noRulesFree
     }
 
     package let code: Code
-    /// The policy that does not fit, or the pod that found no class.
+    /// The policy that does not fit or is not wholly in force, or the pod that found no class.
     package let object: ObjectKey
     package let message: String
     /// What comes of it where it is so all the same: `ingress is closed`. Empty: said elsewhere.

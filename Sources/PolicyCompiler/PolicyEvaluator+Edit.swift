@@ -212,6 +212,7 @@ extension PolicyEvaluator {
             podCIDRs: podCIDRs, nodeAddresses: nodeAddresses)
         copy.standIns = standIns
         copy.closures = closures
+        copy.unplaced = unplaced
         return copy
     }
 }

@@ -111,6 +111,7 @@ extension PolicyEvaluator {
             if let mismatch = mismatch(namespaces, pods, pod) { return (false, mismatch) }
             return (true, "\(pod.key) matches \(match(namespaces, pods))")
         case .nodes(let selector):
+            if unplaced.contains(.nodes(selector)) { return (false, "there is no room for the nodes \(selector)") }
             guard let node = nodes.first(where: { $0.addresses.contains(address) }) else {
                 return (false, "\(address) is no node's address")
             }
@@ -125,6 +126,7 @@ extension PolicyEvaluator {
     }
 
     private func check(_ block: AddressBlock, _ question: Case) -> (Bool, String) {
+        if unplaced.contains(.block(block)) { return (false, "there is no room for \(block)") }
         let matched = block.contains(question.peer.address)
         return (matched, "\(question.peer.address) is \(matched ? "" : "not ")in \(block)")
     }

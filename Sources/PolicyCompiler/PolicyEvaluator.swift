@@ -21,6 +21,9 @@ package struct PolicyEvaluator: Sendable {
     /// Directions of pods in which nothing passes, whatever the policies say: there was no room for their rules.
     package var closures: [ObjectKey: [RuleInfo.Direction: Closure]] = [:]
 
+    /// Blocks and nodes that no address counts as in: there was no room for their networks.
+    var unplaced: Set<OrderedPeer> = []
+
     package init(
         namespaces: [String: [String: String]], policies: [NetworkPolicy],
         clusterPolicies: [ClusterNetworkPolicy] = [], nodes: [Node] = [], podCIDRs: [CIDR] = [],

@@ -39,6 +39,45 @@ import Testing
             ])
     }
 
+    /// Lets nothing out but to the blocks.
+    private func blocks(_ name: String, _ blocks: [(cidr: String, except: [String])]) -> AdmittedObject {
+        let to = blocks.map { block in
+            JSONValue.object([
+                "ipBlock": [
+                    "cidr": .string(block.cidr), "except": .array(block.except.map { .string($0) }),
+                ]
+            ])
+        }
+        return AdmittedObject(
+            .networkPolicy, path: "n/\(name)",
+            [
+                "metadata": ["namespace": "n", "name": .string(name)],
+                "spec": ["podSelector": [:], "policyTypes": ["Egress"], "egress": [["to": .array(to)]]],
+            ])
+    }
+
+    /// Denies the nodes with a label.
+    private func guarding(_ name: String, nodes label: String) -> AdmittedObject {
+        AdmittedObject(
+            .clusterNetworkPolicy, path: name,
+            [
+                "metadata": ["name": .string(name)],
+                "spec": [
+                    "tier": "Admin", "priority": 1, "subject": ["namespaces": [:]],
+                    "egress": [["action": "Deny", "to": [["nodes": ["matchLabels": [label: "1"]]]]]],
+                ],
+            ])
+    }
+
+    private func node(_ name: String, _ address: String, _ labels: [String: String] = [:]) -> AdmittedObject {
+        AdmittedObject(
+            .node, path: name,
+            [
+                "metadata": ["name": .string(name), "labels": .object(labels.mapValues { .string($0) })],
+                "status": ["addresses": [["type": "InternalIP", "address": .string(address)]]],
+            ])
+    }
+
     private func namespace(_ labels: [String: String] = [:]) -> AdmittedObject {
         AdmittedObject(
             .namespace, path: "n",
@@ -178,6 +217,104 @@ import Testing
         #expect(refused?.message.hasPrefix("n/c: ") == false)
     }
 
+    @Test func rulesBeyondTheNodesAreRefused() {
+        var shadow = shadow(PolicyLimits(rules: 5))
+        shadow.take([pod("a", ["app": "x"]), pod("b", ["app": "y"]), policy("p", ports: 3, selecting: "x")])
+        let second = policy("q", ports: 3, selecting: "y")
+        let before = shadow.fill
+        let refusals = shadow.judge(second, present: gone(second)).refusals
+        #expect(refusals.map(\.table) == ["rules"])
+        #expect(
+            refusals.first?.message
+                == "n/b: its rules find no room among the 5 of the node; most is taken by n/p (3 rules)")
+        #expect(shadow.fill == before)
+        #expect(shadow.judge(policy("q", ports: 2, selecting: "y"), present: gone(second)).isEmpty)
+    }
+
+    @Test func addressBlocksBeyondTheirTablesAreRefused() {
+        let first = blocks("p", [("192.0.2.0/24", []), ("198.51.100.0/24", [])])
+        let second = blocks("q", [("203.0.113.0/24", [])])
+        for (limits, table, message) in [
+            (PolicyLimits(blocks: 2), "blocks", "needs 1 more address blocks; 0 of 2 are free"),
+            (PolicyLimits(networks: 3), "networks", "needs 1 more network; 0 of 2 are free"),
+            (PolicyLimits(cidrClasses: 3), "cidrClasses", "needs 1 more CIDR class; 0 of 2 are free"),
+        ] {
+            var shadow = shadow(limits)
+            #expect(shadow.judge(first, present: gone(first)).isEmpty)
+            let before = shadow.fill
+            #expect(before.first { $0.table == table }?.free == 0)
+            let refusals = shadow.judge(second, present: gone(second)).refusals
+            #expect(refusals.map(\.table) == [table])
+            #expect(refusals.first?.message == message + "; most is taken by n/p (2 blocks)")
+            #expect(shadow.fill == before)
+            shadow.take([gone(first)])
+            #expect(shadow.judge(second, present: gone(second)).isEmpty)
+        }
+    }
+
+    @Test func blocksOfOneCIDRTakeAClassForEachException() {
+        var shadow = shadow(PolicyLimits(cidrClasses: 6))
+        func holed(_ count: Int) -> AdmittedObject {
+            blocks("p", (0..<count).map { ("10.0.0.0/8", ["10.\($0).0.0/16"]) })
+        }
+        let refusals = shadow.judge(holed(5), present: gone(holed(5))).refusals
+        #expect(refusals.first?.message == "needs 6 more CIDR classes; 5 of 5 are free")
+        #expect(shadow.judge(holed(4), present: gone(holed(4))).isEmpty)
+    }
+
+    @Test func aLabelThatPutsANodeIntoABlockWithoutRoomIsRefused() {
+        for (limits, table) in [(PolicyLimits(networks: 3), "networks"), (PolicyLimits(cidrClasses: 3), "cidrClasses")]
+        {
+            var shadow = shadow(limits)
+            shadow.take([
+                pod("a"), guarding("x", nodes: "x"), guarding("y", nodes: "y"),
+                node("one", "192.0.2.1", ["x": "1"]), node("two", "192.0.2.2", ["y": "1"]), node("three", "192.0.2.3"),
+            ])
+            let entering = node("three", "192.0.2.3", ["x": "1", "y": "1"])
+            #expect(entering.mayMatter(after: node("three", "192.0.2.3").value))
+            let refusals = shadow.judge(entering, present: node("three", "192.0.2.3")).refusals
+            #expect(refusals.map(\.table) == [table, table] && refusals.map(\.object.name) == ["x", "y"])
+            let text = "; 0 of 2 are free; most is taken by x (1 block), y (1 block)"
+            #expect(refusals.first?.message.hasPrefix("x: ") == true)
+            #expect(refusals.first?.message.hasSuffix(text) == true, "\(refusals)")
+            // Nothing of it stays, and what does not touch the blocks is no one's fault.
+            #expect(shadow.judge(node("three", "192.0.2.3", ["z": "1"]), present: node("three", "192.0.2.3")).isEmpty)
+            // Addresses come with a status, which is not asked about: others are not held up by it.
+            shadow.take([entering])
+            #expect(shadow.judge(pod("b"), present: gone(pod("b"))).isEmpty)
+        }
+    }
+
+    @Test func aPodWhosePortABlockIsAboutIsRefusedWhereItsAddressFindsNoNumber() {
+        func named(_ name: String, _ address: String) -> AdmittedObject {
+            AdmittedObject(
+                .pod, path: "n/\(name)",
+                [
+                    "metadata": ["namespace": "n", "name": .string(name)],
+                    "spec": [
+                        "containers": [["name": "c", "ports": [["name": "web", "containerPort": 80]]]]
+                    ],
+                    "status": ["podIPs": [["ip": .string(address)]]],
+                ])
+        }
+        let policy = AdmittedObject(
+            .networkPolicy, path: "n/p",
+            [
+                "metadata": ["namespace": "n", "name": "p"],
+                "spec": [
+                    "podSelector": [:], "policyTypes": ["Egress"],
+                    "egress": [
+                        ["to": [["ipBlock": ["cidr": "10.1.0.0/16"]]], "ports": [["port": "web", "protocol": "TCP"]]]
+                    ],
+                ],
+            ])
+        var shadow = shadow(PolicyLimits(networks: 3))
+        shadow.take([policy, named("a", "10.1.0.1"), named("b", "10.1.0.2")])
+        let refusals = shadow.judge(named("c", "10.1.0.3"), present: gone(named("c", ""))).refusals
+        #expect(refusals.map(\.table) == ["networks"] && refusals.map(\.object.name) == ["p"])
+        #expect(shadow.judge(named("c", "10.2.0.3"), present: gone(named("c", ""))).isEmpty)
+    }
+
     @Test func servicesAndBackendsBeyondTheirTablesAreRefused() {
         var shadow = shadow(PolicyLimits())
         func service(_ name: String, ports: Int) -> AdmittedObject {
@@ -231,6 +368,8 @@ import Testing
         #expect(gone(policy("p", ports: 1)).mayMatter(after: policy("p", ports: 1).value))
         #expect(!gone(pod("a")).mayMatter(after: pod("a").value))
         #expect(pod("a", ["x": "1"]).mayMatter(after: pod("a").value) && !pod("a").mayMatter(after: pod("a").value))
+        #expect(node("a", "192.0.2.1").mayMatter(after: nil))
+        #expect(!node("a", "192.0.2.2").mayMatter(after: node("a", "192.0.2.1").value))
         // Pods may be there before their namespace.
         #expect(namespace().mayMatter(after: nil) && namespace(["a": "b"]).mayMatter(after: namespace().value))
         #expect(!namespace().mayMatter(after: namespace().value))

@@ -81,6 +81,38 @@ import Testing
         #expect(compiled.compiler.misfit(policy) == nil)
     }
 
+    @Test func aRefusedPolicyIsNotForgottenWhenPodsGiveAPortAnotherNumber() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
+        func version(_ version: String, ports: ClosedRange<Int>) -> PolicyChange {
+            var policy = allow("p", [:], ports: ports)
+            policy.metadata.resourceVersion = version
+            policy.ingress?.append(PolicyRule(ports: [PolicyPort(.tcp, .named("web"))]))
+            return .policy(policy)
+        }
+        compiled.apply([pod("a", [:], 1, web: 80), version("1", ports: 70...71)])
+        compiled.apply([version("2", ports: 60...69)])
+        compiled.apply([pod("b", [:], 2, web: 81)])
+        #expect(compiled.compiler.refusals.map(\.resourceVersion) == ["2"])
+        #expect(compiled.compiler.version(of: ObjectKey("n", "p")) == "1")
+        // Each pod by its own number.
+        #expect(answers(compiled, 1, 80) && !answers(compiled, 1, 81))
+        #expect(answers(compiled, 2, 81) && !answers(compiled, 2, 80))
+    }
+
+    @Test func aPolicyThatNumbersOfAPortMakeTooLongIsolates() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 2)))
+        var policy = NetworkPolicy(
+            metadata: ObjectMeta(namespace: "n", name: "p", resourceVersion: "1"), podSelector: .everything)
+        policy.egress = [PolicyRule(ports: [PolicyPort(.tcp, .named("web"))])]
+        compiled.apply([pod("a", [:], 1, web: 80), pod("b", [:], 2, web: 81), .policy(policy)])
+        #expect(compiled.compiler.refusals.isEmpty)
+        let delta = compiled.apply([pod("c", [:], 3, web: 82)])
+        #expect(delta.problems.map(\.code) == [.listTooLong])
+        #expect(compiled.compiler.version(of: policy.key) == nil)
+        compiled.apply([.podRemoved(ObjectKey("n", "c"))])
+        #expect(compiled.compiler.refusals.isEmpty && compiled.compiler.version(of: policy.key) == "1")
+    }
+
     @Test func aLabelThatMakesAListTooLongClosesThePod() {
         var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
         compiled.apply([

@@ -166,7 +166,9 @@ extension Engine {
         let isCluster = error.object.namespace.isEmpty
         let compiled = policy.version(of: error.object)
         let instead: String
-        if let compiled {
+        if !error.effect.isEmpty {
+            instead = error.effect
+        } else if let compiled {
             instead = compiled == version ? "it stays in force as it was before" : "version \(compiled) stays in force"
         } else {
             instead =
