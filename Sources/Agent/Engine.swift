@@ -147,9 +147,10 @@ package actor Engine {
         try perform(planner.submit(KernelPlanner.Change(retired: delta.retired.map { .service($0) })))
     }
 
-    /// What a grace period set free.
+    /// What a grace period set free; what found no room before may find it now.
     func graceElapsed(_ ticket: KernelPlanner.Ticket) throws {
         try perform(planner.graceElapsed(ticket))
+        if policy.lacksRoom { try submit(policy.apply([]), revision: nil) }
         settle()
         signalReport()
     }
