@@ -24,10 +24,6 @@ package struct StatusView: Sendable {
             "revision \(cell(policy?["revision"])) in force as generation \(cell(policy?["generation"])): "
                 + "\(cell(policy?["policies"])) policies, \(cell(policy?["classes"])) classes, "
                 + "\(cell(policy?["networks"])) networks")
-        let tables = (status["tables"]?.array ?? []).map {
-            "\(cell($0["name"])) \(cell($0["used"])) of \(cell($0["limit"]))"
-        }
-        if !tables.isEmpty { line("tables", tables.joined(separator: ", ")) }
         let services = status["services"]
         line("services", "\(cell(services?["frontends"])) frontends; connect \(cell(services?["connect"]))")
         let endpoints = status["endpoints"]
@@ -49,7 +45,16 @@ package struct StatusView: Sendable {
         }
         let flows = status["flows"]
         line("flows", "\(cell(flows?["records"])) kept, \(cell(flows?["lost"])) lost")
-        return out + "\n" + programs(status["programs"]?.array ?? [])
+        return [out, tables(status["tables"]?.array ?? []), programs(status["programs"]?.array ?? [])]
+            .filter { !$0.isEmpty }.joined(separator: "\n")
+    }
+
+    /// How full what bounds policies, pods and Services is.
+    private func tables(_ tables: [JSONValue]) -> String {
+        if tables.isEmpty { return "" }
+        var table = TextTable("table", "used", "free", "limit")
+        for row in tables { table.add(["name", "used", "free", "limit"].map { cell(row[$0]) }) }
+        return table.text
     }
 
     private func problems(_ problems: [JSONValue]) -> String {
