@@ -57,13 +57,15 @@ extension BlockTable {
         let borders = Set(wanted.flatMap(\.borders))
         if networks.count + numberless.count + borders.count <= partition.freeCount { return nil }
         var forecast = forecast ?? madeForecast()
-        let promised = max(0, forecast.classCount - partition.count)
+        // One that has lost its last member takes none any more.
+        let standing = partition.classes.count { $0.key != 0 && !$0.value.members.isEmpty }
+        let promised = max(0, forecast.classCount - standing)
         for cidr in borders where !forecast.knows(cidr) { forecast.insert(cidr, mark(of: cidr)) }
         // Bits end where these numbers begin.
         for (place, block) in wanted.enumerated() {
             forecast.toggle(block, ClassForecast.mark(1 << 32 + UInt64(place)))
         }
-        let needed = max(0, forecast.classCount - partition.count)
+        let needed = max(0, forecast.classCount - standing)
         guard needed > partition.freeCount else { return nil }
         return (needed - promised, max(0, partition.freeCount - promised))
     }
