@@ -216,7 +216,7 @@ let package = Package(
             "ServiceCompilerTests",
             ["ServiceCompiler", "KubeObjects", "MapLayout", "CMartletABI", "NetTypes", "JSONText", "TestKit"]),
         tests("RouteCompilerTests", ["RouteCompiler", "KubeObjects", "MapLayout", "JSONText", "TestKit"]),
-        tests("PolicyAdmissionTests", ["PolicyAdmission", "PolicyCompiler", "KubeObjects", "JSONText"]),
+        tests("PolicyAdmissionTests", ["PolicyAdmission", "PolicyCompiler", "KubeObjects", "JSONText", "NetTypes"]),
         tests("ReconcileTests", ["Reconcile", "TestKit"]),
         tests("APIMachineryTests", ["APIMachinery", "KubeObjects", "JSONText", "NetTypes", "TestKit"]),
         tests("DaemonAPITests", ["DaemonAPI", "JSONText", "NetTypes"]),

@@ -6,7 +6,7 @@ package struct NetworkInvariant: Hashable, Sendable {
     package enum Statement: String, Sendable {
         /// Nothing of `from` reaches anything of `to`.
         case never = "Never"
-        /// No pod but those of `from` reaches anything of `to`.
+        /// Nobody but the pods of `from` reaches anything of `to`: no other pod, and no address of no pod.
         case only = "Only"
     }
 

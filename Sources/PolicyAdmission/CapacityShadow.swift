@@ -1,5 +1,6 @@
 package import KubeObjects
 import MapLayout
+package import NetTypes
 package import PolicyCompiler
 import ServiceCompiler
 
@@ -38,9 +39,9 @@ package struct AdmissionVerdict: Hashable, Sendable {
 /// Bounded by the tables that it stands for. Use: `take` all objects once; then for each write `judge`, and `take` the
 /// object as it is should the write not come about.
 package struct CapacityShadow: Sendable {
-    private(set) var world: PolicyWorld
+    private(set) var world: JudgedPolicies
     /// As it will be without the policies that are being deleted; nil where there are none.
-    private var last: PolicyWorld?
+    private var last: JudgedPolicies?
     /// Policies that are being deleted.
     private var ending: Set<ObjectKey> = []
     private(set) var services: ServiceCompiler
@@ -52,11 +53,12 @@ package struct CapacityShadow: Sendable {
     private var labelSets = LabelSets()
     private var serviceProblems: [ServiceError] = []
 
+    /// - Parameter podCIDRs: where pods get their addresses; what else no pod has is outside of the cluster.
     package init(
-        limits: PolicyLimits = .admitted, endpoints: Int = MapLimits.endpoints,
+        limits: PolicyLimits = .admitted, podCIDRs: [CIDR] = [], endpoints: Int = MapLimits.endpoints,
         services: Int = MapLimits.services, backends: Int = MapLimits.backends
     ) {
-        world = PolicyWorld(limits: limits)
+        world = JudgedPolicies(limits: limits, podCIDRs: podCIDRs)
         self.services = ServiceCompiler(services: services, backends: backends)
         self.endpoints = endpoints
         numbers = IDAllocator(1..<UInt32(endpoints))

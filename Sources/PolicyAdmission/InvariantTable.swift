@@ -11,7 +11,7 @@ package struct BrokenInvariant: Hashable, Sendable, CustomStringConvertible {
     package let because: String
 
     package var description: String {
-        "NetworkInvariant \(name) (\(statement)): \(witness.from) reaches \(witness.to) on \(witness.portText), "
+        "NetworkInvariant \(name) (\(statement)): \(witness.sender) reaches \(witness.to) on \(witness.portText), "
             + because
     }
 }
@@ -68,7 +68,7 @@ package struct InvariantTable: Sendable {
                 let (out, into) = (Self.text(witness.egressRule, policy), Self.text(witness.ingressRule, policy))
                 return BrokenInvariant(
                     name: name, statement: Self.text(entry.invariant), witness: witness,
-                    because: "out \(out), in \(into)")
+                    because: witness.isFromOutside ? "in \(into)" : "out \(out), in \(into)")
             }
             if let now, entry.broken == nil, !fresh.contains(name) { broke.append(now) }
             entries[name]?.broken = now
@@ -108,6 +108,15 @@ package struct InvariantTable: Sendable {
 }
 
 extension ReachWitness {
+    var isFromOutside: Bool {
+        switch from {
+        case .address: true
+        case .pod: false
+        }
+    }
+
+    var sender: String { isFromOutside ? "\(from), which no pod has," : "\(from)" }
+
     /// `TCP 5432`, `ICMP`.
     package var portText: String {
         if let known = TransportProtocol(rawValue: transport) { return "\(known.kubernetesName) \(port)" }

@@ -7,7 +7,7 @@ package struct ReachQuestion: Hashable, Sendable {
     /// Numbers that `PolicyCompiler.hold` gave.
     package let from: UInt32
     package let to: UInt32
-    /// Asks about the pods that `from` does not hold for, in its place.
+    /// Asks about everybody else in place of `from`: the pods that it does not hold for, and addresses of no pod.
     package let isFromInverted: Bool
     package let ports: [PortSpan]
 
@@ -21,8 +21,8 @@ package struct ReachQuestion: Hashable, Sendable {
 
 /// A flow that gets through, and the rules that let it; 0 where no policy selects the pod in that direction.
 package struct ReachWitness: Hashable, Sendable {
-    package let from: ObjectKey
-    package let to: ObjectKey
+    package let from: ReachEnd
+    package let to: ReachEnd
     /// The lowest port that gets through, of the protocol.
     package let transport: UInt8
     package let port: UInt16
@@ -55,11 +55,16 @@ extension PolicyCompiler {
         let inside = classes.classes(with: question.from)
         let sources = question.isFromInverted ? Set(classes.classes.keys).subtracting(inside) : inside
         let targets = classes.classes(with: question.to)
+        let touchedTargets = touched.map(targets.intersection) ?? targets
         // Pairs with a touched class: touched receivers with everyone, and touched senders with the others.
-        guard let touched else { return reach(from: sources, to: targets, question.ports) }
-        let touchedTargets = targets.intersection(touched)
-        return reach(from: sources, to: touchedTargets, question.ports)
-            ?? reach(from: sources.intersection(touched), to: targets.subtracting(touchedTargets), question.ports)
+        var witness = reach(from: sources, to: touchedTargets, question.ports)
+        if let touched, witness == nil {
+            witness = reach(
+                from: sources.intersection(touched), to: targets.subtracting(touchedTargets), question.ports)
+        }
+        guard witness == nil, question.isFromInverted else { return witness }
+        // A pod's address beside the pods' own blocks is outside once the pod has gone.
+        return reachFromOutside(to: hasStrayAddress ? targets : touchedTargets, question.ports)
     }
 
     private func reach(from sources: Set<UInt32>, to targets: Set<UInt32>, _ ports: [PortSpan]) -> ReachWitness? {
@@ -116,6 +121,15 @@ extension PolicyCompiler {
         let list: ListContent
         /// One, and another where there is one: a pod is no peer of itself.
         let members: [ObjectKey]
+
+        init(_ place: Place, index: UInt32, row: [UInt64], list: ListContent, members: [ObjectKey]) {
+            self.index = index
+            self.row = row
+            blocks = place.blocks
+            family = place.family
+            self.list = list
+            self.members = members
+        }
     }
 
     private func sides(_ index: UInt32, _ direction: (ListPair) -> ListContent) -> [Side] {
@@ -125,8 +139,7 @@ extension PolicyCompiler {
         let row = rows.rows[index] ?? []
         func side(_ place: Place, _ members: some Sequence<UInt32>) -> Side {
             Side(
-                index: index, row: row, blocks: place.blocks, family: place.family, list: list,
-                members: members.prefix(2).compactMap { pods[$0]?.key })
+                place, index: index, row: row, list: list, members: members.prefix(2).compactMap { pods[$0]?.key })
         }
         guard blocksCoverPods else { return [side(Place(blocks: [], family: nil), members(of: entry))] }
         var groups: [Place: [UInt32]] = [:]
@@ -141,7 +154,7 @@ extension PolicyCompiler {
         return groups.map { side($0.key, $0.value) }
     }
 
-    private struct Place: Hashable {
+    struct Place: Hashable, Sendable {
         let blocks: Set<UInt32>
         let family: IPFamily?
     }
@@ -165,7 +178,8 @@ extension PolicyCompiler {
             for (allowed, ingressRule) in incoming {
                 guard let common = span.common(with: allowed) else { continue }
                 let witness = ReachWitness(
-                    from: from, to: to, transport: common.transport, port: common.ports.low, egressRule: egressRule,
+                    from: .pod(from), to: .pod(to), transport: common.transport, port: common.ports.low,
+                    egressRule: egressRule,
                     ingressRule: ingressRule)
                 guard let best = found, (best.transport, best.port) <= (witness.transport, witness.port) else {
                     found = witness

@@ -3,10 +3,17 @@ import MapLayout
 package import NetTypes
 
 /// One end of a question about ports.
-package enum ReachEnd: Hashable, Sendable {
+package enum ReachEnd: Hashable, Sendable, CustomStringConvertible {
     case pod(ObjectKey)
     /// No pod's.
     case address(IPAddress)
+
+    package var description: String {
+        switch self {
+        case .pod(let key): "\(key)"
+        case .address(let address): "\(address)"
+        }
+    }
 }
 
 /// An end as the compiled tables see it, for many questions.
@@ -44,18 +51,17 @@ extension PolicyCompiler {
     package func place(of end: ReachEnd) -> ReachPlace? {
         switch end {
         case .address(let address):
-            let side = Side(
-                index: 0, row: [], blocks: blocks.bits(over: address), family: address.family, list: .open, members: [])
+            let place = Place(blocks: blocks.bits(over: address), family: address.family)
+            let side = Side(place, index: 0, row: [], list: .open, members: [])
             return ReachPlace(egress: [side], ingress: [side], classIndex: nil)
         case .pod(let key):
             guard let member = memberOf[key], let pod = pods[member] else { return nil }
             let index = (placed[member] ?? 0) & 0xffff
             let content = lists.content(of: index)
             func side(_ address: IPAddress?, _ list: ListContent?) -> Side {
-                Side(
-                    index: index, row: rows.rows[index] ?? [],
-                    blocks: blocksCoverPods ? address.map { blocks.bits(over: $0) } ?? [] : [],
-                    family: address?.family,
+                let over = blocksCoverPods ? address.map { blocks.bits(over: $0) } ?? [] : []
+                return Side(
+                    Place(blocks: over, family: address?.family), index: index, row: rows.rows[index] ?? [],
                     list: index == Self.closedClass ? .closed : list ?? .open, members: [key])
             }
             let addresses: [IPAddress?] = pod.addresses.isEmpty ? [nil] : pod.addresses.map { $0 }

@@ -209,7 +209,7 @@ package struct PolicyCompiler: Sendable {
         }
     }
 
-    private func isStray(_ address: IPAddress) -> Bool { !podCIDRs.contains { $0.contains(address) } }
+    func isStray(_ address: IPAddress) -> Bool { !podCIDRs.contains { $0.contains(address) } }
 
     private mutating func takePod(_ pod: PolicyPod, _ batch: inout Batch) {
         if let member = memberOf[pod.key] {

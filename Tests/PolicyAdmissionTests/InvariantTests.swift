@@ -1,5 +1,6 @@
 import JSONText
 import KubeObjects
+import NetTypes
 import PolicyCompiler
 import Testing
 
@@ -148,6 +149,55 @@ import Testing
         let opening = policy("p", "open", allowing: "dev")
         #expect(shadow.judge(opening, present: gone(opening)).broken.count == 1)
         #expect(shadow.judge(policy("p", "open", allowing: "prod"), present: gone(opening)).isEmpty)
+    }
+
+    /// Lets a block in, on every port.
+    private func opening(_ cidr: String, except: [JSONValue] = []) -> AdmittedObject {
+        let block: JSONValue = ["cidr": .string(cidr), "except": .array(except)]
+        return object(
+            .networkPolicy, "p", "block", spec: ["podSelector": [:], "ingress": [["from": [["ipBlock": block]]]]])
+    }
+
+    private func onlyProd(_ podCIDRs: [String]) -> CapacityShadow {
+        var shadow = CapacityShadow(podCIDRs: podCIDRs.compactMap { CIDR($0) })
+        let prod: JSONValue = ["namespaceSelector": ["matchLabels": ["env": "prod"]]]
+        shadow.take([
+            namespace("d", "dev"), namespace("p", "prod"), pod("d", "web"), pod("p", "db"),
+            policy("p", "shut", allowing: nil), invariant("Only", from: prod, to: prod),
+        ])
+        return shadow
+    }
+
+    @Test func onlyMeansThatNoAddressOutsideReachesThemEither() {
+        var shadow = onlyProd(["10.1.0.0/16"])
+        #expect(holds(shadow))
+        let world = opening("0.0.0.0/0")
+        let text = shadow.judge(world, present: gone(world)).broken.first?.description ?? ""
+        #expect(text.contains("203.0.113.7, which no pod has, reaches p/db on ICMP, in by p/block ingress rule 0"))
+        #expect(holds(shadow))
+        // Of the pods' own network nothing lies outside.
+        #expect(shadow.judge(opening("10.1.0.0/16"), present: gone(world)).isEmpty)
+        #expect(shadow.judge(opening("10.0.0.0/15", except: ["10.0.0.0/16"]), present: opening("10.1.0.0/16")).isEmpty)
+        let shut = policy("p", "shut", allowing: nil)
+        shadow.take([gone(world)])
+        // `web` is named first: a pod is the better witness.
+        let opened = shadow.judge(gone(shut), present: shut).broken.first?.description ?? ""
+        #expect(opened.contains("d/web reaches p/db") && opened.contains("in as no policy selects it"))
+        shadow.take([gone(pod("d", "web"))])
+        let alone = shadow.judge(gone(shut), present: shut).broken.first?.description ?? ""
+        #expect(alone.contains("203.0.113.7, which no pod has, reaches p/db"))
+        #expect(alone.contains(", in as no policy selects it") && !alone.contains("out "))
+    }
+
+    @Test func aNewPodThatTheOutsideWouldReachIsRefused() {
+        var shadow = onlyProd(["10.1.0.0/16"])
+        shadow.take([gone(pod("d", "web")), namespace("q", "prod")])
+        let fresh = pod("q", "new")
+        #expect(shadow.judge(fresh, present: gone(fresh)).broken.map(\.name) == ["i"])
+        #expect(holds(shadow))
+        // Never is about pods: the same pod breaks none.
+        shadow.take([devToProd])
+        #expect(shadow.judge(fresh, present: gone(fresh)).isEmpty)
     }
 
     @Test func anOverrideIsTakenAndAnEndingNamespaceMayGoWhenItsPodsHaveGone() {

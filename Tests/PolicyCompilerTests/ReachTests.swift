@@ -5,7 +5,8 @@ import Testing
 
 @testable import PolicyCompiler
 
-/// Reachability by classes says what judging every pair of pods says.
+/// Reachability by classes says what judging every pair of pods says, and every address outside at which some policy
+/// can change its mind.
 @Suite struct ReachTests {
     private static let ends: [PodCondition] = [
         PodCondition(.namespace("red"), .everything),
@@ -27,20 +28,33 @@ import Testing
         }
     }
 
-    private func flows(_ from: [Pod], _ to: [Pod], _ spans: [PortSpan]) -> [PolicyEvaluator.Flow] {
+    /// The ends of each block and exception, what lies next to them, and addresses in no block: those of no pod.
+    private func outside(_ cluster: RandomCluster) -> [PolicyEvaluator.End] {
+        let peers = cluster.policies.values.flatMap { $0.ingress ?? [] }.flatMap(\.peers)
+        let networks = peers.flatMap { peer -> [CIDR] in
+            guard case .block(let block) = peer else { return [] }
+            return [block.cidr] + block.except
+        }
+        let edges = networks.flatMap { [$0.address, $0.last, $0.last.advanced(by: 1)].compactMap { $0 } }
+        let known = ["0.0.0.0", "255.255.255.255", "::", "ffff::", "203.0.113.7"].compactMap { IPAddress($0) }
+        return Set(edges + known).filter { address in
+            !RandomCluster.podCIDRs.contains { $0.contains(address) }
+        }.map { PolicyEvaluator.End($0) }
+    }
+
+    private func ends(_ pods: [Pod]) -> [PolicyEvaluator.End] {
+        pods.flatMap { pod in pod.addresses.map { .init($0, pod: pod) } }
+    }
+
+    private func flows(_ from: [PolicyEvaluator.End], _ to: [Pod], _ spans: [PortSpan]) -> [PolicyEvaluator.Flow] {
         var found: [PolicyEvaluator.Flow] = []
         for source in from {
-            for destination in to where destination.key != source.key {
-                for mine in source.addresses {
-                    for other in destination.addresses where other.family == mine.family {
-                        for span in spans {
-                            for port in Self.borders where span.ports.contains(port) {
-                                found.append(
-                                    .init(
-                                        source: .init(mine, pod: source), destination: .init(other, pod: destination),
-                                        transport: span.transport, port: port))
-                            }
-                        }
+            for destination in ends(to) where destination.pod?.key != source.pod?.key {
+                if destination.address.family != source.address.family { continue }
+                for span in spans {
+                    for port in Self.borders where span.ports.contains(port) {
+                        found.append(
+                            .init(source: source, destination: destination, transport: span.transport, port: port))
                     }
                 }
             }
@@ -63,7 +77,9 @@ import Testing
             let spans =
                 cluster.flip(50) ? PortSpan.everything : [PortSpan(6, PortRange(80)), PortSpan(17, PortRange(53))]
             let inside = selected(Self.ends[from], cluster)
-            let sources = isInverted ? cluster.pods.values.filter { !inside.contains($0) } : inside
+            let sources =
+                isInverted
+                ? ends(cluster.pods.values.filter { !inside.contains($0) }) + outside(cluster) : ends(inside)
             let open = flows(sources, selected(Self.ends[to], cluster), spans).first { evaluator.judge($0).isAllowed }
             let witness = compiled.compiler.reach(
                 ReachQuestion(from: held[from], isFromInverted: isInverted, to: held[to], ports: spans))
@@ -79,21 +95,84 @@ import Testing
     private func check(
         _ witness: ReachWitness, _ cluster: RandomCluster, _ evaluator: PolicyEvaluator, _ seed: UInt64
     ) {
-        guard let from = cluster.pods[witness.from], let to = cluster.pods[witness.to] else {
-            Issue.record("seed \(seed): \(witness) names a pod that is not there")
-            return
-        }
-        let gotThrough = from.addresses.contains { mine in
-            to.addresses.contains { other in
-                mine.family == other.family
+        let (from, to) = (ends(witness.from, cluster), ends(witness.to, cluster))
+        let gotThrough = from.contains { mine in
+            to.contains { other in
+                mine.address.family == other.address.family
                     && evaluator.judge(
-                        .init(
-                            source: .init(mine, pod: from), destination: .init(other, pod: to),
-                            transport: witness.transport, port: witness.port)
+                        .init(source: mine, destination: other, transport: witness.transport, port: witness.port)
                     ).isAllowed
             }
         }
         #expect(gotThrough, "seed \(seed): \(witness) does not get through")
+    }
+
+    private func ends(_ end: ReachEnd, _ cluster: RandomCluster) -> [PolicyEvaluator.End] {
+        switch end {
+        case .pod(let key): ends(cluster.pods[key].map { [$0] } ?? [])
+        case .address(let address):
+            RandomCluster.podCIDRs.contains { $0.contains(address) } ? [] : [.init(address)]
+        }
+    }
+
+    // MARK: The outside
+
+    /// What reaches `red/db` beside `red/api`, under an ingress rule with these blocks: the address.
+    private func stranger(_ blocks: [AddressBlock], families: [String] = ["10.1.0.9", "fd00:1::9"]) -> ReachEnd? {
+        var compiled = CompiledCluster()
+        var policy = NetworkPolicy(metadata: ObjectMeta(namespace: "red", name: "n"), podSelector: .everything)
+        policy.ingress = [
+            PolicyRule(peers: blocks.map { .block($0) }, ports: [PolicyPort(.tcp, .range(PortRange(5432)))]),
+            PolicyRule(peers: [.pods(namespaces: nil, pods: LabelSelector(matchLabels: ["app": "api"]))]),
+        ]
+        if blocks.isEmpty { policy.ingress?.removeFirst() }
+        let pods = ["db": families, "api": ["10.1.0.10"]].map { name, addresses in
+            let pod = Pod(
+                metadata: ObjectMeta(namespace: "red", name: name, labels: ["app": name]),
+                addresses: addresses.compactMap { IPAddress($0) })
+            return PolicyChange.pod(PolicyPod(pod, endpoint: name == "db" ? 1 : 2, addresses: pod.addresses))
+        }
+        let held = ["api", "db"].map { name in
+            compiled.compiler.hold(PodCondition(.namespace("red"), LabelSelector(matchLabels: ["app": name])))
+        }
+        compiled.apply(
+            [.podCIDRs(RandomCluster.podCIDRs), .namespace(name: "red", labels: [:]), .policy(policy)] + pods)
+        let witness = compiled.compiler.reach(ReachQuestion(from: held[0], isFromInverted: true, to: held[1]))
+        if let witness { #expect(witness.transport == 6 && witness.port == 5432 && witness.ingressRule != 0) }
+        return witness?.from
+    }
+
+    private func block(_ cidr: String, except: [String] = []) throws -> AddressBlock {
+        AddressBlock(try #require(CIDR(cidr)), except: except.compactMap { CIDR($0) })
+    }
+
+    private func address(_ text: String) throws -> ReachEnd { .address(try #require(IPAddress(text))) }
+
+    @Test func anAddressOutsideIsFoundInWhatABlockOpens() throws {
+        #expect(stranger([]) == nil)
+        #expect(stranger([try block("0.0.0.0/0")]) == (try address("203.0.113.7")))
+        #expect(stranger([try block("::/0")]) == (try address("2001:db8::7")))
+        #expect(stranger([try block("192.0.2.0/24")]) == (try address("192.0.2.1")))
+        #expect(stranger([try block("192.0.2.4/32")]) == (try address("192.0.2.4")))
+        let holes = ["192.0.2.0/25", "192.0.2.128/26", "192.0.2.194/31"]
+        #expect(stranger([try block("192.0.2.0/24", except: holes)]) == (try address("192.0.2.192")))
+        // What one block takes out, another opens.
+        let all = ["192.0.2.0/25", "192.0.2.128/25"]
+        #expect(stranger([try block("192.0.2.0/24", except: all)]) == nil)
+        let opened = try [block("192.0.2.0/24", except: all), block("192.0.2.128/30")]
+        #expect(stranger(opened) == (try address("192.0.2.129")))
+    }
+
+    @Test func addressesOfThePodNetworkAreNotOutside() throws {
+        #expect(stranger([try block("10.1.0.0/16")]) == nil)
+        #expect(stranger([try block("10.1.7.0/24")]) == nil)
+        #expect(stranger([try block("10.0.0.0/15", except: ["10.0.0.0/16"])]) == nil)
+        #expect(stranger([try block("10.0.0.0/15")]) == (try address("10.0.0.1")))
+        #expect(stranger([try block("fd00:1::/48")]) == nil)
+        // A pod without an address of the family is not reached over it.
+        #expect(stranger([try block("::/0")], families: ["10.1.0.9"]) == nil)
+        // Pods beside the cluster's blocks; their addresses are theirs all the same.
+        #expect(stranger([try block("192.0.2.9/32")], families: ["10.1.0.9", "192.0.2.9"]) == nil)
     }
 
     @Test func spansMeetAndAreCut() {

@@ -47,7 +47,7 @@ struct Daemon {
         }
         try KernelProbe.require(cgroup: options.connect ? options.cgroup : nil)
         let datapath = try KernelDatapath(setup.datapathSettings)
-        let judge = DatapathJudge()
+        let judge = DatapathJudge(podCIDRs: setup.clusterCIDRs)
         var serving = serverConfiguration
         serving.core.judge = judge
         let steps = StepTimes { store.commitNanoseconds(of: $0) }

@@ -2,6 +2,7 @@ import APIMachinery
 import APIServer
 import JSONText
 import KubeObjects
+import NetTypes
 import PolicyAdmission
 import Synchronization
 
@@ -21,14 +22,21 @@ final class DatapathJudge: CommitJudge {
     }
 
     private struct State {
-        var shadow = CapacityShadow()
+        var shadow: CapacityShadow
         /// Of the writes that were let pass last, until they came about.
         var pending: [Override] = []
         var overrides: [Override] = []
     }
 
     let storages = Set(AdmittedObject.Kind.allCases.map(\.storage))
-    private let state = Mutex(State())
+    private let podCIDRs: [CIDR]
+    private let state: Mutex<State>
+
+    /// - Parameter podCIDRs: where all pods of the cluster get their addresses.
+    init(podCIDRs: [CIDR]) {
+        self.podCIDRs = podCIDRs
+        state = Mutex(State(shadow: CapacityShadow(podCIDRs: podCIDRs)))
+    }
 
     /// Broken invariants by name with their witness; nil: it holds.
     var invariants: [String: String?] {
@@ -50,7 +58,7 @@ final class DatapathJudge: CommitJudge {
     }
 
     func reset(_ objects: [CommittedObject]) {
-        var fresh = CapacityShadow()
+        var fresh = CapacityShadow(podCIDRs: podCIDRs)
         // One tree at a time: all of them would take several times what is kept.
         fresh.take(objects.lazy.compactMap(Self.admitted))
         state.withLock { [fresh] in $0.shadow = fresh }

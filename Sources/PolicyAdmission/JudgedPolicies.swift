@@ -1,12 +1,16 @@
 import KubeObjects
+import NetTypes
 import PolicyCompiler
 
 /// Compiled policies and the invariants over them.
-struct PolicyWorld: Sendable {
+struct JudgedPolicies: Sendable {
     var policy: PolicyCompiler
     var invariants = InvariantTable()
 
-    init(limits: PolicyLimits) { policy = PolicyCompiler(limits: limits) }
+    init(limits: PolicyLimits, podCIDRs: [CIDR]) {
+        policy = PolicyCompiler(limits: limits)
+        _ = policy.apply([.podCIDRs(podCIDRs)])
+    }
 
     /// - Parameters:
     ///   - invariants: new, changed and removed (nil) ones by name.
