@@ -53,6 +53,13 @@ extension AddressBlock {
     /// The exceptions leave no address.
     var isEmpty: Bool { Self.isFull(cidr, by: except) }
 
+    /// The addresses of `network` that this block has too; nil where it has none of them.
+    func part(in network: CIDR) -> AddressBlock? {
+        guard cidr.overlaps(network) else { return nil }
+        let part = AddressBlock(cidr.contains(network) ? network : cidr, except: except)
+        return part.isEmpty ? nil : part
+    }
+
     /// `parts` together hold every address of `whole`. Halves what a part lies in: at most its length times the parts.
     static func isFull(_ whole: CIDR, by parts: [CIDR]) -> Bool {
         if parts.contains(where: { $0.contains(whole) }) { return true }
@@ -92,6 +99,14 @@ extension PolicyPort {
         case (.range, .all), (.range, .named), (.named, .all), (.named, .range): return false
         }
     }
+
+    /// Some port is surely both: a name is compared with names alone.
+    func meets(_ other: PolicyPort) -> Bool {
+        if covers(other) || other.covers(self) { return true }
+        guard transport == other.transport, case .range(let mine) = target, case .range(let theirs) = other.target
+        else { return false }
+        return mine.low <= theirs.high && theirs.low <= mine.high
+    }
 }
 
 extension PolicyRule {
@@ -100,10 +115,17 @@ extension PolicyRule {
         let peersCovered =
             peers.isEmpty
             || (!other.peers.isEmpty && other.peers.allSatisfy { peer in peers.contains { $0.covers(peer) } })
-        let portsCovered =
-            ports.isEmpty
+        return peersCovered && coversPorts(other)
+    }
+
+    func coversPorts(_ other: PolicyRule) -> Bool {
+        ports.isEmpty
             || (!other.ports.isEmpty && other.ports.allSatisfy { port in ports.contains { $0.covers(port) } })
-        return peersCovered && portsCovered
+    }
+
+    func meetsPorts(_ other: PolicyRule) -> Bool {
+        ports.isEmpty || other.ports.isEmpty
+            || ports.contains { port in other.ports.contains { $0.meets(port) } }
     }
 
     /// Some peer may be asked on this port.

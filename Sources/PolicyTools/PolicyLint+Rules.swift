@@ -15,8 +15,8 @@ extension PolicyLint {
                 check(peer, text?[direction.peers]?[number], "\(path).\(direction.peers)[\(number)]", &report)
             }
             splitPeers(rule, "\(path).\(direction.peers)", &report)
-            overlaps(rule, "\(path).\(direction.peers)", &report)
         }
+        overlaps(direction, &report)
     }
 
     private func anyPeer(
@@ -83,12 +83,23 @@ extension PolicyLint {
 
     /// Policy is asked after the Service has become a pod.
     func services<Entry>(_ cidr: CIDR, _ field: String, _ report: inout Report<Entry>) {
-        guard let services = serviceBlocks.first(where: { $0.contains(cidr) }) else { return }
+        guard holdsServicesAlone(cidr) else { return }
+        let block = serviceBlocks.first { $0.contains(cidr) }.map { "\($0)" }
+        let named = world.services.filter { $0.value.clusterIPs.contains(where: cidr.contains) }.keys.sorted()
+        let names = named.prefix(3).map { "\($0)" } + (named.count > 3 ? ["…"] : [])
+        let whose = (block.map { [$0] } ?? []) + (names.isEmpty ? [] : [names.joined(separator: ", ")])
         report.add(
             .error, .neverMatches, field,
-            "\(cidr) holds Service addresses only (\(services)): policy is asked after the Service has become a pod, "
-                + "so it never matches",
+            "\(cidr) holds Service addresses only (\(whose.joined(separator: "; "))): policy is asked after the "
+                + "Service has become a pod, so it never matches",
             "select the pods behind the Service by their labels")
+    }
+
+    /// Addresses of the Services that were read, and of the range that Services have.
+    func holdsServicesAlone(_ cidr: CIDR) -> Bool {
+        if serviceBlocks.contains(where: { $0.contains(cidr) }) { return true }
+        let addresses = world.services.values.flatMap(\.clusterIPs).filter(cidr.contains)
+        return AddressBlock.isFull(cidr, by: addresses.map { CIDR($0) })
     }
 
     /// The trap of one dash: two peers where one with two selectors was meant.
@@ -111,26 +122,6 @@ extension PolicyLint {
                 "two peers: every pod of namespaces with \(namespace), and also pods with \(pod) of namespace "
                     + report.policy.metadata.namespace,
                 "for pods with \(pod) in those namespaces put both selectors into one list element (one dash)")
-        }
-    }
-
-    private func overlaps(_ rule: PolicyRule, _ field: String, _ report: inout Report<PolicyWorld.Entry>) {
-        var blocks: [(Int, AddressBlock)] = []
-        for (index, peer) in rule.peers.enumerated() {
-            if case .block(let block) = peer { blocks.append((index, block)) }
-        }
-        for (index, block) in blocks {
-            let other = blocks.first { number, candidate in
-                number != index && candidate.cidr.contains(block.cidr)
-                    && (candidate.cidr != block.cidr || number < index)
-            }
-            guard let (number, wide) = other else { continue }
-            let hole = wide.except.first { $0.overlaps(block.cidr) }
-            report.add(
-                hole == nil ? .note : .warning, .overlappingBlocks, "\(field)[\(index)].ipBlock",
-                hole.map { "opens what the exception \($0) of \(field)[\(number)] takes out: peers add up" }
-                    ?? "lies within \(wide.cidr) of \(field)[\(number)]",
-                hole == nil ? "remove it" : "remove one of the two")
         }
     }
 

@@ -188,7 +188,7 @@ package struct PolicyLint: Sendable {
         !rule.peers.isEmpty
             && rule.peers.allSatisfy { peer in
                 guard case .block(let block) = peer else { return false }
-                return serviceBlocks.contains { $0.contains(block.cidr) }
+                return holdsServicesAlone(block.cidr)
             }
     }
 
@@ -208,7 +208,7 @@ package struct PolicyLint: Sendable {
     }
 
     /// The rule that makes this one superfluous. Of two that cover each other the later is.
-    private func cover(of rule: PolicyRule, _ index: Int, _ policy: NetworkPolicy, _ direction: Direction) -> String? {
+    func cover(of rule: PolicyRule, _ index: Int, _ policy: NetworkPolicy, _ direction: Direction) -> String? {
         for other in world.policies.map(\.policy)
         where other.metadata.namespace == policy.metadata.namespace && other.podSelector.covers(policy.podSelector) {
             let isSame = other.key == policy.key

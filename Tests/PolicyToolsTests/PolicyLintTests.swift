@@ -154,6 +154,114 @@ import Testing
         #expect(findings.map { "\($0.check.rawValue) \($0.object)" } == ["shadowed NetworkPolicy prod/b"])
     }
 
+    @Test func addressesOfTheServicesThatWereReadAreServiceAddresses() throws {
+        func service(_ name: String, _ address: String) -> String {
+            "apiVersion: v1\nkind: Service\nmetadata: {name: \(name), namespace: prod}\n"
+                + "spec: {clusterIP: \(address), ports: [{port: 80}]}\n---\n"
+        }
+        func findings(_ block: String) throws -> [LintFinding] {
+            let policy = Self.policy("p", "policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: \(block)}}]}]")
+            let world = try Self.world(service("a", "10.97.0.18") + service("b", "10.97.0.19") + policy)
+            return PolicyLint(world, serviceBlocks: []).findings()
+        }
+        let one = try findings("10.97.0.19/32")
+        #expect(one.contains { $0.check == .neverMatches && $0.meaning.contains("addresses only (prod/b):") }, "\(one)")
+        // Such a rule is no way to a name server either.
+        #expect(one.contains { $0.check == .egressWithoutDNS })
+        #expect(try findings("10.97.0.18/31").contains { $0.meaning.contains("only (prod/a, prod/b):") })
+        for block in ["10.97.0.20/32", "10.97.0.16/30", "10.97.0.0/16"] {
+            #expect(try !findings(block).contains { $0.check == .neverMatches }, "\(block)")
+        }
+    }
+
+    // MARK: Blocks
+
+    static func policy(_ name: String, _ spec: String, selector: String = "{}") -> String {
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: \(name), namespace: prod}\n"
+            + "spec: {podSelector: \(selector), \(spec)}\n---\n"
+    }
+
+    private static let web = "{matchLabels: {app: web}}"
+
+    /// `severity object field` of findings about blocks.
+    private func overlaps(_ policies: String...) throws -> [String] {
+        PolicyLint(try Self.world(policies.joined()), serviceBlocks: []).findings()
+            .filter { $0.check == .overlappingBlocks }.map {
+                "\($0.severity) \($0.object.split(separator: "/")[1]) \($0.field)"
+            }
+    }
+
+    private func rules(_ rules: String...) -> String { "ingress: [\(rules.joined(separator: ", "))]" }
+
+    private func rule(_ cidr: String, except: String = "", ports: String = "", more: String = "") -> String {
+        "{from: [{ipBlock: {cidr: \(cidr), except: [\(except)]}}\(more)]\(ports.isEmpty ? "" : ", ports: [\(ports)]")}"
+    }
+
+    @Test func anExceptionThatAnotherRuleUndoesIsAWarning() throws {
+        let (hole, all) = (rule("10.0.0.0/8", except: "10.1.0.0/16"), rule("10.1.0.0/16"))
+        let at = "warning p spec.ingress[1].from[0].ipBlock"
+        #expect(try overlaps(Self.policy("p", rules(hole, all))) == [at])
+        #expect(try overlaps(Self.policy("p", rules(hole, rule("10.0.0.0/15")))) == [at])
+        // Of another policy, of the same pods or of more.
+        let other = Self.policy("a", rules(hole), selector: Self.web)
+        let found = "warning p spec.ingress[0].from[0].ipBlock"
+        #expect(try overlaps(other, Self.policy("p", rules(all), selector: Self.web)) == [found])
+        #expect(try overlaps(other, Self.policy("p", rules(all))) == [found])
+        let meaning =
+            PolicyLint(try Self.world(other + Self.policy("p", rules(all))), serviceBlocks: []).findings()
+            .first { $0.check == .overlappingBlocks }?.meaning ?? ""
+        #expect(meaning.contains("the exception 10.1.0.0/16 of spec.ingress[0].from[0] of prod/a"), "\(meaning)")
+    }
+
+    @Test func aPartOfAnExceptionThatAnotherRuleOpensIsANote() throws {
+        let hole = rule("10.0.0.0/8", except: "10.1.0.0/16")
+        let at = "note p spec.ingress[1].from[0].ipBlock"
+        #expect(try overlaps(Self.policy("p", rules(hole, rule("10.1.7.0/24")))) == [at])
+        #expect(try overlaps(Self.policy("p", rules(hole, rule("10.1.0.0/16", except: "10.1.7.0/24")))) == [at])
+        #expect(try overlaps(Self.policy("p", rules(hole, rule("10.1.0.0/16", ports: "{port: 80}")))) == [at])
+        // For fewer pods than the exception is for.
+        let narrower = Self.policy("p", rules(rule("10.1.0.0/16")), selector: Self.web)
+        #expect(try overlaps(Self.policy("a", rules(hole)), narrower) == ["note p spec.ingress[0].from[0].ipBlock"])
+    }
+
+    @Test func blocksThatDoNotMeetOrNotOnOnePortAreNoFinding() throws {
+        let hole = rule("10.0.0.0/8", except: "10.1.0.0/16", ports: "{port: 80}")
+        #expect(try overlaps(Self.policy("p", rules(hole, rule("10.1.0.0/16", ports: "{port: 81}")))) == [])
+        let udp = rule("10.1.0.0/16", ports: "{port: 80, protocol: UDP}")
+        #expect(try overlaps(Self.policy("p", rules(hole, udp))) == [])
+        #expect(try overlaps(Self.policy("p", rules(hole, rule("11.0.0.0/8")))) == [])
+        // The same exception on both sides.
+        let twice = rule("0.0.0.0/0", except: "10.1.0.0/16")
+        #expect(
+            try overlaps(Self.policy("p", rules(hole, twice))).allSatisfy { $0.hasPrefix("note p spec.ingress[0]") })
+        // Pods of which neither selector holds all of the other's.
+        let other = Self.policy("a", rules(hole), selector: "{matchLabels: {app: db}}")
+        let mine = Self.policy("p", rules(rule("10.1.0.0/16")), selector: Self.web)
+        #expect(try overlaps(other, mine) == [])
+        let far = mine.replacing("namespace: prod", with: "namespace: dev")
+        #expect(try overlaps(Self.policy("a", rules(hole)), far) == [])
+    }
+
+    @Test func aBlockWithinAnotherRulesIsANoteWhereTheRuleIsNotShadowed() throws {
+        let more = ", {podSelector: {}}"
+        let mixed = rule("10.1.0.0/16", ports: "{port: 80}", more: more)
+        let wide = rule("10.0.0.0/8", ports: "{port: 80, endPort: 90}")
+        #expect(
+            try overlaps(Self.policy("p", rules(wide, mixed))) == ["note p spec.ingress[1].from[0].ipBlock"])
+        #expect(
+            try overlaps(Self.policy("a", rules(wide)), Self.policy("p", rules(mixed), selector: Self.web))
+                == ["note p spec.ingress[0].from[0].ipBlock"])
+        // Of two that are equal the later.
+        #expect(
+            try overlaps(
+                Self.policy("a", rules(mixed)),
+                Self.policy("p", rules(rule("10.1.0.0/16", ports: "{port: 80}", more: ", {namespaceSelector: {}}"))))
+                == ["note p spec.ingress[0].from[0].ipBlock"])
+        let other = rule("10.1.0.0/16", ports: "{port: 91}", more: more)
+        #expect(try overlaps(Self.policy("p", rules(wide, other))) == [])
+        #expect(try overlaps(Self.policy("p", rules(wide, rule("10.1.0.0/16", ports: "{port: 80}")))) == [])
+    }
+
     // MARK: ClusterNetworkPolicy
 
     static func clusterPolicy(_ name: String, _ spec: String) -> String {
