@@ -1,19 +1,12 @@
 package import KubeObjects
 package import MapLayout
-package import NetTypes
 
 /// Counts of alike flows: who talks to whom, with what outcome. Bounded: when it is full, the quarter that was quiet
 /// longest goes, and is counted.
 package struct FlowTotals: Sendable {
-    /// A pod by name, everything else by address.
-    package enum Party: Hashable, Sendable {
-        case pod(ObjectKey)
-        case address(IPAddress)
-    }
-
     package struct Key: Hashable, Sendable {
-        package let source: Party
-        package let destination: Party
+        package let source: FlowParty
+        package let destination: FlowParty
         package let transport: UInt8
         /// Of the destination.
         package let port: UInt16
@@ -44,8 +37,8 @@ package struct FlowTotals: Sendable {
     package mutating func add(_ record: FlowRecord) {
         let event = record.event
         let key = Key(
-            source: record.sourcePod.map(Party.pod) ?? .address(event.source.address),
-            destination: record.destinationPod.map(Party.pod) ?? .address(event.destination.address),
+            source: record.sourcePod.map(FlowParty.name) ?? .address(event.source.address),
+            destination: record.destinationPod.map(FlowParty.name) ?? .address(event.destination.address),
             transport: event.transport, port: event.destination.port, verdict: record.verdict, reason: event.reason,
             ruleID: event.ruleID)
         if totals[key] == nil, totals.count >= capacity { evictQuarter() }

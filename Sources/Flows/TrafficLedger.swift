@@ -13,31 +13,9 @@ package struct TrafficLedger: Sendable {
     package static let slotCount = 12
     static let slotSeconds: UInt64 = 300
 
-    /// A workload by name (`Pod.workload`), everything else by address.
-    package enum Party: Hashable, Sendable {
-        case workload(ObjectKey)
-        case address(IPAddress)
-
-        package var text: String {
-            switch self {
-            case .workload(let key): "\(key)"
-            case .address(let address): "\(address)"
-            }
-        }
-
-        package init?(_ text: String) {
-            if let address = IPAddress(text) {
-                self = .address(address)
-                return
-            }
-            guard let slash = text.firstIndex(of: "/") else { return nil }
-            self = .workload(ObjectKey(String(text[..<slash]), String(text[text.index(after: slash)...])))
-        }
-    }
-
     package struct Pair: Hashable, Sendable {
-        package let source: Party
-        package let destination: Party
+        package let source: FlowParty
+        package let destination: FlowParty
         package let family: IPFamily
         /// IANA number.
         package let transport: UInt8
@@ -47,7 +25,7 @@ package struct TrafficLedger: Sendable {
         package let isAllowed: Bool
 
         package init(
-            source: Party, destination: Party, family: IPFamily, transport: UInt8, port: UInt16, isAllowed: Bool
+            source: FlowParty, destination: FlowParty, family: IPFamily, transport: UInt8, port: UInt16, isAllowed: Bool
         ) {
             self.source = source
             self.destination = destination
@@ -117,8 +95,8 @@ package struct TrafficLedger: Sendable {
         case .drop, .close, .reset: return
         }
         if MARTLET_RULE_NODE.rawValue == event.ruleID || MARTLET_RULE_SELF.rawValue == event.ruleID { return }
-        func party(_ end: FlowEvent.End, _ pod: ObjectKey?) -> Party {
-            pod.map { .workload(workload($0) ?? $0) } ?? .address(end.address)
+        func party(_ end: FlowEvent.End, _ pod: ObjectKey?) -> FlowParty {
+            pod.map { .name(workload($0) ?? $0) } ?? .address(end.address)
         }
         let sender = party(event.source, record.sourcePod)
         let receiver = party(event.destination, record.destinationPod)
@@ -169,12 +147,12 @@ package struct TrafficLedger: Sendable {
     }
 
     private static func order(_ pair: Pair) -> (String, String, IPFamily, UInt8, UInt16) {
-        (pair.source.text, pair.destination.text, pair.family, pair.transport, pair.port)
+        (pair.source.description, pair.destination.description, pair.family, pair.transport, pair.port)
     }
 
     private static func json(_ pair: Pair) -> JSONValue {
         [
-            "source": .string(pair.source.text), "destination": .string(pair.destination.text),
+            "source": .string(pair.source.description), "destination": .string(pair.destination.description),
             "family": .string(pair.family.kubernetesName),
             "transport": .integer(Int64(pair.transport)), "port": .integer(Int64(pair.port)),
             "allowed": .bool(pair.isAllowed),
@@ -204,8 +182,8 @@ extension TrafficLedger {
         self.init(capacity: capacity)
         guard json["version"] == 1 else { return }
         for row in (json["pairs"]?.array ?? []).prefix(capacity) {
-            guard let source = row["source"]?.string.flatMap(Party.init),
-                let destination = row["destination"]?.string.flatMap(Party.init),
+            guard let source = row["source"]?.string.flatMap(FlowParty.init),
+                let destination = row["destination"]?.string.flatMap(FlowParty.init),
                 let family = row["family"]?.string.flatMap(IPFamily.init(kubernetesName:)),
                 let transport = row["transport"]?.integer.flatMap(UInt8.init(exactly:)),
                 let port = row["port"]?.integer.flatMap(UInt16.init(exactly:)), let isAllowed = row["allowed"]?.bool,

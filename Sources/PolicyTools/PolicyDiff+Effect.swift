@@ -79,7 +79,7 @@ private struct FlowJudge {
         }
     }
 
-    private func ends(_ party: SeenFlow.Party) -> [ReachEnd] {
+    private func ends(_ party: FlowParty) -> [ReachEnd] {
         guard case .name(let key) = party, let pods = workloads[key] else { return [end(party)] }
         return pods.map { .pod($0) }
     }
@@ -130,7 +130,7 @@ private struct FlowJudge {
         }
     }
 
-    private func end(_ party: SeenFlow.Party) -> ReachEnd {
+    private func end(_ party: FlowParty) -> ReachEnd {
         switch party {
         case .address(let address): .address(address)
         case .name(let key): .pod(key)

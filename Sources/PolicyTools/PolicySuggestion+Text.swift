@@ -6,6 +6,7 @@ import NetTypes
 extension PolicySuggestion {
     package var yaml: String {
         var text = policies.map(Self.yaml).joined(separator: "---\n")
+        for word in spared { text += "# \(word): those above close it and let through what was seen\n" }
         for note in notes { text += "# not covered: \(note)\n" }
         return text
     }
@@ -66,6 +67,7 @@ extension PolicySuggestion {
     package var json: JSONValue {
         [
             "policies": .array(policies.map(Self.json)), "notes": .array(notes.map { .string($0) }),
+            "spared": .array(spared.map { .string($0) }),
         ]
     }
 

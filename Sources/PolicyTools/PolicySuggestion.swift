@@ -2,8 +2,8 @@ package import KubeObjects
 import NetTypes
 import PolicyCompiler
 
-/// NetworkPolicies that let through the flows that were seen, and as little besides as labels allow. Of the rules none
-/// can be left out: without it a flow that was seen would be dropped.
+/// NetworkPolicies that let through the flows that were seen, and as little besides as labels allow. No policy and no
+/// rule can be left out: without it a flow that was seen would be dropped, or a workload stand open.
 package struct PolicySuggestion: Sendable {
     package enum Direction: String, Sendable {
         case ingress
@@ -26,11 +26,12 @@ package struct PolicySuggestion: Sendable {
         package let workload: ObjectKey
         package let name: String
         package let labels: [String: String]
-        package let rules: [Rule]
+        package var rules: [Rule]
 
-        /// With the rules at these places alone.
-        func object(_ kept: (Int) -> Bool = { _ in true }) -> NetworkPolicy {
-            let content = rules.indices.filter(kept).map { rules[$0].rule }
+        var subject: Subject { Subject(direction: direction, workload: workload) }
+
+        var object: NetworkPolicy {
+            let content = rules.map(\.rule)
             return NetworkPolicy(
                 metadata: ObjectMeta(namespace: workload.namespace, name: name),
                 podSelector: LabelSelector(matchLabels: labels),
@@ -41,9 +42,11 @@ package struct PolicySuggestion: Sendable {
     /// Addresses outside that are named one by one in a rule; with more, the rule is for any address, and says so.
     package static let addressesMax = 16
 
-    package private(set) var policies: [Policy] = []
+    package internal(set) var policies: [Policy] = []
     /// Flows that no NetworkPolicy can name, in words.
     package private(set) var notes: [String] = []
+    /// Workloads that the policies of others close, and let through what was seen: in words.
+    package internal(set) var spared: [String] = []
 
     /// - Parameters:
     ///   - directions: `ingress` closes what workloads take, `egress` what they ask.
@@ -85,11 +88,11 @@ package struct PolicySuggestion: Sendable {
         for (subject, flows) in seen.sorted(by: { $0.key < $1.key }) {
             policies.append(Self.policy(subject, flows, world, workloads))
         }
-        thin(world, workloads)
+        thin(seen, world, workloads)
         notes = unnamed.sorted()
     }
 
-    private struct Subject: Hashable, Comparable {
+    struct Subject: Hashable, Comparable {
         let direction: Direction
         let workload: ObjectKey
 
@@ -147,11 +150,11 @@ package struct PolicySuggestion: Sendable {
     ) -> Policy {
         let labels = labels(of: workloads[subject.workload] ?? [], in: world) ?? [:]
         // Peers with the same ports share a rule.
-        var byPeer: [SeenFlow.Party: [SeenFlow]] = [:]
+        var byPeer: [FlowParty: [SeenFlow]] = [:]
         for flow in flows {
             byPeer[subject.direction == .ingress ? flow.source : flow.destination, default: []].append(flow)
         }
-        var byPorts: [[PolicyPort]: [SeenFlow.Party]] = [:]
+        var byPorts: [[PolicyPort]: [FlowParty]] = [:]
         for (peer, flows) in byPeer { byPorts[ports(flows), default: []].append(peer) }
         let rules = byPorts.map { ports, peers -> Rule in
             let proof = peers.flatMap { byPeer[$0] ?? [] }
@@ -174,7 +177,7 @@ package struct PolicySuggestion: Sendable {
     }
 
     private static func peers(
-        _ parties: [SeenFlow.Party], _ namespace: String, _ world: PolicyWorld, _ workloads: [ObjectKey: [Pod]]
+        _ parties: [FlowParty], _ namespace: String, _ world: PolicyWorld, _ workloads: [ObjectKey: [Pod]]
     ) -> [PolicyPeer] {
         var found: [PolicyPeer] = []
         var addresses: [IPAddress] = []
@@ -208,7 +211,7 @@ package struct PolicySuggestion: Sendable {
 
     /// Workloads that its selectors take in without having been seen, and addresses that were not.
     private static func also(
-        _ subject: Subject, _ labels: [String: String], _ peers: [PolicyPeer], _ seen: Set<SeenFlow.Party>,
+        _ subject: Subject, _ labels: [String: String], _ peers: [PolicyPeer], _ seen: Set<FlowParty>,
         _ world: PolicyWorld
     ) -> [String] {
         let selector = LabelSelector(matchLabels: labels)
@@ -239,49 +242,5 @@ package struct PolicySuggestion: Sendable {
     private static func name(_ subject: Subject) -> String {
         let plain = subject.workload.name.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
         return "seen-\(subject.direction.rawValue)-\(String(plain.prefix(180)))"
-    }
-
-    // MARK: Nothing too much
-
-    /// Takes away rules without which every flow of the workload still passes, since another policy selects it too.
-    private mutating func thin(_ world: PolicyWorld, _ workloads: [ObjectKey: [Pod]]) {
-        for (place, policy) in policies.enumerated() {
-            for index in policy.rules.indices.reversed() {
-                let current = policies[place]
-                guard current.rules.indices.contains(index), current.rules.count > 1 else { continue }
-                let others = policies.enumerated().filter { $0.offset != place }.map { $0.element.object() }
-                let left = PolicyEvaluator(
-                    namespaces: world.namespaces, policies: others + [current.object { $0 != index }])
-                let passes = current.rules[index].proof.allSatisfy { flow in
-                    Self.isAllowed(flow, policy.direction, left, workloads)
-                }
-                if passes {
-                    var rules = current.rules
-                    rules.remove(at: index)
-                    policies[place] = Policy(
-                        direction: current.direction, workload: current.workload, name: current.name,
-                        labels: current.labels, rules: rules)
-                }
-            }
-        }
-    }
-
-    /// In the direction that the policy is about.
-    static func isAllowed(
-        _ flow: SeenFlow, _ direction: Direction, _ evaluator: PolicyEvaluator, _ workloads: [ObjectKey: [Pod]]
-    ) -> Bool {
-        func end(_ party: SeenFlow.Party) -> PolicyEvaluator.End? {
-            switch party {
-            case .address(let address): return PolicyEvaluator.End(address)
-            case .name(let key):
-                guard let pod = workloads[key]?.first else { return nil }
-                let address = pod.addresses.first { $0.family == flow.family } ?? pod.addresses.first
-                return PolicyEvaluator.End(address ?? IPAddress(v4: 0), pod: pod)
-            }
-        }
-        guard let source = end(flow.source), let destination = end(flow.destination) else { return false }
-        let answer = evaluator.judge(
-            .init(source: source, destination: destination, transport: flow.transport, port: flow.port))
-        return direction == .ingress ? answer.ingress.decision.isAllowed : answer.egress.decision.isAllowed
     }
 }

@@ -5,33 +5,8 @@ import PolicyCompiler
 
 /// Flows as the daemon counted them (`traffic` of the local socket).
 package struct SeenFlow: Hashable, Sendable {
-    package enum Party: Hashable, Sendable, Comparable, CustomStringConvertible {
-        /// Of a pair: a workload. Of an open connection: a pod.
-        case name(ObjectKey)
-        case address(IPAddress)
-
-        init?(_ text: String) {
-            if let address = IPAddress(text) {
-                self = .address(address)
-            } else if let slash = text.firstIndex(of: "/") {
-                self = .name(ObjectKey(String(text[..<slash]), String(text[text.index(after: slash)...])))
-            } else {
-                return nil
-            }
-        }
-
-        package var description: String {
-            switch self {
-            case .name(let key): "\(key)"
-            case .address(let address): "\(address)"
-            }
-        }
-
-        package static func < (left: Self, right: Self) -> Bool { left.description < right.description }
-    }
-
-    package let source: Party
-    package let destination: Party
+    package let source: FlowParty
+    package let destination: FlowParty
     package let family: IPFamily
     /// IANA number.
     package let transport: UInt8
@@ -44,7 +19,7 @@ package struct SeenFlow: Hashable, Sendable {
     package let changeMode: ChangeMode?
 
     package init(
-        source: Party, destination: Party, family: IPFamily = .v4, transport: UInt8, port: UInt16,
+        source: FlowParty, destination: FlowParty, family: IPFamily = .v4, transport: UInt8, port: UInt16,
         isAllowed: Bool = true, count: Int64 = 1, last: String = "", changeMode: ChangeMode? = nil
     ) {
         self.source = source
@@ -60,8 +35,8 @@ package struct SeenFlow: Hashable, Sendable {
 
     /// Nil for a row that is not understood.
     init?(_ row: JSONValue) {
-        guard let source = row["source"]?.string.flatMap(Party.init),
-            let destination = row["destination"]?.string.flatMap(Party.init),
+        guard let source = row["source"]?.string.flatMap(FlowParty.init),
+            let destination = row["destination"]?.string.flatMap(FlowParty.init),
             let family = row["family"]?.string.flatMap(IPFamily.init(kubernetesName:)),
             let transport = row["transport"]?.integer.flatMap(UInt8.init(exactly:)),
             let port = row["port"]?.integer.flatMap(UInt16.init(exactly:))

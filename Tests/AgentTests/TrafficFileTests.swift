@@ -23,8 +23,8 @@ import Testing
         for port in ports {
             ledger.add(
                 TrafficLedger.Pair(
-                    source: .workload(ObjectKey("shop", "app=web")),
-                    destination: .workload(ObjectKey("shop", "app=db")),
+                    source: .name(ObjectKey("shop", "app=web")),
+                    destination: .name(ObjectKey("shop", "app=db")),
                     family: .v4, transport: 6, port: port, isAllowed: true),
                 flows: 3, at: now)
         }

@@ -13,7 +13,7 @@ import Testing
 
     static func pair(_ port: UInt16, _ family: IPFamily = .v4, isAllowed: Bool = true) -> TrafficLedger.Pair {
         TrafficLedger.Pair(
-            source: .workload(ObjectKey("shop", "app=web")), destination: .address(IPAddress(v4: 0xC000_0201)),
+            source: .name(ObjectKey("shop", "app=web")), destination: .address(IPAddress(v4: 0xC000_0201)),
             family: family, transport: 6, port: port, isAllowed: isAllowed)
     }
 

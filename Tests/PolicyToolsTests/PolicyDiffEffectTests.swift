@@ -9,8 +9,8 @@ import Testing
 
 /// Flows of one address family, and connections that an earlier change forbade and kept.
 @Suite struct PolicyDiffEffectTests {
-    private static let web = SeenFlow.Party.name(ObjectKey("prod", "web"))
-    private static let db = SeenFlow.Party.name(ObjectKey("prod", "db-2"))
+    private static let web = FlowParty.name(ObjectKey("prod", "web"))
+    private static let db = FlowParty.name(ObjectKey("prod", "db-2"))
 
     private static func live(_ count: Int64, _ family: IPFamily = .v4, _ mode: ChangeMode? = nil) -> SeenFlow {
         SeenFlow(

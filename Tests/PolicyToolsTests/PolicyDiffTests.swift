@@ -160,9 +160,9 @@ import Testing
     }
 
     @Test func seenFlowsAreSortedIntoCutAndOpened() throws {
-        let api = SeenFlow.Party.name(ObjectKey("prod", "app=api"))
-        let web = SeenFlow.Party.name(ObjectKey("prod", "app=web"))
-        let db = SeenFlow.Party.name(ObjectKey("prod", "app=db"))
+        let api = FlowParty.name(ObjectKey("prod", "app=api"))
+        let web = FlowParty.name(ObjectKey("prod", "app=web"))
+        let db = FlowParty.name(ObjectKey("prod", "app=db"))
         let traffic = SeenTraffic(
             pairs: [
                 SeenFlow(source: api, destination: db, transport: 6, port: 5432),

@@ -8,7 +8,7 @@ import Testing
 @testable import PolicyTools
 
 @Suite struct PolicySuggestionTests {
-    static func party(_ name: String) -> SeenFlow.Party { .name(ObjectKey("prod", name)) }
+    static func party(_ name: String) -> FlowParty { .name(ObjectKey("prod", name)) }
 
     static let flows = [
         SeenFlow(source: party("app=api"), destination: party("app=db"), transport: 6, port: 5432, count: 9),
@@ -40,9 +40,9 @@ import Testing
         #expect(!PolicySuggestion.isAllowed(Self.flows[5], .ingress, all, workloads))
         for (place, policy) in suggestion.policies.enumerated() {
             for index in policy.rules.indices {
-                let others = suggestion.policies.enumerated().filter { $0.offset != place }.map { $0.element.object() }
-                let less = PolicyEvaluator(
-                    namespaces: world.namespaces, policies: others + [policy.object { $0 != index }])
+                var fewer = suggestion.policies
+                fewer[place].rules.remove(at: index)
+                let less = PolicyEvaluator(namespaces: world.namespaces, policies: fewer.map(\.object))
                 #expect(!policy.rules[index].proof.isEmpty)
                 #expect(
                     policy.rules[index].proof.contains {
@@ -90,6 +90,65 @@ import Testing
         let suggestion = PolicySuggestion(world, SeenTraffic(pairs: [flow]))
         #expect(suggestion.policies.map { $0.rules.map(\.also) } == [[["peers that were not seen: prod/app=o"]]])
         #expect(suggestion.yaml.contains("# also lets through: peers that were not seen: prod/app=o"))
+    }
+
+    /// `web` in two versions of which one has a label more, and their clients.
+    private static let canary = """
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web, namespace: prod, labels: {tier: web}}
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: canary, namespace: prod, labels: {tier: web, track: canary}}
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: api, namespace: prod, labels: {app: api}}
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: tool, namespace: prod, labels: {app: tool}}
+
+        """
+
+    private static func canaryFlow(_ from: String, _ to: String, _ port: UInt16 = 80) -> SeenFlow {
+        SeenFlow(source: party(from), destination: party(to), transport: 6, port: port)
+    }
+
+    private func suggested(_ flows: [SeenFlow]) throws -> PolicySuggestion {
+        PolicySuggestion(try PolicyLintTests.world(Self.canary), SeenTraffic(pairs: flows))
+    }
+
+    @Test func aPolicyOfWhichAnotherDoesAllIsNotSuggested() throws {
+        let both = try suggested([Self.canaryFlow("app=api", "web"), Self.canaryFlow("app=api", "canary")])
+        // The selector of `web` takes `canary` in: its policy closes both and lets both flows through.
+        #expect(both.policies.map(\.workload.name) == ["web"])
+        #expect(both.spared == ["prod/canary needs no ingress policy of its own"])
+        #expect(both.yaml.contains("# prod/canary needs no ingress policy of its own: those above close it"))
+        // By itself it is needed: nothing else would close it.
+        #expect(try suggested([Self.canaryFlow("app=api", "canary")]).policies.map(\.workload.name) == ["canary"])
+        // And where a client of its own has to pass.
+        let own = try suggested([
+            Self.canaryFlow("app=api", "web"), Self.canaryFlow("app=api", "canary"),
+            Self.canaryFlow("app=tool", "canary", 81),
+        ])
+        #expect(own.policies.map(\.workload.name) == ["canary", "web"] && own.spared == [])
+        #expect(
+            own.policies.map { $0.rules.flatMap(\.proof).map(\.source.description) } == [
+                ["prod/app=tool"], ["prod/app=api"],
+            ])
+    }
+
+    @Test func whatWasLeftOutForAnotherIsNotLeftOutThereToo() throws {
+        // `canary` is closed by `web` alone, and passes port 81 by it: neither the policy nor its rule may go.
+        let flows = [
+            Self.canaryFlow("app=api", "canary", 81), Self.canaryFlow("app=api", "web", 81),
+            Self.canaryFlow("app=tool", "web", 82),
+        ]
+        let suggestion = try suggested(flows)
+        #expect(suggestion.policies.map(\.workload.name) == ["web"])
+        #expect(suggestion.policies[0].rules.map { $0.proof.map(\.port) }.sorted { $0[0] < $1[0] } == [[81], [82]])
     }
 
     @Test func manyAddressesAreOneBlock() throws {
