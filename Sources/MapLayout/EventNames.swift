@@ -47,33 +47,6 @@ package enum DropReason: UInt8, Sendable, CaseIterable {
         case .internal: "internal"
         }
     }
-
-    /// One sentence for people who have never seen the name.
-    package var explanation: String {
-        switch self {
-        case .none: "not dropped"
-        case .policy: "a policy rule, or the end of the policies that select the pod, denies it"
-        case .policyClosed: "the policies of this pod could not be enforced, so nothing passes"
-        case .endpointClosed: "the pod's own policies are not in the kernel yet"
-        case .spoofedSource: "the source is not an address of the sending pod"
-        case .malformed: "a header is cut short or contradicts itself"
-        case .unsupportedEthertype: "neither IPv4, IPv6 nor ARP"
-        case .unsupportedProtocol: "a transport protocol that is not carried"
-        case .fragmentUnknown: "a later fragment whose first fragment was not seen"
-        case .noService: "the address belongs to a Service that has no such port"
-        case .noBackend: "the Service has no ready endpoint"
-        case .unknownPeer: "an address of the pod network that belongs to no known pod"
-        case .noRoute: "no way to the destination"
-        case .tooBig: "larger than the path allows; the sender was told"
-        case .natExhausted: "no free source port for translation"
-        case .staleFlow: "TCP in the middle of a flow that is not known"
-        case .icmpUnrelated: "an ICMP error about a flow that is not known"
-        case .nodeSpoofed: "came from the network with an address of this node or its pods"
-        case .ttlExceeded: "its hop limit is used up"
-        case .multicast: "multicast or broadcast that the pod network does not carry"
-        case .internal: "the datapath contradicts itself; this is a fault of Martlet"
-        }
-    }
 }
 
 /// What a record of the ring tells (`enum martlet_event_kind`).

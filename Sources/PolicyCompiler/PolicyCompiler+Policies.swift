@@ -1,4 +1,4 @@
-package import KubeObjects
+import KubeObjects
 import MapLayout
 import NetTypes
 
@@ -68,9 +68,6 @@ extension PolicyCompiler {
     }
 
     /// What the policy asks for that is not there; nil where it fits.
-    package func misfit(_ policy: NetworkPolicy) -> PolicyError? { misfit(OrderedPolicy(policy)) }
-    package func misfit(_ policy: ClusterNetworkPolicy) -> PolicyError? { misfit(OrderedPolicy(policy)) }
-
     func misfit(_ policy: OrderedPolicy) -> PolicyError? {
         let counts = mostRules(of: policy)
         for (name, count) in [("ingress", counts.ingress), ("egress", counts.egress)] {

@@ -87,11 +87,6 @@ package struct PolicyDelta: Sendable, Equatable {
         retired += later.retired
         journal += later.journal
     }
-
-    /// Whether a new generation has to be published.
-    package var needsFlip: Bool {
-        !endpointClasses.isEmpty || !networkClasses.isEmpty || !classLists.isEmpty || blocksCoverPods != nil
-    }
 }
 
 /// What a rule id stands for, for events and explanations.

@@ -1,21 +1,15 @@
 import APIClient
 import ArgumentParser
 import CommandLineUI
-import Glibc
 import JSONText
 import KubeObjects
-import Logging
 
 struct ApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply", abstract: "Apply YAML files by server-side apply, for machines without kubectl.",
         discussion: "Fields that other managers own are taken over.")
 
-    @Option(help: "Kubeconfig. Default: KUBECONFIG, else the administrator's own.")
-    var kubeconfig: String?
-
-    @Option(help: "A node made by martletd node start: its administrator's kubeconfig.")
-    var id: String?
+    @OptionGroup var target: ClusterOptions
 
     @Option(
         name: [.short, .customLong("filename")],
@@ -33,14 +27,11 @@ struct ApplyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let path =
-            kubeconfig ?? id.map { "/run/martlet/\($0)/admin.kubeconfig" }
-            ?? getenv("KUBECONFIG").map { String(cString: $0) } ?? "/etc/martlet/admin.kubeconfig"
         let documents: [ManifestDocument]
         let client: HTTPSClient
         do {
             documents = try ManifestFiles.read(files)
-            client = try HTTPSClient(try Kubeconfig(path: path).access(), logger: Logger(label: "martlet"))
+            client = try target.client()
         } catch {
             Terminal.error("\(error)")
             throw ExitCode(1)

@@ -3,7 +3,6 @@ import ArgumentParser
 import CommandLineUI
 import Glibc
 import JSONText
-import Logging
 import NetTypes
 import PolicyTools
 
@@ -30,11 +29,7 @@ struct PolicySources: ParsableArguments {
     @Flag(help: "Take the objects of the cluster too; those of files replace them. Default where no file is given.")
     var cluster = false
 
-    @Option(help: "Kubeconfig. Default: that of --id, KUBECONFIG, else the administrator's own.")
-    var kubeconfig: String?
-
-    @Option(help: "A node made by martletd node start: its cluster.")
-    var id: String?
+    @OptionGroup var target: ClusterOptions
 
     var asksCluster: Bool { cluster || files.isEmpty }
 
@@ -92,10 +87,7 @@ struct PolicySources: ParsableArguments {
     }
 
     private func addCluster(to world: inout PolicyWorld) async throws {
-        let path =
-            kubeconfig ?? id.map { "/run/martlet/\($0)/admin.kubeconfig" }
-            ?? getenv("KUBECONFIG").map { String(cString: $0) } ?? "/etc/martlet/admin.kubeconfig"
-        let client = try HTTPSClient(try Kubeconfig(path: path).access(), logger: Logger(label: "martlet"))
+        let client = try target.client()
         var lists: [(APIResource, ObjectList)] = []
         do throws(APIError) {
             for resource in [

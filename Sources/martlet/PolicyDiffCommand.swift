@@ -50,7 +50,7 @@ struct PolicyDiffCommand: AsyncParsableCommand {
         for entry in new.unreadable { Terminal.error(entry.text) }
         if !new.unreadable.isEmpty { throw ExitCode(66) }
         let diff = PolicyDiff(old.inForce, new.inForce, services: blocks)
-        let seen = daemon.traffic(id: sources.id, isWanted: sources.asksCluster)
+        let seen = daemon.traffic(id: sources.target.id, isWanted: sources.asksCluster)
         let effect = diff.effect(on: seen.traffic)
         var notes = diff.notes
         if let fault = seen.fault { notes.append("flows were not looked at: \(fault)") }

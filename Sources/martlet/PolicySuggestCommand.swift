@@ -32,7 +32,7 @@ struct PolicySuggestCommand: AsyncParsableCommand {
         PolicySources.namePassed(world)
         try PolicySources.require(namespace, in: world)
         for entry in world.unreadable { Terminal.error("\(entry.text): it is left out") }
-        let seen = daemon.traffic(id: sources.id)
+        let seen = daemon.traffic(id: sources.target.id)
         if let fault = seen.fault {
             Terminal.error("flows are not known: \(fault)")
             throw ExitCode(69)
@@ -80,7 +80,7 @@ struct PolicyGraphCommand: AsyncParsableCommand {
         PolicySources.namePassed(world)
         try PolicySources.require(namespace, in: world)
         for entry in world.unreadable { Terminal.error("\(entry.text): it is left out") }
-        let seen = daemon.traffic(id: sources.id, isWanted: sources.asksCluster)
+        let seen = daemon.traffic(id: sources.target.id, isWanted: sources.asksCluster)
         if let fault = seen.fault { Terminal.error("drawn without flows: \(fault)") }
         for note in seen.traffic.notes { Terminal.error(note) }
         let mesh = PolicyMesh(world, places: PodPlaces(world))

@@ -140,7 +140,7 @@ import Testing
         compiled.apply([.node(node)])
         node.metadata.resourceVersion = "2"
         let delta = compiled.apply([.node(node)])
-        #expect(!delta.needsFlip && delta.operations.isEmpty && delta.journal.isEmpty)
+        #expect(delta.switchedValues.isEmpty && delta.operations.isEmpty && delta.journal.isEmpty)
     }
 
     @Test func aPolicyThatDoesNotFitShutsWhatItDeniesAndLeavesOutWhatItAccepts() {

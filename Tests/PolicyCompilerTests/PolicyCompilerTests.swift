@@ -35,7 +35,7 @@ import Testing
         var compiled = CompiledCluster()
         compiled.apply([pod("db", ["app": "db"], 1), policy("p", [])])
         let delta = compiled.apply([pod("db", ["app": "db", "hash": "x"], 1)])
-        #expect(!delta.needsFlip)
+        #expect(delta.switchedValues.isEmpty)
         #expect(delta.operations.isEmpty && delta.bornValues.isEmpty)
     }
 
@@ -43,7 +43,8 @@ import Testing
         var compiled = CompiledCluster()
         compiled.apply([pod("db", ["app": "db"], 1), policy("p", [])])
         let delta = compiled.apply([policy("p", [])])
-        #expect(!delta.needsFlip && delta.operations.isEmpty && delta.retired.isEmpty && delta.journal.isEmpty)
+        #expect(
+            delta.switchedValues.isEmpty && delta.operations.isEmpty && delta.retired.isEmpty && delta.journal.isEmpty)
     }
 
     @Test func aPodThatMovesBetweenClassesIsOneValue() {
