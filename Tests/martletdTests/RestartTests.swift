@@ -19,7 +19,8 @@ import Testing
         let seen = traffic.now
         print(
             "\(what): full service after \(took); \(seen.requests) requests, \(seen.messages) messages, the slowest "
-                + "\(seen.slowest), \(seen.refusals) refusals by policy, \(seen.faults.count) faults")
+                + "\(seen.slowest), \(seen.refusals) connections and \(seen.datagrams) datagrams refused by policy, "
+                + "\(seen.faults.count) faults")
         #expect(seen.faults.isEmpty, "\(seen.faults)")
     }
 
@@ -49,6 +50,9 @@ import Testing
                 try shop.visitor.ask(shop.ordersAddress, 8_080, milliseconds: 200) == "orders"
                     && shop.web.ask(shop.ordersAddress, 8_080, milliseconds: 200) == nil
             }
+            // What was sent without pause would have been heard.
+            #expect(try traffic.arrives(from: shop.visitor))
+            #expect(try !traffic.arrives(from: shop.web))
         }
     }
 

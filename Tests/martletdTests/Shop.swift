@@ -14,6 +14,7 @@ struct Shop: Sendable {
     let ordersAddress: String
     let visitor: PodSockets
     let web: PodSockets
+    let orders: PodSockets
 
     static let pods = ["web", "orders", "visitor"]
 
@@ -67,6 +68,7 @@ struct Shop: Sendable {
         self.node = node
         (webAddress, ordersAddress) = (addresses[0], addresses[1])
         (visitor, web) = (try Self.sockets(addresses[2], node), try Self.sockets(addresses[0], node))
+        orders = try Self.sockets(addresses[1], node)
         let service = try await node.withClient {
             try await $0.get(ObjectReference(.services, namespace: "default", name: "web"), subresource: "")
         }

@@ -3,14 +3,14 @@ import Netlink
 import Synchronization
 import Testing
 
-/// TCP sockets that live in a pod's network namespace and are used from here; blocking.
+/// Sockets that live in a pod's network namespace and are used from here; blocking.
 struct PodSockets: Sendable {
     let namespace: NetworkNamespace
 
     /// A socket whose calls end after `milliseconds`.
-    private func stream(milliseconds: Int) throws -> Int32 {
+    private func open(_ type: __socket_type, milliseconds: Int) throws -> Int32 {
         let descriptor = try namespace.run { () throws(NetlinkError) in
-            socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            socket(AF_INET, Int32(type.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         }
         try #require(descriptor >= 0)
         var limit = timeval(tv_sec: milliseconds / 1_000, tv_usec: milliseconds % 1_000 * 1_000)
@@ -34,16 +34,30 @@ struct PodSockets: Sendable {
 
     /// Nil where no connection came about in time.
     func connection(to address: String, _ port: UInt16, milliseconds: Int) throws -> Int32? {
-        let descriptor = try stream(milliseconds: milliseconds)
+        let descriptor = try open(SOCK_STREAM, milliseconds: milliseconds)
         if with(address, port, { connect(descriptor, $0, $1) }) == 0 { return descriptor }
         close(descriptor)
         return nil
     }
 
     func listener(_ port: UInt16) throws -> Int32 {
-        let descriptor = try stream(milliseconds: 5_000)
+        let descriptor = try open(SOCK_STREAM, milliseconds: 5_000)
         try #require(with("0.0.0.0", port) { bind(descriptor, $0, $1) } == 0)
         try #require(listen(descriptor, 8) == 0)
+        return descriptor
+    }
+
+    /// A datagram socket that is connected to an address.
+    func datagrams(to address: String, _ port: UInt16) throws -> Int32 {
+        let descriptor = try open(SOCK_DGRAM, milliseconds: 1_000)
+        try #require(with(address, port) { connect(descriptor, $0, $1) } == 0)
+        return descriptor
+    }
+
+    /// A datagram socket that hears a port.
+    func datagrams(at port: UInt16, milliseconds: Int) throws -> Int32 {
+        let descriptor = try open(SOCK_DGRAM, milliseconds: milliseconds)
+        try #require(with("0.0.0.0", port) { bind(descriptor, $0, $1) } == 0)
         return descriptor
     }
 
@@ -63,18 +77,24 @@ struct PodSockets: Sendable {
 }
 
 /// What clients in a pod see while something happens to the daemon: requests through a Service, a stream of small
-/// messages to a pod, and a connection that policy forbids. One of each at a time.
+/// messages to a pod, a connection that policy forbids, one of each at a time; and datagrams that policy forbids, sent
+/// without pause.
 final class Traffic: Sendable {
     struct Record: Sendable {
         var requests = 0
         var messages = 0
         var refusals = 0
+        /// Datagrams that were sent against the policy.
+        var datagrams = 0
         /// The longest time that one message and its echo took.
         var slowest = Duration.zero
         var faults: [String] = []
     }
 
     private static let port: UInt16 = 9_100
+    private static let datagramPort: UInt16 = 9_200
+    /// More than can be sent in the minute that a test has.
+    private static let datagramsMax = 100_000_000
     private let shop: Shop
     private let record = Mutex(Record())
     private let isOver = Atomic(false)
@@ -89,6 +109,7 @@ final class Traffic: Sendable {
         async let echo: Void = blocking { try $0.echo() }
         async let stream: Void = blocking { try $0.stream() }
         async let forbidden: Void = blocking { try $0.tryForbidden() }
+        async let flood: Void = blocking { try $0.flood() }
         let result: Result<Void, any Error>
         do {
             try await grows()
@@ -97,7 +118,7 @@ final class Traffic: Sendable {
             result = .failure(error)
         }
         isOver.store(true, ordering: .relaxed)
-        _ = await (requests, echo, stream, forbidden)
+        _ = await (requests, echo, stream, forbidden, flood)
         try result.get()
     }
 
@@ -107,7 +128,7 @@ final class Traffic: Sendable {
         try await until("all traffic goes on") {
             let now = now
             return now.requests > before.requests + 10 && now.messages > before.messages + 100
-                && now.refusals > before.refusals || !now.faults.isEmpty
+                && now.refusals > before.refusals && now.datagrams > before.datagrams + 1_000 || !now.faults.isEmpty
         }
     }
 
@@ -141,6 +162,44 @@ final class Traffic: Sendable {
             let answer = try shop.visitor.ask(shop.ordersAddress, 8_080, milliseconds: 200)
             if let answer { fault("policy let \(answer) through") } else { record.withLock { $0.refusals += 1 } }
         }
+    }
+
+    /// Sends the visitor's datagrams to the server that it may not reach, as fast as they go out. None arrives, while one
+    /// of the web server's does before and after.
+    private func flood() throws {
+        guard try arrives(from: shop.web) else { return fault("no datagram of a client that may send arrives") }
+        try floodFromVisitor()
+        guard try arrives(from: shop.web) else {
+            return fault("no datagram arrives any more of a client that may send")
+        }
+    }
+
+    private func floodFromVisitor() throws {
+        let receiver = try shop.orders.datagrams(at: Self.datagramPort, milliseconds: 1)
+        defer { close(receiver) }
+        let sender = try shop.visitor.datagrams(to: shop.ordersAddress, Self.datagramPort)
+        defer { close(sender) }
+        var bytes = [UInt8](repeating: 7, count: 64)
+        var sent = 0
+        while goesOn, sent < Self.datagramsMax {
+            for _ in 0..<64 where send(sender, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count { sent += 1 }
+            record.withLock { $0.datagrams = sent }
+            while recv(receiver, &bytes, bytes.count, Int32(MSG_DONTWAIT)) >= 0 { fault("policy let a datagram in") }
+        }
+    }
+
+    /// Whether one of many datagrams from a client reaches the server that not all may reach.
+    func arrives(from client: PodSockets) throws -> Bool {
+        let receiver = try shop.orders.datagrams(at: Self.datagramPort, milliseconds: 10)
+        defer { close(receiver) }
+        let sender = try client.datagrams(to: shop.ordersAddress, Self.datagramPort)
+        defer { close(sender) }
+        var bytes = [UInt8](repeating: 7, count: 64)
+        for _ in 0..<100 {
+            _ = send(sender, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+            if recv(receiver, &bytes, bytes.count, 0) >= 0 { return true }
+        }
+        return false
     }
 
     private func echo() throws {
