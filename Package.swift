@@ -269,7 +269,7 @@ let package = Package(
             "PolicyToolsTests",
             ["PolicyTools", "PolicyCompiler", "PolicyKernel", "CommandLineUI", "NetTypes", "JSONText", "KubeObjects"]),
         tests("ConformanceTests", ["CLinux"]),
-        tests("martletTests", ["TestKit"]),
+        tests("martletTests", ["JSONText", "TestKit"]),
         tests("BenchReportTests", ["BenchReport", "JSONText"]),
         tests("TidyTests", []),
     ],

@@ -27,21 +27,21 @@ static __always_inline int destination_network(struct __sk_buff *skb, struct pac
     struct martlet_endpoint *endpoint = local_pod(packet->destination_endpoint);
     bool claims_us = !packet->router_error && is_ours(packet->wire.source);
     if (claims_us && (endpoint || is_node_address(packet->wire.destination)))
-        return drop(skb, packet, MARTLET_DROP_NODE_SPOOFED);
+        return drop(packet, MARTLET_DROP_NODE_SPOOFED);
     if (!endpoint) {
         int verdict = rewrite(skb, packet);
         return verdict == GO_ON ? TC_ACT_OK : verdict;
     }
     if (reason != MARTLET_DROP_NONE)
-        return drop(skb, packet, reason);
-    return is_closed(endpoint) ? drop(skb, packet, MARTLET_DROP_ENDPOINT_CLOSED) : GO_ON;
+        return drop(packet, reason);
+    return is_closed(endpoint) ? drop(packet, MARTLET_DROP_ENDPOINT_CLOSED) : GO_ON;
 }
 
 static __always_inline int forward_to_pod(struct __sk_buff *skb, struct packet *packet)
 {
     struct martlet_endpoint *endpoint = local_pod(packet->destination_endpoint);
     if (!endpoint)
-        return drop(skb, packet, MARTLET_DROP_NO_ROUTE);
+        return drop(packet, MARTLET_DROP_NO_ROUTE);
     if (largest_segment(skb, packet) > config.pod_mtu)
         return REFUSE + MARTLET_DROP_TOO_BIG;
     return enter_pod(skb, packet, endpoint);

@@ -17,7 +17,7 @@ int from_pod(struct __sk_buff *skb)
     if (verdict == GO_ON)
         verdict = source_of_pod(skb, &packet, reason);
     if (verdict == GO_ON)
-        verdict = service(skb, &packet);
+        verdict = service(&packet);
     if (verdict == GO_ON)
         verdict = conntrack(skb, &packet);
     if (verdict == GO_ON)

@@ -21,7 +21,7 @@ int recheck(struct __sk_buff *skb)
     struct martlet_flow *flow = find_flow(&packet, &request.key, true, &table);
     if (flow) {
         if (in_doubt(&packet, flow))
-            recheck_flow(skb, &packet, flow, !(flow->flags & MARTLET_FLOW_OPENER_LOW));
+            request.reason = recheck_flow(&packet, flow, !(flow->flags & MARTLET_FLOW_OPENER_LOW));
         request.is_open = true;
         request.flags = flow->flags;
     }

@@ -50,7 +50,7 @@ int to_network(struct __sk_buff *skb)
         return TC_ACT_OK;
     packet.source_endpoint = peer_number(packet.wire.source);
     if (reason != MARTLET_DROP_NONE)
-        return packet.source_endpoint ? drop(skb, &packet, reason) : TC_ACT_OK;
+        return packet.source_endpoint ? drop(&packet, reason) : TC_ACT_OK;
     if (is_icmp(packet.wire.protocol) && !packet.icmp_error && !is_requested_echo(&packet))
         return TC_ACT_OK;
     if (!is_masqueraded(&packet))
@@ -59,7 +59,7 @@ int to_network(struct __sk_buff *skb)
         address = packet.wire.source;
     reason = masquerade(&packet, &address);
     if (reason != MARTLET_DROP_NONE)
-        return drop(skb, &packet, reason);
+        return drop(&packet, reason);
     verdict = rewrite(skb, &packet);
     return verdict == GO_ON ? TC_ACT_OK : verdict;
 }

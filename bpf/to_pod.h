@@ -13,18 +13,18 @@
 static __always_inline int destination_pod(struct __sk_buff *skb, struct packet *packet, __u8 reason)
 {
     if (reason != MARTLET_DROP_NONE || packet->multicast)
-        return drop(skb, packet, packet->multicast ? MARTLET_DROP_MULTICAST : reason);
+        return drop(packet, packet->multicast ? MARTLET_DROP_MULTICAST : reason);
     packet->from_node = skb->ingress_ifindex == 0;
     packet->source_endpoint = peer_number(packet->wire.source);
     if (!packet->from_node && (is_node_address(packet->wire.source) || local_pod(packet->source_endpoint)))
-        return drop(skb, packet, MARTLET_DROP_NODE_SPOOFED);
+        return drop(packet, MARTLET_DROP_NODE_SPOOFED);
     packet->destination_endpoint = endpoint_number(packet->wire.destination);
     struct martlet_endpoint *endpoint = local_pod(packet->destination_endpoint);
     if (!endpoint)
-        return drop(skb, packet, MARTLET_DROP_NO_ROUTE);
+        return drop(packet, MARTLET_DROP_NO_ROUTE);
     if (READ_ONCE(endpoint->ifindex) != skb->ifindex)
-        return drop(skb, packet, MARTLET_DROP_NO_ROUTE);
-    return is_closed(endpoint) ? drop(skb, packet, MARTLET_DROP_ENDPOINT_CLOSED) : GO_ON;
+        return drop(packet, MARTLET_DROP_NO_ROUTE);
+    return is_closed(endpoint) ? drop(packet, MARTLET_DROP_ENDPOINT_CLOSED) : GO_ON;
 }
 
 SEC("tc")
@@ -41,6 +41,6 @@ int to_pod(struct __sk_buff *skb)
         verdict = pass_to_stack(skb, &packet);
     /* Nothing can be sent back from here. */
     if (verdict >= REFUSE)
-        verdict = drop(skb, &packet, (__u8)(verdict - REFUSE));
+        verdict = drop(&packet, (__u8)(verdict - REFUSE));
     return verdict;
 }

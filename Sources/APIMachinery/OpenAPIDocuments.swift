@@ -28,6 +28,19 @@ package struct OpenAPIDocuments: Sendable {
         return ["paths": .object(paths)]
     }
 
+    /// `/openapi/v2` as a `Document` of gnostic's openapiv2, without definitions. kubectl reads it before it sends a
+    /// `List`, and leaves the validation of kinds that are not in it to the server (`fieldValidation`), which validates
+    /// each item.
+    package static var emptySwagger: [UInt8] {
+        var info = ProtobufWriter()
+        info.field(1, Array("Kubernetes".utf8))
+        info.field(2, Array("v1.32.0".utf8))
+        var document = ProtobufWriter()
+        document.field(1, Array("2.0".utf8))
+        document.field(2, info.bytes)
+        return document.bytes
+    }
+
     /// The document of a group and version; nil where it is not served.
     package func document(group: String, version: String) -> JSONValue? {
         let resources = registry.resources(group: group, version: version)

@@ -77,7 +77,7 @@ extension APICore {
             paths.append("/apis/\(group.name)")
             paths += group.versions.map { "/apis/\(group.name)/\($0)" }
         }
-        paths += ["/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version"]
+        paths += ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
         return ["paths": .array(paths.map { .string($0) })]
     }
 

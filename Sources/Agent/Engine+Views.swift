@@ -41,8 +41,8 @@ extension Engine {
         }
     }
 
-    func service(at address: IPAddress) -> ObjectKey? {
-        services.entries.first { $0.key.address == address }?.value.service
+    func frontends(at address: IPAddress) -> [Frontend: ServiceCompiler.Entry] {
+        services.entries.filter { $0.key.address == address }
     }
 
     func pod(at address: IPAddress) -> ObjectKey? { routes.record(of: address)?.owner.pod }

@@ -48,7 +48,7 @@ actor FlowResetter {
             for (key, flow) in try datapath.entries(map) {
                 let open = OpenFlow(key, flow)
                 guard flow.generation != generation || open.has(MARTLET_FLOW_WAS_RESET),
-                    let flags = try datapath.recheck(key), flags & MARTLET_FLOW_WAS_RESET.rawValue != 0
+                    try datapath.recheck(key)?.has(MARTLET_FLOW_WAS_RESET) == true
                 else { continue }
                 found.append(open)
             }

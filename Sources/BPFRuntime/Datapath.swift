@@ -59,9 +59,8 @@ package protocol Datapath: Sendable {
     /// The kernel's answer, by the program `explain`, which writes no map.
     func explain(_ question: martlet_question) throws(DatapathError) -> martlet_question
 
-    /// Judges an open flow again, as its next packet would. Flags of its entry afterwards (`enum martlet_flow_flag`);
-    /// nil where there is none.
-    func recheck(_ key: martlet_flow_key) throws(DatapathError) -> UInt32?
+    /// Judges an open flow again, as its next packet would; nil where there is none.
+    func recheck(_ key: martlet_flow_key) throws(DatapathError) -> RecheckedFlow?
 
     /// Cookie of the network namespace at a path such as `/run/netns/NAME` or `/proc/PID/ns/net`.
     func networkNamespaceCookie(path: String) throws(DatapathError) -> UInt64
@@ -168,4 +167,19 @@ package struct DatapathInventory: Sendable {
         self.programs = programs
         self.maps = maps
     }
+}
+
+/// What became of an open flow that was judged again.
+package struct RecheckedFlow: Hashable, Sendable {
+    /// Of its entry, as it is now (`enum martlet_flow_flag`).
+    package let flags: UInt32
+    /// Why its next packet is dropped (`enum martlet_drop_reason`); 0 where it passes.
+    package let reason: UInt8
+
+    package init(flags: UInt32, reason: UInt8) {
+        self.flags = flags
+        self.reason = reason
+    }
+
+    package func has(_ flag: martlet_flow_flag) -> Bool { flags & flag.rawValue != 0 }
 }

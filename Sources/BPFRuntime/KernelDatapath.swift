@@ -163,11 +163,11 @@ package final class KernelDatapath: Datapath {
         try ask("explain", question)
     }
 
-    package func recheck(_ key: martlet_flow_key) throws(DatapathError) -> UInt32? {
+    package func recheck(_ key: martlet_flow_key) throws(DatapathError) -> RecheckedFlow? {
         var question = martlet_recheck()
         question.key = key
         let answer = try ask("recheck", question)
-        return answer.is_open == 0 ? nil : UInt32(answer.flags)
+        return answer.is_open == 0 ? nil : RecheckedFlow(flags: UInt32(answer.flags), reason: answer.reason)
     }
 
     /// Runs a program that fills in the answer where the question stands.

@@ -176,9 +176,9 @@ package final class MemoryDatapath: Datapath {
     }
 
     /// Nothing judges here: the entry as it is.
-    package func recheck(_ key: martlet_flow_key) throws(DatapathError) -> UInt32? {
+    package func recheck(_ key: martlet_flow_key) throws(DatapathError) -> RecheckedFlow? {
         for map in [MapCatalog.flows, MapCatalog.halfFlows] {
-            if let flow = try get(map, key) { return UInt32(flow.flags) }
+            if let flow = try get(map, key) { return RecheckedFlow(flags: UInt32(flow.flags), reason: 0) }
         }
         return nil
     }

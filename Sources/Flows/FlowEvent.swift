@@ -44,8 +44,9 @@ package struct FlowEvent: Hashable, Sendable {
     package let hook: Hook
     package let tcpFlags: UInt8
     package let ruleID: UInt32
+    /// Of what passed: the rule of the other direction, which allowed it as well; 0 where that has none.
+    package let otherRuleID: UInt32
     package let generation: UInt32
-    package let interface: UInt32
     /// Of a close or reset: original direction, reply. Of a flow or a drop: its packet, in the one it belongs to.
     package let original: Traffic
     package let reply: Traffic
@@ -82,8 +83,8 @@ package struct FlowEvent: Hashable, Sendable {
         transport = event.protocol
         tcpFlags = event.tcp_flags
         ruleID = event.rule_id
+        otherRuleID = event.other_rule_id
         generation = event.generation
-        interface = event.ifindex
         original = Traffic(packets: event.packets.0, bytes: event.bytes.0)
         reply = Traffic(packets: event.packets.1, bytes: event.bytes.1)
     }

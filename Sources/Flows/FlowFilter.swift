@@ -15,7 +15,7 @@ package struct FlowFilter: Hashable, Sendable {
     package var reason: DropReason?
     /// Only flows of which dry runs would make something else.
     package var trial: FlowTrial.Verdict?
-    /// The policy that decided.
+    /// A policy that decided, in either direction.
     package var policy: ObjectKey?
     /// Nanoseconds since 1970, UTC; records at or after it.
     package var sinceUnixNanoseconds: UInt64?
@@ -34,20 +34,21 @@ package struct FlowFilter: Hashable, Sendable {
         if let transport, event.transport != transport { return false }
         if let reason, event.reason != reason { return false }
         if let trial, record.trial?.verdict != trial { return false }
-        if let policy, record.rule?.policy != policy, record.trial?.rule?.policy != policy { return false }
+        let deciders = [record.rule, record.otherRule, record.trial?.rule]
+        if let policy, !deciders.contains(where: { $0?.policy == policy }) { return false }
         if let sinceUnixNanoseconds, record.unixNanoseconds < sinceUnixNanoseconds { return false }
         return true
     }
 }
 
 extension FlowFilter {
-    /// Reads `{"pod": "NAMESPACE/NAME", "namespace", "verdict", "port", "protocol", "reason", "trial", "policy",
-    /// "sinceUnixNanoseconds"}`; every member may be absent, members of other names are the caller's. Throws for a
+    /// Reads `{"pod": "NAMESPACE/NAME", "namespace", "verdict", "port", "protocol", "reason", "trial", "policy"
+    /// (`NAME` of a ClusterNetworkPolicy, too), "sinceUnixNanoseconds"}`; every member may be absent, members of other names are the caller's. Throws for a
     /// member that is there and wrong.
     package init(json: JSONValue) throws(FlowError) {
         self.init()
         pod = try Self.key(json, "pod")
-        policy = try Self.key(json, "policy")
+        policy = try Self.key(json, "policy", orName: "NAME of a ClusterNetworkPolicy")
         namespace = try Self.text(json, "namespace")
         if let text = try Self.text(json, "verdict") {
             verdict = try Self.known(
@@ -85,11 +86,15 @@ extension FlowFilter {
         return text
     }
 
-    private static func key(_ json: JSONValue, _ name: String) throws(FlowError) -> ObjectKey? {
+    /// `orName`: what a name without a namespace stands for, where it may.
+    private static func key(
+        _ json: JSONValue, _ name: String, orName: String? = nil
+    ) throws(FlowError) -> ObjectKey? {
         guard let text = try text(json, name) else { return nil }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        if orName != nil, parts.count == 1 { return ObjectKey("", text) }
         guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) else {
-            throw FlowError(.badFilter, "\(name) is NAMESPACE/NAME, not \(text)")
+            throw FlowError(.badFilter, "\(name) is NAMESPACE/NAME\(orName.map { " or \($0)" } ?? ""), not \(text)")
         }
         return ObjectKey(parts[0], parts[1])
     }

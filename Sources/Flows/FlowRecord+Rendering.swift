@@ -24,6 +24,7 @@ extension FlowRecord {
         }
         if let service { object["service"] = .string(service.description) }
         if let rule { object["rule"] = .object(Self.members(rule)) }
+        if let otherRule { object["otherRule"] = .object(Self.members(otherRule)) }
         if let trial {
             let members = trial.rule.map(Self.members) ?? [:]
             object["trial"] = .object(members.merging(["verdict": .string(trial.verdict.rawValue)]) { $1 })

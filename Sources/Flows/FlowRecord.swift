@@ -21,6 +21,8 @@ package struct FlowRecord: Hashable, Sendable {
     package let destinationPod: ObjectKey?
     package let service: ObjectKey?
     package let rule: FlowRule?
+    /// Of a flow that passed: the rule of the other direction that allowed it as well.
+    package let otherRule: FlowRule?
     package let revision: String?
     /// What dry runs would have made of it; nil where the same.
     package internal(set) var trial: FlowTrial?
@@ -33,6 +35,7 @@ package struct FlowRecord: Hashable, Sendable {
         destinationPod = Self.pod(event.destination, names)
         service = event.frontend.flatMap(names.service)
         rule = names.rule(event.ruleID)
+        otherRule = names.rule(event.otherRuleID)
         revision = names.revision(generation: event.generation)
     }
 
@@ -49,9 +52,10 @@ package struct FlowRecord: Hashable, Sendable {
         }
     }
 
-    /// What decided, in words: the rule, `default allow`, the drop reason.
+    /// What decided, in words: the rule (of what passed, that of the other direction too), `default allow`, the drop
+    /// reason.
     package var decision: String {
-        if let rule { return rule.text }
+        if let rule { return rule.text + (otherRule.map { ", \($0.text)" } ?? "") }
         switch event.kind {
         case .drop, .reset: return event.reason == .policy ? "rule \(event.ruleID)" : event.reason.name
         case .flow, .close: break

@@ -62,6 +62,18 @@ extension JSONValue {
         return members
     }
     package var isNull: Bool { self == .null }
+
+    /// What it is, in words.
+    package var kindText: String {
+        switch self {
+        case .null: "null"
+        case .bool: "a boolean"
+        case .integer, .number: "a number"
+        case .string: "a string"
+        case .array: "a list"
+        case .object: "an object"
+        }
+    }
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,

@@ -1,4 +1,4 @@
-import KubeObjects
+package import KubeObjects
 import NetTypes
 
 extension PolicyEvaluator {
@@ -10,9 +10,9 @@ extension PolicyEvaluator {
             let rule: Int
         }
 
-        /// Nil: the label goes. A label that decides which policies select the pod is the larger change.
-        case labelPod(ObjectKey, String, String?, selecting: Bool)
-        case labelNamespace(String, String, String?)
+        /// Nil: the label goes.
+        case labelPod(ObjectKey, String, String?, LabelRole)
+        case labelNamespace(String, String, String?, LabelRole)
         /// The rule also covers the flow's protocol and port.
         case addPort(Place)
         /// The rule also covers the flow's other end.
@@ -23,16 +23,31 @@ extension PolicyEvaluator {
         /// A NetworkPolicy without rules that selects the pod.
         case isolate(RuleInfo.Direction)
 
-        /// Smaller first: a label of the peer, an entry of a rule, a label of a namespace, a rule, a label that takes
-        /// the pod into a policy or out of it (it does more than about this flow), a policy.
+        /// What a label is to whoever has it. One that decides which policies select the pod does more than about this
+        /// flow, and with another value of a label that it has a pod is another application, for Services too.
+        struct LabelRole: Hashable {
+            let selecting: Bool
+            let replacing: Bool
+
+            /// Above the smallest edit of its kind.
+            var weight: Int { (selecting ? 6 : 0) + (replacing ? 6 : 0) }
+        }
+
+        var isOwnRule: Bool {
+            guard case .addRule = self else { return false }
+            return true
+        }
+
+        /// Of edits that move as much else, smaller first: a label more, an entry of a rule, a rule, what is not about
+        /// this flow alone.
         var size: Int {
             switch self {
-            case .labelPod(_, _, _, let selecting): selecting ? 7 : 1
+            case .labelPod(_, _, _, let role): 1 + role.weight
             case .addPort: 2
             case .addPeer: 3
-            case .labelNamespace: 4
-            case .removeRule: 5
-            case .addRule: 6
+            case .labelNamespace(_, _, _, let role): 4 + role.weight
+            case .addRule: 5
+            case .removeRule: 6
             case .isolate: 8
             }
         }
@@ -45,12 +60,13 @@ extension PolicyEvaluator.Edit {
     func text(_ flow: PolicyEvaluator.Flow) -> String {
         switch self {
         case .labelPod(let pod, let key, let value, _): Self.label("pod \(pod)", key, value)
-        case .labelNamespace(let name, let key, let value): Self.label("namespace \(name)", key, value)
+        case .labelNamespace(let name, let key, let value, _): Self.label("namespace \(name)", key, value)
         case .addPort(let place): "add \(flow.portText) to \(Self.text(place))"
         case .addPeer(let place): "add \(flow.peer(of: place.direction).text) to the peers of \(Self.text(place))"
         case .removeRule(let place): "remove \(Self.text(place))"
         case .addRule(let policy, let direction, let action):
-            "add a rule to \(PolicyEvaluator.name(policy)), \(direction.rawValue): \(action.rawValue) "
+            "add a rule to \(PolicyEvaluator.name(policy)), \(direction.rawValue)"
+                + (policy.namespace.isEmpty ? ", as its first rule" : "") + ": \(action.rawValue) "
                 + "\(flow.peer(of: direction).text), \(flow.portText)"
         case .isolate(let direction):
             "add a NetworkPolicy without \(direction.rawValue) rules that selects \(flow.subject(of: direction).text)"
@@ -101,17 +117,8 @@ extension PolicyEvaluator.Edit {
         to world: PolicyEvaluator, _ flow: PolicyEvaluator.Flow
     ) -> (PolicyEvaluator, PolicyEvaluator.Flow) {
         switch self {
-        case .labelPod(let key, let name, let value, _):
-            func edited(_ end: PolicyEvaluator.End) -> PolicyEvaluator.End {
-                guard var pod = end.pod, pod.key == key else { return end }
-                pod.metadata.labels[name] = value
-                return .init(end.address, pod: pod)
-            }
-            let moved = PolicyEvaluator.Flow(
-                source: edited(flow.source), destination: edited(flow.destination), transport: flow.transport,
-                port: flow.port)
-            return (world, moved)
-        case .labelNamespace(let namespace, let name, let value):
+        case .labelPod: return (world, relabelled(flow))
+        case .labelNamespace(let namespace, let name, let value, _):
             var world = world
             world.namespaces[namespace, default: [:]][name] = value
             return (world, flow)
@@ -128,6 +135,19 @@ extension PolicyEvaluator.Edit {
                     world.policies.map { edited($0, flow) }, world.clusterPolicies.map { edited($0, flow) }), flow
             )
         }
+    }
+
+    /// A flow with the pod's label as it is after the edit.
+    func relabelled(_ flow: PolicyEvaluator.Flow) -> PolicyEvaluator.Flow {
+        guard case .labelPod(let key, let name, let value, _) = self else { return flow }
+        func edited(_ end: PolicyEvaluator.End) -> PolicyEvaluator.End {
+            guard var pod = end.pod, pod.key == key else { return end }
+            pod.metadata.labels[name] = value
+            return .init(end.address, pod: pod)
+        }
+        return PolicyEvaluator.Flow(
+            source: edited(flow.source), destination: edited(flow.destination), transport: flow.transport,
+            port: flow.port)
     }
 
     private func edited(_ policy: NetworkPolicy, _ flow: PolicyEvaluator.Flow) -> NetworkPolicy {
@@ -205,6 +225,11 @@ extension PolicyEvaluator.Edit {
 }
 
 extension PolicyEvaluator {
+    /// The same with more policies.
+    package func adding(_ more: [NetworkPolicy], _ moreOfCluster: [ClusterNetworkPolicy]) -> PolicyEvaluator {
+        with(policies + more, clusterPolicies + moreOfCluster)
+    }
+
     /// The same with other policies.
     func with(_ policies: [NetworkPolicy], _ clusterPolicies: [ClusterNetworkPolicy]) -> PolicyEvaluator {
         var copy = PolicyEvaluator(

@@ -32,6 +32,8 @@ package struct PolicyDiff: Sendable {
     /// Of the pods that are looked at, those that the change touches.
     package let touchedParts: Int
     package let parts: Int
+    /// What the change asks for and there is no room for: it would be refused, and the rest of the answer is moot.
+    package let misfits: [String]
     /// What the answer leaves out, in words.
     package let notes: [String]
     let before: PolicyMesh
@@ -52,7 +54,10 @@ package struct PolicyDiff: Sendable {
         let (after, touched) = before.after(changes, pods: Array(moved.keys))
         self.after = after
         self.moved = moved
-        var notes = (Set(after.problems).subtracting(before.problems)).sorted().map { "does not fit: \($0)" }
+        let known = Set(before.problems.map(Shortage.init))
+        misfits = after.problems.filter { !known.contains(Shortage($0)) }.map(\.description).sorted()
+        var notes = Set(after.problems.filter { known.contains(Shortage($0)) }).subtracting(before.problems)
+            .map { "does not fit: \($0)" }.sorted()
         let fresh = new.policyPods.filter { old.pods[$0.key] == nil }
         if !fresh.isEmpty {
             notes.append("\(fresh.count.counted("pod")) not in the cluster yet: what they reach is left out")
@@ -83,6 +88,17 @@ package struct PolicyDiff: Sendable {
             }
         }
         rows = collector.rows
+    }
+
+    /// What does not fit, however much of it.
+    private struct Shortage: Hashable {
+        let code: PolicyError.Code
+        let object: ObjectKey
+
+        init(_ error: PolicyError) {
+            code = error.code
+            object = error.object
+        }
     }
 
     /// From one world to the other, for the compiler.

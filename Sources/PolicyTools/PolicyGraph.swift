@@ -1,3 +1,4 @@
+package import JSONText
 import KubeObjects
 import NetTypes
 import PolicyCompiler
@@ -12,7 +13,7 @@ package struct PolicyGraph: Sendable {
         package let isOpen: Bool
     }
 
-    package enum Kind: Hashable, Sendable, CaseIterable {
+    package enum Kind: String, Hashable, Sendable, CaseIterable {
         /// A rule allows it; nothing was seen.
         case allowed
         /// It was seen in the last hour, and gets through.
@@ -34,6 +35,23 @@ package struct PolicyGraph: Sendable {
 
     package private(set) var nodes: [Node] = []
     package private(set) var edges: [Edge] = []
+
+    /// `nodes` and `edges`; an edge names its nodes by their places.
+    package var json: JSONValue {
+        [
+            "nodes": .array(
+                nodes.map {
+                    ["name": .string($0.name), "namespace": .string($0.namespace), "open": .bool($0.isOpen)]
+                }),
+            "edges": .array(
+                edges.map {
+                    [
+                        "from": .integer(Int64($0.from)), "to": .integer(Int64($0.to)),
+                        "kind": .string($0.kind.rawValue), "ports": .string($0.ports),
+                    ]
+                }),
+        ]
+    }
 
     /// Nil where more than `nodesMax` would have to be drawn.
     package init?(

@@ -25,13 +25,13 @@ package struct PolicyMesh: Sendable {
     package private(set) var compiler = PolicyCompiler()
     package let places: PodPlaces
     /// What the compiler could not take.
-    package private(set) var problems: [String] = []
+    package private(set) var problems: [PolicyError] = []
     private var cache: [ObjectKey: ReachPlace] = [:]
 
     package init(_ world: PolicyWorld, places: PodPlaces) {
         self.places = places
         let delta = compiler.apply(world.changes(places))
-        problems = delta.problems.map(\.description)
+        problems = delta.problems
         fill()
     }
 
@@ -48,7 +48,7 @@ package struct PolicyMesh: Sendable {
     package func after(_ changes: [PolicyChange], pods: [ObjectKey]) -> (mesh: PolicyMesh, touched: Set<UInt32>) {
         var copy = self
         let delta = copy.compiler.apply(changes)
-        copy.problems = delta.problems.map(\.description)
+        copy.problems = delta.problems
         copy.fill()
         return (copy, copy.compiler.classes(touchedBy: delta, pods: pods))
     }

@@ -55,9 +55,8 @@ package struct PolicyWorld: Sendable {
         let apiVersion = body["apiVersion"]?.string ?? ""
         let read = ReadKind(kind: kind, apiVersion: apiVersion)
         let isClusterWide = read == .namespace || read == .node || read == .clusterNetworkPolicy
-        if !isClusterWide, body[path: "metadata", "namespace"]?.string ?? "" == "" {
-            body["metadata"]?["namespace"] = "default"
-        }
+        let written = body[path: "metadata", "namespace"] ?? .null
+        if !isClusterWide, written.isNull || written == "" { body["metadata"]?["namespace"] = "default" }
         let namespace = body[path: "metadata", "namespace"]?.string ?? ""
         let object = "\(kind) \(ObjectKey(namespace, body[path: "metadata", "name"]?.string ?? "?"))"
         // A file's object takes the place of the cluster's.

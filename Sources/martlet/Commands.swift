@@ -20,7 +20,10 @@ struct StatusCommand: ParsableCommand {
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "Which rules judge a flow, and what the kernel answers.",
-        discussion: "Exits with 1 where evaluator and kernel disagree.")
+        discussion: """
+            Exits with 1 where evaluator and kernel disagree, 64 where the question makes no sense (the address of a
+            Service, ends of two families), 66 where there is no such pod, 69 where the daemon does not answer.
+            """)
 
     @OptionGroup var options: DaemonOptions
 
@@ -33,17 +36,26 @@ struct ExplainCommand: ParsableCommand {
     @Option(name: .customLong("protocol"), help: "TCP, UDP or SCTP.")
     var transport = "TCP"
 
+    func validate() throws {
+        if parts == nil { throw ValidationError("\(destination) is not POD:PORT, ADDRESS:PORT or [ADDRESS]:PORT") }
+    }
+
+    /// The destination without its port, and the port.
+    private var parts: (host: String, port: String)? {
+        guard let colon = destination.lastIndex(of: ":"), !destination.hasSuffix(":") else { return nil }
+        let (host, port) = (destination[..<colon], String(destination[destination.index(after: colon)...]))
+        // An IPv6 address without brackets is all colons, and none before a port.
+        if host.hasPrefix("[") { return host.hasSuffix("]") ? (String(host.dropFirst().dropLast()), port) : nil }
+        return host.isEmpty || host.contains(":") ? nil : (String(host), port)
+    }
+
     func run() throws {
-        guard let colon = destination.lastIndex(of: ":"), !destination.hasSuffix(":") else {
-            throw ValidationError("\(destination) is not POD:PORT")
-        }
-        let word = String(destination[destination.index(after: colon)...])
+        guard let (host, word) = parts else { return }
         let port = Int64(word).map { JSONValue.integer($0) } ?? .string(word)
-        let host = destination[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }
-        let answer = try options.ask(
+        let answer = try options.askShortly(
             .explain,
             [
-                "source": .string(source), "destination": .string(String(host)), "port": port,
+                "source": .string(source), "destination": .string(host), "port": port,
                 "protocol": .string(transport.uppercased()),
             ])
         options.show(answer) { ExplainView(style: options.style).text($0) }

@@ -40,6 +40,25 @@ struct DaemonOptions: ParsableArguments {
         }
     }
 
+    /// Asks what takes the daemon no time: one that is stopped ends the program within seconds, with 69. What was
+    /// asked wrongly ends it with 64, what is not there with 66.
+    func askShortly(_ method: DaemonAPI.Method, _ params: JSONValue) throws -> JSONValue {
+        do throws(DaemonError) {
+            let request = Request(method, params: params)
+            return try DaemonSocket(path: path).call(request, secondsMax: DaemonSocket.questionSecondsMax)
+        } catch {
+            let code = Self.fail(error)
+            switch error.code {
+            case .decodingFailure: throw ExitCode(64)
+            case .notFound: throw ExitCode(66)
+            case .incompatibleVersion, .unsupportedField, .unknownContainer, .invalidEnvironment, .ioFailure,
+                .invalidConfiguration, .tryAgainLater, .unavailable, .limitedConnectivity, .internalFailure,
+                .unknownMethod, .tooLarge, .stateMismatch:
+                throw code
+            }
+        }
+    }
+
     static func fail(_ error: DaemonError) -> ExitCode {
         Terminal.error(error.cause.isEmpty ? error.message : "\(error.message): \(error.cause)")
         return error.code == .tryAgainLater ? ExitCode(69) : ExitCode(1)

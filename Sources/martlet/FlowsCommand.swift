@@ -26,7 +26,8 @@ enum ShownVerdict: String, ExpressibleByArgument, CaseIterable {
 
 struct FlowsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "flows", abstract: "Flows, drops and closes with the rule that decided.")
+        commandName: "flows", abstract: "Flows, drops and closes with the rules that decided.",
+        discussion: "Exits with 64 for a filter that makes no sense, 69 where the daemon does not answer.")
 
     @OptionGroup var options: DaemonOptions
 
@@ -51,7 +52,7 @@ struct FlowsCommand: ParsableCommand {
     @Option(help: "Drop reason.")
     var reason: String?
 
-    @Option(help: "NAMESPACE/NAME of the policy that decided.")
+    @Option(help: "NAMESPACE/NAME of a policy that decided, or NAME of a ClusterNetworkPolicy.")
     var policy: String?
 
     @Option(help: "How many of the latest to show.")
@@ -60,9 +61,11 @@ struct FlowsCommand: ParsableCommand {
     func run() throws {
         let view = FlowsView(style: options.style)
         guard follow else {
-            options.show(try options.ask(.flows, .object(filter))) { view.text($0) }
+            options.show(try options.askShortly(.flows, .object(filter))) { view.text($0) }
             return
         }
+        // A stream may be silent for long, a daemon that is stopped too: this one answers at once.
+        _ = try options.askShortly(.flows, .object(filter.merging(["limit": 0]) { $1 }))
         let request = Request(.flows, params: .object(filter.merging(["follow": true]) { $1 }))
         do throws(DaemonError) {
             try DaemonSocket(path: options.path).follow(request) { item in

@@ -12,7 +12,8 @@ struct PolicyDiffCommand: AsyncParsableCommand {
         discussion: """
             Compares the cluster (or the files of -f) as it is with what it would be with the objects of FILE. The flows
             of the last hour and the open connections are asked of the daemon. Exits with 0, with 1 where --refuse-cuts
-            is given and a flow would be cut, 66 where a file cannot be read, 69 where the cluster does not answer.
+            is given and a flow would be cut, 66 where a file cannot be read, 69 where the cluster does not answer, or
+            where --refuse-cuts is given and no daemon tells the flows. A change that does not fit ends it with 1.
             """)
 
     @OptionGroup var sources: PolicySources
@@ -25,7 +26,10 @@ struct PolicyDiffCommand: AsyncParsableCommand {
     @Option(help: "A policy that shall be gone: NAMESPACE/NAME, or NAME of a ClusterNetworkPolicy.")
     var remove: [String] = []
 
-    @Flag(help: "Exit with 1 where open connections or flows of the last hour would be cut.")
+    @Flag(
+        help: """
+            Exit with 1 where open connections or flows of the last hour would be cut, with 69 where that is not known.
+            """)
     var refuseCuts = false
 
     func validate() throws {
@@ -50,6 +54,8 @@ struct PolicyDiffCommand: AsyncParsableCommand {
         for entry in new.unreadable { Terminal.error(entry.text) }
         if !new.unreadable.isEmpty { throw ExitCode(66) }
         let diff = PolicyDiff(old.inForce, new.inForce, services: blocks)
+        for misfit in diff.misfits { Terminal.error("does not fit: \(misfit)") }
+        if !diff.misfits.isEmpty { throw ExitCode(1) }
         let seen = daemon.traffic(id: sources.target.id, isWanted: sources.asksCluster)
         let effect = diff.effect(on: seen.traffic)
         var notes = diff.notes
@@ -69,6 +75,10 @@ struct PolicyDiffCommand: AsyncParsableCommand {
             "notes": .array(notes.map { .string($0) }),
         ]
         sources.show(answer) { PolicyDiffView(style: sources.style).text($0) }
+        if refuseCuts, let fault = seen.fault {
+            Terminal.error("--refuse-cuts: what would be cut is not known: \(fault)")
+            throw ExitCode(69)
+        }
         if refuseCuts, !effect.cutLive.isEmpty || !effect.cut.isEmpty { throw ExitCode(1) }
     }
 }

@@ -61,7 +61,8 @@ struct PolicyGraphCommand: AsyncParsableCommand {
         commandName: "graph", abstract: "Who may reach whom, and who did in the last hour, as SVG or for Graphviz.",
         discussion: """
             Grey arrows: a rule allows it; green: it was seen; red: it was dropped. Dashed workloads take everything,
-            since no policy decides who may ask them. Without a daemon the picture has no flows.
+            since no policy decides who may ask them. Without a daemon the picture has no flows. -o json gives workloads
+            and arrows in place of a picture.
             """)
 
     @OptionGroup var sources: PolicySources
@@ -89,9 +90,10 @@ struct PolicyGraphCommand: AsyncParsableCommand {
             Terminal.error("more than \(PolicyGraph.nodesMax) workloads; choose a --namespace")
             throw ExitCode(1)
         }
-        switch format {
-        case .svg: print(graph.svg, terminator: "")
-        case .dot: print(graph.dot, terminator: "")
+        switch (sources.output, format) {
+        case (.json, _): print(graph.json.prettyText)
+        case (.table, .svg): print(graph.svg, terminator: "")
+        case (.table, .dot): print(graph.dot, terminator: "")
         }
     }
 }

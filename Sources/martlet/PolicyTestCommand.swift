@@ -35,7 +35,7 @@ struct PolicyTestCommand: AsyncParsableCommand {
             """)
     var engine: PolicyEngineName?
 
-    @Option(help: "Also write the results as JUnit XML.")
+    @Option(help: "Also write the results as JUnit XML to this file; - for standard output, in place of the table.")
     var junit: String?
 
     func run() async throws {
@@ -64,8 +64,14 @@ struct PolicyTestCommand: AsyncParsableCommand {
             "engine": .string(judge), "pods": .integer(Int64(world.pods.count)), "items": .array(results.map(\.json)),
         ]
         if let reason { answer["kernelNotAsked"] = .string(reason) }
-        sources.show(answer) { PolicyTestView(style: sources.style).text($0) }
-        if let junit { try write(JUnitText.print(results, suite: "martlet policy test (\(judge))"), to: junit) }
+        let report = { JUnitText.print(results, suite: "martlet policy test (\(judge))") }
+        if junit == "-" {
+            if let reason { Terminal.error("the kernel was not asked, but \(judge): \(reason)") }
+            print(report(), terminator: "")
+        } else {
+            sources.show(answer) { PolicyTestView(style: sources.style).text($0) }
+            if let junit { try write(report(), to: junit) }
+        }
         if results.contains(where: { !$0.faults.isEmpty }) { throw ExitCode(1) }
     }
 

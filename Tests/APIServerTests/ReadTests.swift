@@ -94,6 +94,19 @@ import Testing
         }
     }
 
+    /// As kubectl asks for it before it sends a `List`: without definitions, each item is validated by the server.
+    @Test func theOlderOpenAPIDocumentIsThereAsProtobufAndEmpty() async throws {
+        let server = try TestServer()
+        let type = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        let answer = await server.call("GET", "/openapi/v2?timeout=32s", accept: type)
+        #expect(answer.status == 200)
+        // Field 1, "2.0"; field 2 with title and version.
+        let info = [0x0A, 10] + Array("Kubernetes".utf8) + [0x12, 7] + Array("v1.32.0".utf8)
+        #expect(Array(answer.text.utf8) == [0x0A, 3] + Array("2.0".utf8) + [0x12, UInt8(info.count)] + info)
+        #expect(await server.call("GET", "/openapi/v2").status == 404)
+        #expect(await server.call("GET", "/openapi/v2", accept: type, user: nil).status == 401)
+    }
+
     @Test func eachMetricHasItsHelpAndItsType() async throws {
         let server = try TestServer()
         await server.makeNamespace("a")

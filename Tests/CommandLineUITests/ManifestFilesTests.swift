@@ -97,6 +97,24 @@ import Testing
         #expect(words("a: [1\n").hasPrefix("f is no YAML: yaml: "))
     }
 
+    @Test(arguments: [
+        ("n", "a boolean"), ("no", "a boolean"), ("true", "a boolean"), ("123", "a number"), ("1.5", "a number"),
+        ("[a]", "a list"), ("{a: b}", "an object"),
+    ])
+    func aNameThatYAMLReadsAsSomethingElseIsRefused(word: String, kind: String) throws {
+        for field in ["name", "namespace"] {
+            let other = field == "name" ? "namespace" : "name"
+            let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {\(field): \(word), \(other): a}\n"
+            #expect(
+                Self.words { try ManifestFiles.parse(text, file: "f") }
+                    == "f, document 1: metadata.\(field) is \(kind); quote it")
+            let quoted = text.replacing(": \(word)", with: ": '\(word)'")
+            #expect(Self.words { try ManifestFiles.parse(quoted, file: "f") } == "no error")
+        }
+        let empty = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: null}\n"
+        #expect(try ManifestFiles.parse(empty, file: "f").map(\.reference.namespace) == ["default"])
+    }
+
     @Test(arguments: ["a: [1", "a: 1\n b: 2\n", "- *nowhere\n", "\u{0}", "kind: Pod\n"])
     func aDocumentThatCannotBeReadIsAnErrorAfterAGoodOneToo(text: String) {
         #expect(throws: (any Error).self) { try ManifestFiles.parse(text, file: "f") }

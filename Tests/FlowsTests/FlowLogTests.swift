@@ -16,9 +16,12 @@ struct FlowLogTests {
             incarnation == 1 ? pods[number] : nil
         }
         func rule(_ id: UInt32) -> FlowRule? {
-            id == 40
-                ? FlowRule(
-                    policy: ObjectKey("data", "only-api"), direction: .ingress, index: nil) : nil
+            switch id {
+            case 40: FlowRule(policy: ObjectKey("data", "only-api"), direction: .ingress, index: nil)
+            case 41:
+                FlowRule(policy: ObjectKey("", "guard"), kind: "ClusterNetworkPolicy", direction: .egress, index: 1)
+            default: nil
+            }
         }
         func revision(generation: UInt32) -> String? { generation == 9 ? "1234" : nil }
         func service(_ frontend: MapImage.Frontend) -> ObjectKey? {
@@ -77,6 +80,23 @@ struct FlowLogTests {
         log.ingest([event()], anchor: anchor, names: later)
         let pods = log.history.latest(matching: FlowFilter(), limit: 10).map(\.sourcePod?.name)
         #expect(pods == ["web", "other"])
+    }
+
+    @Test("Of an allowed flow both rules are told, and either is found by its policy")
+    func bothRules() throws {
+        var raw = event(.flow)
+        raw.rule_id = 40
+        raw.other_rule_id = 41
+        var log = FlowLog()
+        let record = try #require(log.ingest([raw], anchor: anchor, names: Names()).first)
+        #expect(record.decision == "data/only-api ingress isolation, ClusterNetworkPolicy guard egress[1]")
+        #expect(record.json[path: "otherRule", "policy"] == "guard")
+        for (name, found) in [("data/only-api", 1), ("guard", 1), ("data/guard", 0), ("only-api", 0)] {
+            let filter = try FlowFilter(json: ["policy": .string(name)])
+            #expect(log.history.latest(matching: filter, limit: 9).count == found, "\(name)")
+        }
+        let error = #expect(throws: FlowError.self) { try FlowFilter(json: ["policy": "a/b/c"]) }
+        #expect(error?.message == "policy is NAMESPACE/NAME or NAME of a ClusterNetworkPolicy, not a/b/c")
     }
 
     @Test("An endpoint of another incarnation has no name")

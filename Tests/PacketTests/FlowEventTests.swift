@@ -35,6 +35,34 @@ extension PacketSuite {
             #expect(told[1].bytes == (54, 54))
         }
 
+        @Test("A flow that passes tells the rules of both directions, and that of egress where ingress has none")
+        func bothDirections() async throws {
+            let node = try PacketNode()
+            try node.setPolicy(of: 1, egress: .isolated([.allow(31)]))
+            try node.setGeneration(2)
+            let alone = try await node.events(1) { _ = try node.fromPod(.tcp("10.244.1.10", 1, "10.244.1.11", 80)) }
+            #expect(alone.map(\.rule_id) == [31] && alone.map(\.other_rule_id) == [0])
+            #expect(alone.map(\.direction) == [UInt8(MARTLET_DIRECTION_EGRESS.rawValue)])
+            try node.setPolicy(of: 2, ingress: .isolated([.allow(32)]))
+            try node.setGeneration(3)
+            let both = try await node.events(1) { _ = try node.fromPod(.tcp("10.244.1.10", 2, "10.244.1.11", 80)) }
+            #expect(both.map(\.rule_id) == [32] && both.map(\.other_rule_id) == [31])
+            #expect(both.map(\.direction) == [UInt8(MARTLET_DIRECTION_INGRESS.rawValue)])
+        }
+
+        @Test("A flow that is picked up from its answering end tells the rule that lets it in")
+        func pickedUp() async throws {
+            let node = try PacketNode()
+            try node.setPolicy(of: 1, egress: .isolated())
+            try node.setPolicy(of: 1, ingress: .isolated([.allow(33)]))
+            try node.setGeneration(2)
+            let told = try await node.events(1) {
+                _ = try node.fromPod(.tcp("10.244.1.10", 80, "10.244.1.11", 40000, [.ack]))
+            }
+            #expect(told.map(\.kind) == [UInt8(MARTLET_EVENT_FLOW.rawValue)])
+            #expect(told.map(\.rule_id) == [33])
+        }
+
         @Test("A drop is told with reason, rule, direction and generation")
         func drop() async throws {
             let node = try PacketNode()

@@ -194,8 +194,9 @@ extension PacketSuite {
                 try change(from: MARTLET_LIST_RESET, to: MARTLET_LIST_KEEP)
                 let key = try #require(try node.datapath.entries(MapCatalog.flows).first).key
                 for _ in 0..<2 {
-                    let flags = try #require(try node.datapath.recheck(key))
-                    #expect(flags & MARTLET_FLOW_WAS_RESET.rawValue != 0)
+                    let rechecked = try #require(try node.datapath.recheck(key))
+                    #expect(rechecked.has(MARTLET_FLOW_WAS_RESET))
+                    #expect(rechecked.reason == UInt8(MARTLET_DROP_POLICY.rawValue))
                 }
             }
             #expect(told.map(\.kind) == [MARTLET_EVENT_FLOW, MARTLET_EVENT_RESET].map { UInt8($0.rawValue) })
@@ -207,10 +208,22 @@ extension PacketSuite {
         func recheck() throws {
             try change(from: MARTLET_LIST_KEEP, to: MARTLET_LIST_KEEP)
             var key = try #require(try node.datapath.entries(MapCatalog.flows).first).key
-            #expect(try node.datapath.recheck(key).map { $0 & MARTLET_FLOW_KEPT.rawValue != 0 } == true)
+            let kept = try #require(try node.datapath.recheck(key))
+            #expect(kept.has(MARTLET_FLOW_KEPT) && kept.reason == UInt8(MARTLET_DROP_NONE.rawValue))
             #expect(try node.flow(syn)?.1.generation == 1)
             key.low_port ^= 1
             #expect(try node.datapath.recheck(key) == nil)
+        }
+
+        @Test("`recheck` says that the next packet of a flow is dropped, each time it is asked, and why")
+        func nextPacket() throws {
+            try change(from: MARTLET_LIST_RECHECK, to: MARTLET_LIST_RECHECK)
+            let key = try #require(try node.datapath.entries(MapCatalog.flows).first).key
+            for _ in 0..<2 {
+                let rechecked = try #require(try node.datapath.recheck(key))
+                #expect(rechecked.reason == UInt8(MARTLET_DROP_POLICY.rawValue))
+                #expect(!rechecked.has(MARTLET_FLOW_KEPT) && !rechecked.has(MARTLET_FLOW_WAS_RESET))
+            }
         }
     }
 }

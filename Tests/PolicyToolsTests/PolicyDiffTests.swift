@@ -1,4 +1,5 @@
 import CommandLineUI
+import JSONText
 import KubeObjects
 import NetTypes
 import PolicyCompiler
@@ -180,6 +181,32 @@ import Testing
             SeenFlow(source: web, destination: db, transport: 6, port: 5432, isAllowed: false)
         ])
         #expect(try Self.diff(Self.policy("db", Self.onlyAPI), "").effect(on: dropped).opened.count == 1)
+    }
+
+    /// 40 blocks on 40 ports each: more rules than a list holds.
+    private static let tooLarge: String = {
+        let blocks = (0..<40).map { "{ipBlock: {cidr: 10.\($0).0.0/16}}" }.joined(separator: ", ")
+        let ports = (1...40).map { "{port: \($0 * 2)}" }.joined(separator: ", ")
+        return "{podSelector: {matchLabels: {app: db}}, ingress: [{from: [\(blocks)], ports: [\(ports)]}]}"
+    }()
+
+    @Test func aChangeThatDoesNotFitIsSaidApart() throws {
+        let diff = try Self.diff("", Self.policy("db", Self.tooLarge))
+        #expect(diff.misfits.count == 1 && diff.misfits[0].contains("1600 rules"), "\(diff.misfits)")
+        // What does not fit already is no fault of the change.
+        let both = Self.policy("db", Self.tooLarge) + Self.policy("web", "{podSelector: {matchLabels: {app: web}}}")
+        #expect(try Self.diff(Self.policy("db", Self.tooLarge), both).misfits.isEmpty)
+        #expect(try Self.diff("", Self.policy("db", Self.onlyAPI)).misfits.isEmpty)
+    }
+
+    @Test func aNamespaceThatIsNoStringIsUnreadable() {
+        var world = PolicyWorld()
+        world.add([
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": ["name": "a", "namespace": false], "spec": ["podSelector": [:]],
+        ])
+        #expect(world.policies.isEmpty)
+        #expect(world.unreadable.map(\.error.field) == ["metadata.namespace"])
     }
 
     @Test func aRelabelledPodIsAChangeToo() throws {

@@ -126,7 +126,7 @@ package final class WatchedDatapath: Datapath {
     package func explain(_ question: martlet_question) throws(DatapathError) -> martlet_question {
         try inner.explain(question)
     }
-    package func recheck(_ key: martlet_flow_key) throws(DatapathError) -> UInt32? { try inner.recheck(key) }
+    package func recheck(_ key: martlet_flow_key) throws(DatapathError) -> RecheckedFlow? { try inner.recheck(key) }
     package func networkNamespaceCookie(path: String) throws(DatapathError) -> UInt64 {
         try inner.networkNamespaceCookie(path: path)
     }

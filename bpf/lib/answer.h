@@ -55,12 +55,12 @@ STAGE int answer_arp(struct __sk_buff *skb, struct packet *packet)
         return TC_ACT_SHOT;
     struct arp_packet arp;
     if (!load_bytes(skb, L3_OFFSET, &arp, sizeof(arp)))
-        return drop(skb, packet, MARTLET_DROP_MALFORMED);
+        return drop(packet, MARTLET_DROP_MALFORMED);
     bool request = arp.hardware == bpf_htons(1) && arp.protocol == bpf_htons(ETHERTYPE_IPV4) &&
                    arp.operation == bpf_htons(1);
     bool gateway = arp.target_address[0] == bpf_htons(0xa9fe) && arp.target_address[1] == bpf_htons(0x0101);
     if (!request || !gateway)
-        return drop(skb, packet, MARTLET_DROP_MULTICAST);
+        return drop(packet, MARTLET_DROP_MULTICAST);
     arp.operation = bpf_htons(2);
     copy_mac(arp.target_mac, arp.sender_mac);
     copy_mac(arp.sender_mac, config.gateway_mac);
@@ -69,7 +69,7 @@ STAGE int answer_arp(struct __sk_buff *skb, struct packet *packet)
     arp.sender_address[0] = bpf_htons(0xa9fe);
     arp.sender_address[1] = bpf_htons(0x0101);
     if (!turn_ethernet(skb, packet) || !store_bytes(skb, L3_OFFSET, &arp, sizeof(arp)))
-        return drop(skb, packet, MARTLET_DROP_INTERNAL);
+        return drop(packet, MARTLET_DROP_INTERNAL);
     return send_back(skb, packet);
 }
 
@@ -150,10 +150,10 @@ STAGE int answer_solicitation(struct __sk_buff *skb, struct packet *packet)
     struct neighbour_message message;
     struct martlet_address gateway = {.high = 0x80feULL, .low = 1ULL << 56};
     if (!load_bytes(skb, packet->l4_offset, &message, 24))
-        return drop(skb, packet, packet->multicast ? MARTLET_DROP_MULTICAST : MARTLET_DROP_MALFORMED);
+        return drop(packet, packet->multicast ? MARTLET_DROP_MULTICAST : MARTLET_DROP_MALFORMED);
     if (message.type != ICMPV6_NEIGHBOUR_SOLICITATION || !same_address(address_of_words(message.target), gateway) ||
         address_is_zero(packet->wire.source) || packet->l4_offset != L3_OFFSET + IPV6_BYTES)
-        return drop(skb, packet, MARTLET_DROP_MULTICAST);
+        return drop(packet, MARTLET_DROP_MULTICAST);
     message.type = ICMPV6_NEIGHBOUR_ADVERTISEMENT;
     message.checksum = 0;
     message.flags = bpf_htonl(0xe0000000); /* router, solicited, override */
@@ -166,7 +166,7 @@ STAGE int answer_solicitation(struct __sk_buff *skb, struct packet *packet)
     if (bpf_skb_change_tail(skb, ADVERTISEMENT_FRAME_BYTES, 0) || !turn_ethernet(skb, packet) ||
         !store_bytes(skb, L3_OFFSET, &ip, sizeof(ip)) ||
         !store_bytes(skb, L3_OFFSET + IPV6_BYTES, &message, sizeof(message)))
-        return drop(skb, packet, MARTLET_DROP_INTERNAL);
+        return drop(packet, MARTLET_DROP_INTERNAL);
     return send_back(skb, packet);
 }
 
@@ -299,7 +299,7 @@ STAGE int refuse(struct __sk_buff *skb, struct packet *packet, __u8 reason, __u3
         return TC_ACT_SHOT;
     bool answered = false;
     bool by_router = reason == MARTLET_DROP_TOO_BIG || reason == MARTLET_DROP_TTL_EXCEEDED;
-    drop(skb, packet, reason);
+    drop(packet, reason);
     if (packet->fragment == LATER_FRAGMENT || packet->icmp_error)
         return TC_ACT_SHOT;
     if (packet->wire.protocol == PROTOCOL_TCP && !by_router) {

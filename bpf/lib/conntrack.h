@@ -26,10 +26,13 @@ static __always_inline void ask(struct query *query, const struct packet *packet
     query->generation = packet->generation;
 }
 
-/* Takes over which rule decided, for the event. Answers the drop reason. */
+/* Takes over which rule decided, for the event: the one that refuses, else ingress' own, else that of egress. Answers
+ * the drop reason. */
 static __always_inline __u8 note_verdict(struct packet *packet, const struct query *query)
 {
-    bool egress = query->reason[EGRESS] != MARTLET_DROP_NONE || query->judged[INGRESS] == 0;
+    bool silent = query->reason[INGRESS] == MARTLET_DROP_NONE && query->rule_id[INGRESS] == MARTLET_RULE_NONE;
+    bool egress = query->reason[EGRESS] != MARTLET_DROP_NONE || query->judged[INGRESS] == 0 ||
+                  (silent && query->rule_id[EGRESS] != MARTLET_RULE_NONE);
     packet->rule_id = egress ? query->rule_id[EGRESS] : query->rule_id[INGRESS];
     packet->direction = egress ? MARTLET_DIRECTION_EGRESS : MARTLET_DIRECTION_INGRESS;
     return egress ? query->reason[EGRESS] : query->reason[INGRESS];
@@ -118,7 +121,7 @@ static __always_inline bool in_doubt(const struct packet *packet, const struct m
 }
 
 /* Judges a flow in doubt again, unless it was reset. Answers the drop reason. */
-STAGE __u8 recheck_flow(struct __sk_buff *skb, struct packet *packet, struct martlet_flow *flow, bool reply)
+STAGE __u8 recheck_flow(struct packet *packet, struct martlet_flow *flow, bool reply)
 {
     if (!packet || !flow)
         return MARTLET_DROP_INTERNAL;
@@ -130,7 +133,7 @@ STAGE __u8 recheck_flow(struct __sk_buff *skb, struct packet *packet, struct mar
     __u8 reason = renew(packet, flow, reply);
     if (flow->flags & MARTLET_FLOW_WAS_RESET) {
         WRITE_ONCE(flow->last_seen_ns, packet->now_ns); /* the mark holds for its time, however long it was silent */
-        tell_end(skb, packet, flow, reply, MARTLET_EVENT_RESET);
+        tell_end(packet, flow, reply, MARTLET_EVENT_RESET);
     }
     return reason;
 }
@@ -235,8 +238,8 @@ STAGE __u8 judge_new(struct packet *packet, struct query *query, bool reply)
     if (reason != MARTLET_DROP_NONE)
         return reason;
     bool allowed = judge(query);
-    if (reply)
-        return allowed ? MARTLET_DROP_NONE : MARTLET_DROP_STALE_FLOW;
+    if (reply && !allowed)
+        return MARTLET_DROP_STALE_FLOW;
     reason = note_verdict(packet, query);
     return allowed ? MARTLET_DROP_NONE : reason;
 }
@@ -279,12 +282,12 @@ STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
     if (packet->destination_endpoint == 0)
         packet->destination_endpoint = peer_number(packet->tuple.destination);
     if (packet->icmp_error)
-        return packet->from_node ? GO_ON : drop(skb, packet, MARTLET_DROP_ICMP_UNRELATED);
+        return packet->from_node ? GO_ON : drop(packet, MARTLET_DROP_ICMP_UNRELATED);
     if (packet->frontend_port == 0)
         name_frontend(skb, packet);
     struct query *query = new_query();
     if (!query)
-        return drop(skb, packet, MARTLET_DROP_INTERNAL);
+        return drop(packet, MARTLET_DROP_INTERNAL);
     __u8 reason = judge_new(packet, query, false);
     bool midstream = is_tcp(packet) && !opens_tcp(packet);
     if (reason == MARTLET_DROP_POLICY && midstream) {
@@ -296,13 +299,14 @@ STAGE int open_flow(struct __sk_buff *skb, struct packet *packet)
         }
     }
     if (reason != MARTLET_DROP_NONE)
-        return drop(skb, packet, reason);
+        return drop(packet, reason);
     if (packet->tcp_flags & TCP_RST)
         return GO_ON; /* ends something; begins nothing */
     packet->reply = reply;
     if (enter_flow(packet, query, reply))
-        return drop(skb, packet, MARTLET_DROP_INTERNAL);
-    tell_packet(skb, packet, MARTLET_EVENT_FLOW, MARTLET_DROP_NONE);
+        return drop(packet, MARTLET_DROP_INTERNAL);
+    bool by_egress = packet->direction == MARTLET_DIRECTION_EGRESS;
+    tell_packet(packet, MARTLET_EVENT_FLOW, MARTLET_DROP_NONE, query->rule_id[by_egress ? INGRESS : EGRESS]);
     return GO_ON;
 }
 
@@ -322,7 +326,7 @@ STAGE int promote(const struct packet *packet, struct martlet_flow *flow)
 }
 
 /* A packet with an entry; UNTRACKED without. */
-STAGE int track(struct __sk_buff *skb, struct packet *packet)
+STAGE int track(struct packet *packet)
 {
     if (!packet)
         return TC_ACT_SHOT;
@@ -336,10 +340,10 @@ STAGE int track(struct __sk_buff *skb, struct packet *packet)
     bool reply = opener_low != from_low;
     packet->reply = reply;
     packet->destination_endpoint = flow->endpoint[reply ? 0 : 1];
-    __u8 reason = in_doubt(packet, flow) ? recheck_flow(skb, packet, flow, reply) : MARTLET_DROP_NONE;
+    __u8 reason = in_doubt(packet, flow) ? recheck_flow(packet, flow, reply) : MARTLET_DROP_NONE;
     if (reason != MARTLET_DROP_NONE) {
         if (!(flow->flags & MARTLET_FLOW_WAS_RESET))
-            return drop(skb, packet, reason);
+            return drop(packet, reason);
         /* The sender is told at once; the reset of either end passes to the other. */
         if (!is_tcp(packet) || !(packet->tcp_flags & TCP_RST))
             return REFUSE + MARTLET_DROP_POLICY;
@@ -354,7 +358,7 @@ STAGE int track(struct __sk_buff *skb, struct packet *packet)
     flow->packets[index_of(reply)]++;
     flow->bytes[index_of(reply)] += packet->length;
     if (is_tcp(packet) && step_tcp(flow, packet->tcp_flags, reply))
-        tell_end(skb, packet, flow, reply, MARTLET_EVENT_CLOSE);
+        tell_end(packet, flow, reply, MARTLET_EVENT_CLOSE);
     if (reply) {
         if (table == TABLE_HALF && flow->state != MARTLET_STATE_CLOSED)
             promote(packet, flow);
@@ -365,6 +369,6 @@ STAGE int track(struct __sk_buff *skb, struct packet *packet)
 
 static __always_inline int conntrack(struct __sk_buff *skb, struct packet *packet)
 {
-    int verdict = track(skb, packet);
+    int verdict = track(packet);
     return verdict == UNTRACKED ? open_flow(skb, packet) : verdict;
 }

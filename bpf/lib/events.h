@@ -71,8 +71,8 @@ static __always_inline __u32 incarnation_of(__u32 number)
     return endpoint->incarnation;
 }
 
-/* Tells a new flow or a drop. */
-STAGE int tell_packet(struct __sk_buff *skb, const struct packet *packet, __u8 kind, __u8 reason)
+/* Tells a new flow or a drop. `other_rule_id`: of a flow, the rule of the list that the packet does not name. */
+STAGE int tell_packet(const struct packet *packet, __u8 kind, __u8 reason, __u32 other_rule_id)
 {
     if (!packet)
         return -1;
@@ -93,7 +93,7 @@ STAGE int tell_packet(struct __sk_buff *skb, const struct packet *packet, __u8 k
     event->destination_endpoint = packet->destination_endpoint;
     event->source_incarnation = incarnation_of(packet->source_endpoint);
     event->destination_incarnation = incarnation_of(packet->destination_endpoint);
-    event->ifindex = skb->ifindex;
+    event->other_rule_id = other_rule_id;
     bool reply = packet->reply;
     event->packets[0] = !reply;
     event->packets[1] = reply;
@@ -104,8 +104,7 @@ STAGE int tell_packet(struct __sk_buff *skb, const struct packet *packet, __u8 k
 }
 
 /* Tells the end of a flow, from its opener's side: a close, or a reset by the rule that the packet names. */
-STAGE int tell_end(struct __sk_buff *skb, const struct packet *packet, const struct martlet_flow *flow, bool reply,
-    __u8 kind)
+STAGE int tell_end(const struct packet *packet, const struct martlet_flow *flow, bool reply, __u8 kind)
 {
     if (!packet || !flow)
         return -1;
@@ -120,17 +119,18 @@ STAGE int tell_end(struct __sk_buff *skb, const struct packet *packet, const str
     event->hook = packet->hook;
     event->tcp_flags = packet->tcp_flags;
     event->rule_id = flow->rule_id[1] ? flow->rule_id[1] : flow->rule_id[0];
+    event->other_rule_id = flow->rule_id[1] ? flow->rule_id[0] : MARTLET_RULE_NONE;
     if (kind == MARTLET_EVENT_RESET) {
         event->reason = MARTLET_DROP_POLICY;
         event->direction = packet->direction;
         event->rule_id = packet->rule_id;
+        event->other_rule_id = MARTLET_RULE_NONE;
     }
     event->generation = flow->generation;
     event->source_endpoint = flow->endpoint[0];
     event->destination_endpoint = flow->endpoint[1];
     event->source_incarnation = flow->incarnation[0];
     event->destination_incarnation = flow->incarnation[1];
-    event->ifindex = skb->ifindex;
     event->packets[0] = flow->packets[0];
     event->packets[1] = flow->packets[1];
     event->bytes[0] = flow->bytes[0];
@@ -140,12 +140,12 @@ STAGE int tell_end(struct __sk_buff *skb, const struct packet *packet, const str
 }
 
 /* Every drop. Multicast is counted without an event: there is always some. */
-STAGE int drop(struct __sk_buff *skb, struct packet *packet, __u8 reason)
+STAGE int drop(struct packet *packet, __u8 reason)
 {
     if (!packet)
         return TC_ACT_SHOT;
     count(MARTLET_COUNTER_DROPS + reason, 1);
     if (reason != MARTLET_DROP_MULTICAST)
-        tell_packet(skb, packet, MARTLET_EVENT_DROP, reason);
+        tell_packet(packet, MARTLET_EVENT_DROP, reason, MARTLET_RULE_NONE);
     return TC_ACT_SHOT;
 }

@@ -46,7 +46,7 @@ static __always_inline int enter_pod(
     copy_mac(macs.destination, endpoint->mac);
     copy_mac(macs.source, config.gateway_mac);
     if (!store_bytes(skb, 0, &macs, sizeof(macs)))
-        return drop(skb, packet, MARTLET_DROP_INTERNAL);
+        return drop(packet, MARTLET_DROP_INTERNAL);
     if (skb->pkt_type != PACKET_HOST)
         bpf_skb_change_type(skb, PACKET_HOST);
     count_forwarded(packet);
@@ -84,7 +84,7 @@ static __always_inline int leave_node(struct __sk_buff *skb, struct packet *pack
     if (verdict != GO_ON)
         return verdict;
     if (!decrement_ttl(skb, packet))
-        return drop(skb, packet, MARTLET_DROP_INTERNAL);
+        return drop(packet, MARTLET_DROP_INTERNAL);
     count_forwarded(packet);
     return (int)bpf_redirect_neigh(config.uplink_ifindex, NULL, 0, 0);
 }
@@ -101,7 +101,7 @@ static __always_inline int forward_from_pod(struct __sk_buff *skb, struct packet
     struct martlet_endpoint *endpoint = local_pod(packet->destination_endpoint);
     if (endpoint) {
         if (is_closed(endpoint))
-            return drop(skb, packet, MARTLET_DROP_ENDPOINT_CLOSED);
+            return drop(packet, MARTLET_DROP_ENDPOINT_CLOSED);
         if (largest_segment(skb, packet) > config.pod_mtu)
             return REFUSE + MARTLET_DROP_TOO_BIG;
         return enter_pod(skb, packet, endpoint);
@@ -109,6 +109,6 @@ static __always_inline int forward_from_pod(struct __sk_buff *skb, struct packet
     if (is_node_address(packet->tuple.destination))
         return pass_to_stack(skb, packet);
     if (in_node_pods(packet->tuple.destination))
-        return drop(skb, packet, MARTLET_DROP_NO_ROUTE);
+        return drop(packet, MARTLET_DROP_NO_ROUTE);
     return leave_node(skb, packet);
 }

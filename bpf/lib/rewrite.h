@@ -185,5 +185,5 @@ static __always_inline int rewrite(struct __sk_buff *skb, struct packet *packet)
 {
     if (!packet->rewritten)
         return GO_ON;
-    return rewrite_packet(skb, packet) ? GO_ON : drop(skb, packet, MARTLET_DROP_INTERNAL);
+    return rewrite_packet(skb, packet) ? GO_ON : drop(packet, MARTLET_DROP_INTERNAL);
 }

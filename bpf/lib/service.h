@@ -200,7 +200,7 @@ STAGE int store_translation(const struct packet *packet, __u64 extent)
 }
 
 /* Only TCP is cut off where a translation was lost in mid-stream: the next reply puts it back. */
-STAGE int translate(struct __sk_buff *skb, struct packet *packet)
+STAGE int translate(struct packet *packet)
 {
     if (!packet)
         return TC_ACT_SHOT;
@@ -214,12 +214,12 @@ STAGE int translate(struct __sk_buff *skb, struct packet *packet)
         return GO_ON;
     }
     if (packet->icmp_error)
-        return drop(skb, packet, MARTLET_DROP_ICMP_UNRELATED);
+        return drop(packet, MARTLET_DROP_ICMP_UNRELATED);
     __s64 number = service_number(packet->wire.destination, packet->wire.destination_port, packet->wire.protocol);
     if (number < 0)
         return REFUSE + MARTLET_DROP_NO_SERVICE;
     if (is_tcp(packet) && !opens_tcp(packet))
-        return drop(skb, packet, MARTLET_DROP_STALE_FLOW);
+        return drop(packet, MARTLET_DROP_STALE_FLOW);
     packet->service = (__u32)number;
     packet->rewritten = true;
     __u64 extent = 0;
@@ -229,13 +229,13 @@ STAGE int translate(struct __sk_buff *skb, struct packet *packet)
     if (reason == MARTLET_DROP_NO_BACKEND)
         return REFUSE + reason;
     if (reason != MARTLET_DROP_NONE)
-        return drop(skb, packet, reason);
+        return drop(packet, reason);
     if (store_translation(packet, extent))
-        return drop(skb, packet, MARTLET_DROP_INTERNAL);
+        return drop(packet, MARTLET_DROP_INTERNAL);
     return GO_ON;
 }
 
-static __always_inline int service(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int service(struct packet *packet)
 {
-    return in_services(packet->wire.destination) ? translate(skb, packet) : GO_ON;
+    return in_services(packet->wire.destination) ? translate(packet) : GO_ON;
 }

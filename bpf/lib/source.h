@@ -20,7 +20,7 @@ STAGE int admit_other(struct __sk_buff *skb, struct packet *packet, __u8 reason)
         return answer_solicitation(skb, packet);
     if (packet->multicast)
         reason = MARTLET_DROP_MULTICAST;
-    return drop(skb, packet, reason);
+    return drop(packet, reason);
 }
 
 static __always_inline bool is_neighbour_discovery(const struct packet *packet)
@@ -36,8 +36,8 @@ static __always_inline int source_of_pod(struct __sk_buff *skb, struct packet *p
     packet->source_endpoint = endpoint_number(packet->wire.source);
     struct martlet_endpoint *endpoint = local_pod(packet->source_endpoint);
     if (!endpoint)
-        return drop(skb, packet, MARTLET_DROP_SPOOFED_SOURCE);
+        return drop(packet, MARTLET_DROP_SPOOFED_SOURCE);
     if (READ_ONCE(endpoint->ifindex) != skb->ifindex || packet->router_error)
-        return drop(skb, packet, MARTLET_DROP_SPOOFED_SOURCE);
-    return is_closed(endpoint) ? drop(skb, packet, MARTLET_DROP_ENDPOINT_CLOSED) : GO_ON;
+        return drop(packet, MARTLET_DROP_SPOOFED_SOURCE);
+    return is_closed(endpoint) ? drop(packet, MARTLET_DROP_ENDPOINT_CLOSED) : GO_ON;
 }

@@ -52,6 +52,7 @@ extension APICore {
 
     /// `/openapi/v3` and the document of each group version, which never changes while the process lives.
     func openAPI(_ request: APIRequest, _ parts: [String]) throws(APIStatus) -> APIResponse {
+        if parts == ["openapi", "v2"] { return try swagger(request) }
         guard parts.count >= 2, parts[1] == "v3" else { throw .noSuchPath }
         if parts.count == 2 {
             return APIResponse(contentType: "application/json", openAPI.index.compactBytes)
@@ -60,6 +61,15 @@ extension APICore {
         return APIResponse(
             status: 200, headers: [("content-type", "application/json"), ("etag", "\"\(openAPI.hash)\"")],
             body: .bytes(bytes))
+    }
+
+    /// For clients that take it as protobuf, as kubectl does; there is no other form.
+    private func swagger(_ request: APIRequest) throws(APIStatus) -> APIResponse {
+        let type = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        guard Negotiation.clauses(request.header("accept") ?? "").contains(where: { $0.type == type }) else {
+            throw .noSuchPath
+        }
+        return APIResponse(contentType: type, OpenAPIDocuments.emptySwagger)
     }
 
     static func decodeProtobuf(_ bytes: [UInt8]) throws(APIStatus) -> JSONValue {

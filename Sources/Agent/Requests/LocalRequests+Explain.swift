@@ -12,21 +12,21 @@ import PolicyCompiler
 /// `explain`: the evaluator's answer from the objects beside the kernel's from its maps.
 extension LocalRequests {
     /// Parameters: `source` and `destination` (`NAMESPACE/POD` or an address), `port` (a number, or a name of the pod
-    /// at the destination), `protocol` (TCP where absent).
+    /// at the destination), `protocol` (TCP where absent). Over the family of the end that is an address; of two pods,
+    /// over IPv4 where both have it.
     func explain(_ params: JSONValue) async throws -> JSONValue {
         let snapshot = informers.snapshot()
-        let source = try await end(params, "source", snapshot)
-        let destination = try await end(params, "destination", snapshot, family: source.address.family)
         let name = params["protocol"]?.string ?? "TCP"
         guard let transport = TransportProtocol(kubernetesName: name) else {
             throw DaemonError(.decodingFailure, "protocol \(name) is not one of TCP, UDP, SCTP")
         }
-        let port = try Self.port(params["port"], transport, at: destination)
-        guard source.address.family == destination.address.family else {
-            throw DaemonError(
-                .decodingFailure, "\(source.address) and \(destination.address) are not of one address family")
+        let ends = [try await end(params, "source", snapshot), try await end(params, "destination", snapshot)]
+        let families = try ExplainedEnd.families(ends[0], ends[1])
+        let (source, destination) = (try ends[0].end(families[0]), try ends[1].end(families[0]))
+        if destination.pod == nil {
+            try await refuseService(destination.address, params["port"], transport, from: ends[0].text)
         }
-        if destination.pod == nil { try await refuseService(destination.address) }
+        let port = try Self.port(params["port"], transport, at: destination)
         let evaluator = await engine.policy.inForce(
             self.evaluator(snapshot), ends: [source, destination].compactMap { $0.pod?.key })
         let flow = PolicyEvaluator.Flow(
@@ -39,7 +39,15 @@ extension LocalRequests {
         question.protocol = transport.rawValue
         let kernel = try datapath.explain(question)
         var result = await render(evaluator, answer, kernel, flow, transport)
-        result["changes"] = .array(evaluator.smallestChanges(flow).map { change($0, evaluator) })
+        let changes = evaluator.smallestChanges(flow, among: snapshot.pods.items)
+        result["changes"] = .array(changes.map { change($0, evaluator) })
+        result["dryRun"] = dryRun(flow, answer, evaluator, snapshot)
+        if families.count > 1 {
+            let other = PolicyEvaluator.Flow(
+                source: try ends[0].end(families[1]), destination: try ends[1].end(families[1]),
+                transport: transport.rawValue, port: port)
+            result["otherFamily"] = otherFamily(other, answer, evaluator, ends[0].text, transport)
+        }
         result["open"] = try await openFlows(source.address, destination.address, transport, port)
         return result
     }
@@ -61,28 +69,16 @@ extension LocalRequests {
         return evaluator
     }
 
-    /// Policy is asked after translation, and what no Service has is dropped before.
-    private func refuseService(_ address: IPAddress) async throws(DaemonError) {
-        if let service = await engine.service(at: address) {
-            throw DaemonError(
-                .decodingFailure, "\(address) is of Service \(service): policy is asked about the pods behind it")
-        }
-        guard let block = configuration.serviceCIDRs.first(where: { $0.contains(address) }) else { return }
-        throw DaemonError(
-            .decodingFailure,
-            "\(address) is in the range of Services \(block), and no Service has it: the node refuses the packet as "
-                + "no-service before any policy is asked")
-    }
-
     private func end(
-        _ params: JSONValue, _ field: String, _ snapshot: ClusterSnapshot, family: IPFamily? = nil
-    ) async throws -> PolicyEvaluator.End {
+        _ params: JSONValue, _ field: String, _ snapshot: ClusterSnapshot
+    ) async throws -> ExplainedEnd {
         guard let text = params[field]?.string else {
             throw DaemonError(.decodingFailure, "\(field) is to be NAMESPACE/POD or an address")
         }
         if let address = IPAddress(text) {
             let owner = await engine.pod(at: address)
-            return PolicyEvaluator.End(address, pod: owner.flatMap { snapshot.pods[$0] })
+            let pod = owner.flatMap { snapshot.pods[$0] }
+            return ExplainedEnd(text: text, addresses: [address], pod: pod, isNamed: false)
         }
         let parts = text.split(separator: "/")
         guard let name = parts.last, parts.count <= 2 else {
@@ -92,16 +88,20 @@ extension LocalRequests {
         guard let pod = snapshot.pods[key] else { throw DaemonError(.notFound, "there is no pod \(key)") }
         let local = await engine.addresses(of: key)
         let addresses = local.isEmpty ? pod.addresses : local
-        guard let address = addresses.first(where: { family == nil || $0.family == family }) ?? addresses.first else {
+        if addresses.isEmpty {
             throw DaemonError(.notFound, "pod \(key) has no address yet (phase \(pod.phase.rawValue))")
         }
-        return PolicyEvaluator.End(address, pod: pod)
+        return ExplainedEnd(text: "\(key)", addresses: addresses, pod: pod, isNamed: true)
+    }
+
+    static func number(_ value: JSONValue) -> UInt16? {
+        value.integer.flatMap { UInt16(exactly: $0) }.flatMap { $0 > 0 ? $0 : nil }
     }
 
     static func port(
         _ value: JSONValue?, _ transport: TransportProtocol, at destination: PolicyEvaluator.End
     ) throws(DaemonError) -> UInt16 {
-        if let number = value?.integer.flatMap({ UInt16(exactly: $0) }), number > 0 { return number }
+        if let number = value.flatMap(number) { return number }
         guard let name = value?.string, !name.isEmpty else {
             throw DaemonError(.decodingFailure, "port is to be a number from 1 to 65535, or the name of one")
         }
@@ -172,7 +172,18 @@ extension LocalRequests {
         [
             "direction": .string(change.direction.rawValue), "text": .string(change.text),
             "decision": change.decision.map { .string(evaluator.text($0)) } ?? .null,
+            "others": change.spread.map { spread in
+                [
+                    "tried": .integer(Int64(spread.tried)), "opened": Self.flows(spread.opened),
+                    "closed": Self.flows(spread.closed),
+                ]
+            } ?? .null,
         ]
+    }
+
+    /// How many, and the first of them.
+    private static func flows(_ texts: [String]) -> JSONValue {
+        ["count": .integer(Int64(texts.count)), "items": .array(texts.prefix(3).map { .string($0) })]
     }
 
     private func kernelSide(_ allowed: Bool, _ rule: UInt32, _ reason: UInt8) async -> JSONValue {

@@ -103,6 +103,7 @@ package enum ManifestFiles {
         var documents: [ManifestDocument] = []
         for body in try values.flatMap({ try items($0, file: file) }) {
             let source = "\(file), document \(documents.count + 1)"
+            if let fault = unquoted(in: body) { throw ManifestError(description: "\(source): \(fault)") }
             guard let apiVersion = body["apiVersion"]?.string, let kind = body["kind"]?.string,
                 let name = body[path: "metadata", "name"]?.string
             else { throw ManifestError(description: "\(source): \(missing(in: body))") }
@@ -115,6 +116,15 @@ package enum ManifestFiles {
                     body: body, source: source))
         }
         return documents
+    }
+
+    /// A name that YAML reads as something else: `n` and `no` are booleans, `123` is a number.
+    private static func unquoted(in body: JSONValue) -> String? {
+        for field in ["name", "namespace"] {
+            guard let value = body[path: "metadata", field], !value.isNull, value.string == nil else { continue }
+            return "metadata.\(field) is \(value.kindText); quote it"
+        }
+        return nil
     }
 
     /// What keeps a document from being an object.

@@ -7,14 +7,18 @@ package import JSONText
 package struct DaemonSocket: Sendable {
     /// For the one answer of a request that is no stream.
     package static let answerSecondsMax: Int64 = 60
+    /// For a question that is answered out of what the daemon knows: it takes milliseconds.
+    package static let questionSecondsMax: Int64 = 10
 
     private let path: String
 
     package init(path: String) { self.path = path }
 
     /// The one answer. Throws what the daemon answered, or `tryAgainLater` where it is not there.
-    package func call(_ request: Request) throws(DaemonError) -> JSONValue {
-        let deadline = clinux_monotonic_ns() + Self.answerSecondsMax * 1_000_000_000
+    package func call(
+        _ request: Request, secondsMax: Int64 = Self.answerSecondsMax
+    ) throws(DaemonError) -> JSONValue {
+        let deadline = clinux_monotonic_ns() + secondsMax * 1_000_000_000
         let connection = try Connection(path: path, request, deadline: deadline)
         switch try connection.reply() {
         case .result(let value): return value

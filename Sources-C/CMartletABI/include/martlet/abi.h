@@ -81,7 +81,7 @@ enum martlet_layout {
     MARTLET_LAYOUT_FRAGMENTS = 1,
     MARTLET_LAYOUT_SOCKET_FRONTENDS = 1,
     MARTLET_LAYOUT_POD_NETNS = 1,
-    MARTLET_LAYOUT_EVENTS = 2,
+    MARTLET_LAYOUT_EVENTS = 3,
     MARTLET_LAYOUT_EVENT_BUDGET = 1,
     MARTLET_LAYOUT_COUNTERS = 2,
 };
@@ -382,7 +382,7 @@ struct martlet_event {
     __u32 destination_endpoint;
     __u32 source_incarnation;
     __u32 destination_incarnation;
-    __u32 ifindex;
+    __u32 other_rule_id;         /* of what passed: the rule of the other list, or MARTLET_RULE_NONE */
     __u64 packets[2];            /* original direction, reply; of one packet: where in its flow it belongs */
     __u64 bytes[2];
 };
@@ -432,6 +432,7 @@ struct martlet_recheck {
     struct martlet_flow_key key;
     __u16 flags;           /* out: enum martlet_flow_flag of the entry as it is now */
     __u8 is_open;          /* out: there is such an entry */
-    __u8 padding[5];
+    __u8 reason;           /* out: enum martlet_drop_reason of its next packet */
+    __u8 padding[4];
 };
 _Static_assert(sizeof(struct martlet_recheck) == 48, "recheck");
