@@ -54,8 +54,8 @@ package struct InvariantTable: Sendable {
         return true
     }
 
-    /// Looks again: at those that hold as far as `touched` classes go (nil: everywhere), at broken ones and at `fresh`
-    /// ones everywhere.
+    /// Looks again: at those that hold as far as `touched` classes go (nil: everywhere), at `fresh` ones everywhere, and
+    /// so at broken ones whose witness is none any more.
     /// - Returns: those that held and do not any more; fresh ones are not among them.
     package mutating func check(_ policy: PolicyCompiler, touched: Set<UInt32>?, fresh: Set<String> = [])
         -> [BrokenInvariant]
@@ -63,7 +63,8 @@ package struct InvariantTable: Sendable {
         var broke: [BrokenInvariant] = []
         for (name, entry) in entries.sorted(by: { $0.key < $1.key }) {
             let isWhole = fresh.contains(name) || entry.broken != nil
-            let witness = policy.reach(entry.question, touched: isWhole ? nil : touched)
+            let standing = entry.broken.flatMap { policy.reach(entry.question, as: $0.witness) }
+            let witness = standing ?? policy.reach(entry.question, touched: isWhole ? nil : touched)
             let now = witness.map { (witness: ReachWitness) -> BrokenInvariant in
                 let (out, into) = (Self.text(witness.egressRule, policy), Self.text(witness.ingressRule, policy))
                 return BrokenInvariant(

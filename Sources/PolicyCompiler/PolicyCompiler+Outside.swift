@@ -11,14 +11,14 @@ extension PolicyCompiler {
         // What pods have beside their own blocks: all of it, where those are not known.
         let strays = hasStrayAddress ? Set(pods.values.flatMap(\.addresses).filter(isStray)) : []
         for index in targets.sorted() {
-            guard let members = classes.classes[index]?.members, !members.isEmpty else { continue }
+            guard let entry = classes.classes[index], !entry.members.isEmpty else { continue }
             let list = lists.content(of: index)?.ingress ?? .open
             for (address, side) in outsiders(of: list, strays) {
                 let admitted = passed(list, peer: side, ports)
                 let lowest = admitted.min {
                     ($0.span.transport, $0.span.ports.low) < ($1.span.transport, $1.span.ports.low)
                 }
-                guard let lowest, let receiver = receiver(among: members, address.family) else { continue }
+                guard let lowest, let receiver = receiver(among: members(of: entry), address.family) else { continue }
                 return ReachWitness(
                     from: .address(address), to: .pod(receiver), transport: lowest.span.transport,
                     port: lowest.span.ports.low, egressRule: 0, ingressRule: lowest.rule)
@@ -28,8 +28,8 @@ extension PolicyCompiler {
     }
 
     /// A pod with an address of the family, or with none yet.
-    private func receiver(among members: Set<UInt32>, _ family: IPFamily) -> ObjectKey? {
-        let fitting = members.lazy.filter { member in
+    private func receiver(among members: some Sequence<UInt32>, _ family: IPFamily) -> ObjectKey? {
+        let fitting = members.filter { member in
             let addresses = pods[member]?.addresses ?? []
             return addresses.isEmpty || addresses.contains { $0.family == family }
         }

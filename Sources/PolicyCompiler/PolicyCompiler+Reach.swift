@@ -67,6 +67,24 @@ extension PolicyCompiler {
         return reachFromOutside(to: hasStrayAddress ? targets : touchedTargets, question.ports)
     }
 
+    /// What a question found before, as it is now; nil where those two ends do not answer it any more, though others may.
+    package func reach(_ question: ReachQuestion, as witness: ReachWitness) -> ReachWitness? {
+        guard case .pod(let to) = witness.to, let target = memberOf[to].flatMap(classIndex),
+            let receiver = place(of: witness.to), classes.classes(with: question.to).contains(target)
+        else { return nil }
+        guard case .pod(let from) = witness.from else { return reachFromOutside(to: [target], question.ports) }
+        guard let source = memberOf[from].flatMap(classIndex), let sender = place(of: witness.from),
+            classes.classes(with: question.from).contains(source) != question.isFromInverted
+        else { return nil }
+        for pass in passes(from: sender, to: receiver) {
+            guard let span = question.ports.lazy.compactMap(pass.span.common).first else { continue }
+            return ReachWitness(
+                from: witness.from, to: witness.to, transport: span.transport, port: span.ports.low,
+                egressRule: pass.egressRule, ingressRule: pass.ingressRule)
+        }
+        return nil
+    }
+
     private func reach(from sources: Set<UInt32>, to targets: Set<UInt32>, _ ports: [PortSpan]) -> ReachWitness? {
         if sources.isEmpty || targets.isEmpty { return nil }
         let senders = sources.sorted().flatMap { sides($0, \.egress) }
