@@ -44,6 +44,16 @@ struct ConformanceTests {
         let ending = try run(["oracle", "200000"])
         #expect(ending.code == 0, "\(ending.output)")
         #expect(ending.output.contains("200000 tuples in 2500 policy sets"), "\(ending.output)")
+        // Each verdict has a fifth of what goes through each hook, by each family.
+        let ways = ending.output.matches(of: /(\d+) of (\d+) through (\w+ over IPv[46])/)
+        #expect(
+            Set(ways.map { String($0.3) })
+                == ["from_pod over IPv4", "from_pod over IPv6", "to_pod over IPv4", "to_pod over IPv6"])
+        for way in ways {
+            let (passed, all) = (Int(way.1) ?? 0, Int(way.2) ?? 0)
+            #expect(all > 5_000 && min(passed, all - passed) * 5 >= all, "\(way.0)")
+        }
+        print(ending.output)
     }
 
     /// Absent data is said, and a failure where CI asks for it.

@@ -21,12 +21,45 @@ struct RandomOracle {
     let firstSeed: UInt64
     let kernel: KernelEngine
 
-    private(set) var tuples = 0
     private(set) var sets = 0
-    private(set) var allowed = 0
-    private(set) var v6 = 0
-    private(set) var fromPod = 0
-    private(set) var toPod = 0
+    /// Verdicts of tuples, by family.
+    private(set) var verdicts: [IPFamily: Tally] = [:]
+    /// What became of packets, by hook and family.
+    private(set) var packets: [Way: Tally] = [:]
+    /// Tuples of which no packet was made.
+    private(set) var unsent: [Unsent: Int] = [:]
+    private var sent = 0
+
+    struct Tally {
+        var allowed = 0
+        var denied = 0
+
+        var count: Int { allowed + denied }
+        /// Neither verdict is too rare to mean anything.
+        var isBalanced: Bool { min(allowed, denied) * 5 >= count }
+
+        mutating func add(_ isAllowed: Bool) {
+            if isAllowed { allowed += 1 } else { denied += 1 }
+        }
+    }
+
+    struct Way: Hashable {
+        let hook: String
+        let family: IPFamily
+
+        /// What the closing line says, in this order.
+        static let all = ["from_pod", "to_pod"].flatMap { hook in
+            [IPFamily.v4, .v6].map { Way(hook: hook, family: $0) }
+        }
+    }
+
+    /// Why a tuple is judged by evaluator, maps and kernel, but makes no packet whose verdict would be policy's.
+    enum Unsent: String, CaseIterable {
+        /// The programs drop what is no TCP, UDP, SCTP or ICMP of its family.
+        case ofOtherFamily = "of ICMP over IPv6"
+        /// Multicast, broadcast, loopback, link-local or unspecified: dropped whatever policy says.
+        case address = "with an address that is never routed"
+    }
 
     struct Fault: Error {
         let message: String
@@ -48,19 +81,28 @@ struct RandomOracle {
             try run(seed: seed, perSet: perSet)
             seed += 1
         }
-        let denied = tuples - allowed
-        guard min(allowed, denied) * 5 >= tuples else {
-            throw Fault(message: "of \(tuples) verdicts \(allowed) allow and \(denied) deny: one is under a fifth")
+        for (family, tally) in verdicts where !tally.isBalanced || tally.count * 5 < tuples {
+            throw Fault(
+                message: "of \(tuples) tuples over \(family) \(tally): a verdict or the family is under a fifth")
         }
-        guard min(v6, tuples - v6) * 5 >= tuples else {
-            throw Fault(message: "of \(tuples) flows \(v6) are IPv6: one family is under a fifth")
+        for way in Way.all where packets[way]?.isBalanced != true {
+            throw Fault(message: "\(way): \(String(describing: packets[way])): one verdict is under a fifth")
         }
     }
 
+    var tuples: Int { verdicts.values.reduce(0) { $0 + $1.count } }
+
     /// One closing line.
     var summary: String {
-        "\(tuples) tuples in \(sets) policy sets: \(allowed) allowed, \(tuples - allowed) denied, \(v6) over IPv6; "
-            + "\(fromPod) packets through from_pod, \(toPod) through to_pod; no difference"
+        let allowed = verdicts.values.reduce(0) { $0 + $1.allowed }
+        let ways = Way.all.map { way in
+            let tally = packets[way] ?? Tally()
+            return "\(tally.allowed) of \(tally.count) through \(way.hook) over \(way.family.kubernetesName)"
+        }
+        let rest = Unsent.allCases.map { "\(unsent[$0] ?? 0) \($0.rawValue)" }
+        return "\(tuples) tuples in \(sets) policy sets: \(allowed) allowed, \(tuples - allowed) denied, "
+            + "\(verdicts[.v6]?.count ?? 0) over IPv6; packets that passed: \(ways.joined(separator: ", ")); "
+            + "tuples that make no packet: \(rest.joined(separator: ", ")); no difference"
     }
 
     private mutating func run(seed: UInt64, perSet: Int) throws {
@@ -118,9 +160,7 @@ struct RandomOracle {
             .ingress, subject: destination, peer: source, transport: flow.transport, port: flow.port)
         let found = try kernel.judge(
             from: flow.source.address, to: flow.destination.address, transport: flow.transport, port: flow.port)
-        tuples += 1
-        if answer.isAllowed { allowed += 1 }
-        if !flow.source.address.isV4 { v6 += 1 }
+        verdicts[flow.source.address.family, default: Tally()].add(answer.isAllowed)
         func difference(_ text: String) -> Fault {
             fault("\(flow.source.address) to \(flow.destination.address) \(flow.transport)/\(flow.port): \(text)")
         }
@@ -147,17 +187,24 @@ struct RandomOracle {
 
     private static let shot: Int32 = 2
 
-    /// Whether a packet of the flow passes; nil for what is no TCP, UDP or SCTP, and for addresses that no packet may
-    /// have.
+    private static func unsent(_ flow: PolicyEvaluator.Flow) -> Unsent? {
+        if TransportProtocol(rawValue: flow.transport) == nil, !flow.source.address.isV4 { return .ofOtherFamily }
+        return isSendable(flow.source.address) && isSendable(flow.destination.address) ? nil : .address
+    }
+
+    /// Whether a packet of the flow passes; nil where it makes none.
     private mutating func send(_ flow: PolicyEvaluator.Flow) throws -> Bool? {
-        guard let transport = TransportProtocol(rawValue: flow.transport), Self.isSendable(flow.source.address),
-            Self.isSendable(flow.destination.address), flow.port > 0
-        else { return nil }
+        if let reason = Self.unsent(flow) {
+            unsent[reason, default: 0] += 1
+            return nil
+        }
         // A source port of its own: each packet opens a flow.
-        let port = UInt16(1_024 + (fromPod + toPod) % 60_000)
+        sent += 1
+        let port = UInt16(1_024 + sent % 60_000)
         let (from, to) = (flow.source.address.description, flow.destination.address.description)
         var packet: PacketBytes
-        switch transport {
+        switch TransportProtocol(rawValue: flow.transport) {
+        case nil: packet = .echo(from, to, identifier: port)
         case .tcp: packet = .tcp(from, port, to, flow.port)
         case .udp: packet = .udp(from, port, to, flow.port)
         case .sctp:
@@ -166,19 +213,19 @@ struct RandomOracle {
             packet.payload += [UInt8](repeating: 0, count: 8) + [1, 0, 0, 20] + [UInt8](repeating: 1, count: 16)
         }
         var input = TestRunInput(data: packet.bytes)
-        if flow.source.pod != nil {
-            fromPod += 1
-            return try kernel.datapath.testRun("from_pod", input).verdict != Self.shot
+        let way = Way(hook: flow.source.pod == nil ? "to_pod" : "from_pod", family: flow.source.address.family)
+        if way.hook == "to_pod" {
+            // `__sk_buff`: the stack forwards what came in by another interface.
+            input.context = [UInt8](repeating: 0, count: 192)
+            input.context[MemoryLayout<UInt32>.stride * 9] = 5
+            input.context[MemoryLayout<UInt32>.stride * 10] = UInt8(KernelEngine.interface)
         }
-        toPod += 1
-        // `__sk_buff`: the stack forwards what came in by another interface.
-        input.context = [UInt8](repeating: 0, count: 192)
-        input.context[MemoryLayout<UInt32>.stride * 9] = 5
-        input.context[MemoryLayout<UInt32>.stride * 10] = UInt8(KernelEngine.interface)
-        return try kernel.datapath.testRun("to_pod", input).verdict != Self.shot
+        let passes = try kernel.datapath.testRun(way.hook, input).verdict != Self.shot
+        packets[way, default: Tally()].add(passes)
+        return passes
     }
 
-    /// Multicast, broadcast, loopback and the unspecified address are dropped whatever policy says.
+    /// Multicast, broadcast, loopback, link-local and the unspecified address are dropped whatever policy says.
     private static func isSendable(_ address: IPAddress) -> Bool {
         if let bits = address.v4Bits { return bits >> 24 != 0 && bits >> 24 != 127 && bits >> 28 < 0xe }
         return address.networkBytes[0] != 0xff && address.networkBytes.prefix(8).contains { $0 != 0 }
