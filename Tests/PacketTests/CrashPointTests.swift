@@ -87,8 +87,10 @@ private final class CrashWorld: Sendable {
         /// What the next generation says.
         var coming: [Bool] = []
         /// Writes of the daemon that is watched, and the one it does not live to make.
-        var writes = 0
+        var writes: [WatchedDatapath.Step] = []
         var last: Last?
+        /// The daemon that is watched has ended.
+        var isEnded = false
         /// Where daemons ended.
         var ends: Set<WatchedDatapath.Step> = []
         var moments: UInt16 = 0
@@ -131,7 +133,8 @@ private final class CrashWorld: Sendable {
         }
         state.withLock {
             $0.coming = coming
-            $0.writes = 0
+            $0.writes = []
+            $0.isEnded = false
             $0.last = last
         }
     }
@@ -146,15 +149,16 @@ private final class CrashWorld: Sendable {
         try send()
         let generation = try datapath.generation()
         try state.withLock { (state) throws(DatapathError) in
-            state.writes += 1
+            state.writes.append(step)
             let isLast =
                 switch state.last {
-                case .write(let number): state.writes == number
+                case .write(let number): state.writes.count == number
                 case .first(let kind): step == kind
                 case nil: false
                 }
             if isLast {
                 state.ends.insert(step)
+                state.isEnded = true
                 throw DatapathError(.system, "ended before \(step)")
             }
             if step == .publish { state.expected[generation &+ 1] = state.coming }
@@ -200,6 +204,90 @@ extension PacketSuite {
                 MapCatalog.endpoints.identity, MapCatalog.control.identity,
             ].map { .write($0) } + [.publish, .remove(MapCatalog.networkIDs.identity)]
 
+        /// Two sets whose switch takes every kind of step, and more than one flip's worth of what each kind writes.
+        private static func ends() -> (from: GivenObjects, to: GivenObjects) {
+            func pods(client app: String) -> [Pod] {
+                [
+                    GivenObjects.pod("client", ["app": app], PacketNode.client),
+                    GivenObjects.pod("server", ["app": "b"], PacketNode.server),
+                    GivenObjects.pod("remote", ["app": "a"], PacketNode.remote, isHere: false),
+                ]
+            }
+            func block(_ text: String, except holes: [String] = []) -> PolicyPeer {
+                guard let cidr = CIDR(text) else { preconditionFailure("\(text) is no block") }
+                return .block(AddressBlock(cidr, except: holes.compactMap { CIDR($0) }))
+            }
+            func app(_ name: String) -> PolicyPeer {
+                .pods(namespaces: nil, pods: LabelSelector(matchLabels: ["app": name]))
+            }
+            func ports(_ range: PortRange) -> [PolicyPort] { [PolicyPort(.tcp, .range(range))] }
+            var (from, to) = (GivenObjects(pods: pods(client: "a")), GivenObjects(pods: pods(client: "c")))
+            var old = GivenObjects.policy("server", of: ["app": "b"])
+            old.ingress = [PolicyRule(peers: [app("a"), block("203.0.113.0/24")], ports: ports(PortRange(80)))]
+            var new = old
+            new.ingress = [
+                PolicyRule(peers: [app("c"), block("10.244.0.0/16", except: ["10.244.2.20/32"])]),
+                PolicyRule(peers: [block("203.0.113.8/30")], ports: ports(PortRange(443))),
+            ]
+            var sender = GivenObjects.policy("client", of: ["app": "c"])
+            sender.egress = [PolicyRule(peers: [app("b"), block("203.0.113.0/28")], ports: ports(PortRange(443)))]
+            from.policies = [old]
+            to.policies = [new, sender]
+            return (from, to)
+        }
+
+        @Test("Ended before each write of one switch, from the first to the last")
+        func eachPosition() async throws {
+            let engines = try EngineNode()
+            let world = CrashWorld(engines.node.datapath)
+            let attachments = try RandomObjects.local.map { try EngineNode.attachment($0, $1) }
+            let (from, to) = Self.ends()
+
+            func start(_ given: GivenObjects) async throws -> Engine {
+                world.expect(given, endingAt: nil)
+                let engine = try await engines.start(given, attachments, over: world.watched(.none))
+                try await engines.settle(engine)
+                try world.send()
+                return engine
+            }
+
+            /// Its writes, the last one unmade where the daemon ended.
+            func replace(
+                _ engine: Engine, by given: GivenObjects, endingAt number: Int? = nil
+            ) async throws -> [WatchedDatapath.Step] {
+                world.expect(given, endingAt: number.map { .write(number: $0) })
+                do {
+                    try await engines.compile(given, engine)
+                    try await engines.settle(engine)
+                } catch is DatapathError {}
+                return world.state.withLock { $0.writes }
+            }
+
+            _ = try await start(from)
+            world.state.withLock { $0.isOpen = true }
+            _ = try await start(to)
+            var covered: [WatchedDatapath.Step] = []
+            var whole: [WatchedDatapath.Step] = []
+            while whole.isEmpty {
+                var engine = try await start(from)
+                let position = covered.count + 1
+                let made = try await replace(engine, by: to, endingAt: position)
+                if world.state.withLock({ $0.isEnded }) { covered.append(made[position - 1]) } else { whole = made }
+                // One in two finds the old set wanted again; the state that the next round begins with is the same.
+                if position % 2 == 0 { _ = try await start(from) }
+                engine = try await start(to)
+                let differences = try await engines.differences(engine)
+                #expect(differences == [], "ended before write \(position), \(made.last.map { "\($0)" } ?? "none")")
+                try #require(world.state.withLock { $0.faults } == [])
+            }
+            #expect(covered.count == whole.count, "no write of the switch is left out")
+            #expect(Set(Self.kinds).subtracting(covered) == [], "kinds of steps at which no daemon ended")
+            let state = world.state.withLock { $0 }
+            #expect(state.passed > 1_000 && state.dropped > 1_000, "\(state.passed) passed, \(state.dropped) dropped")
+            #expect(state.moments < 60_000)
+            print("a switch of \(covered.count) writes, ended before each")
+        }
+
         /// Of a switch, and of the starts after it.
         private struct Lengths {
             var ofSwitch = 60
@@ -233,7 +321,7 @@ extension PacketSuite {
                 do {
                     try await engines.compile(given, engine)
                     try await engines.settle(engine)
-                    lengths.ofSwitch = max(10, world.state.withLock { $0.writes })
+                    lengths.ofSwitch = max(10, world.state.withLock { $0.writes.count })
                 } catch is DatapathError {}
                 if Bool.random(using: &random) { given = objects.next() }
                 // One more in two is ended in its own start.
@@ -242,7 +330,7 @@ extension PacketSuite {
                     do { _ = try await start(endingAt: .write(number: last)) } catch is DatapathError {}
                 }
                 engine = try await start(endingAt: nil)
-                lengths.ofStart = max(10, world.state.withLock { $0.writes })
+                lengths.ofStart = max(10, world.state.withLock { $0.writes.count })
                 try world.send()
                 guard fault == .none else { continue }
                 let differences = try await engines.differences(engine)
