@@ -177,6 +177,55 @@ import Testing
         #expect(refusals.first?.message.hasPrefix(text) == true, "\(refusals)")
     }
 
+    /// Each has a pod. One policy of the cluster is for all of them, another for those of `env: prod`.
+    @Test func aThousandNamespacesRelabelledAtOnceAreJudgedAsOneWrite() {
+        let count = 1_000
+        func namespaces(_ environment: String) -> [AdmittedObject] {
+            (0..<count).map { number in
+                AdmittedObject(
+                    .namespace, path: "n\(number)",
+                    ["metadata": ["name": .string("n\(number)"), "labels": ["env": .string(environment)]]])
+            }
+        }
+        func shadow(listRules: Int) -> CapacityShadow {
+            var made = CapacityShadow(
+                limits: PolicyLimits(listRules: listRules), endpoints: 2 * count, services: 3, backends: 4)
+            var objects = namespaces("dev")
+            for number in 0..<count {
+                let metadata: JSONValue = ["namespace": .string("n\(number)"), "name": "p"]
+                objects.append(
+                    AdmittedObject(.pod, path: "n\(number)/p", ["metadata": metadata, "spec": [:], "status": [:]]))
+            }
+            func policy(_ name: String, of subject: JSONValue, from environments: [String]) -> AdmittedObject {
+                let peers = environments.map { JSONValue.object(["namespaces": ["matchLabels": ["env": .string($0)]]]) }
+                return AdmittedObject(
+                    .clusterNetworkPolicy, path: name,
+                    [
+                        "metadata": ["name": .string(name)],
+                        "spec": [
+                            "tier": "Admin", "priority": 1, "subject": ["namespaces": subject],
+                            "ingress": [["action": "Deny", "from": .array(peers)]],
+                        ],
+                    ])
+            }
+            objects.append(policy("all", of: [:], from: ["a", "b", "c"]))
+            objects.append(policy("prod", of: ["matchLabels": ["env": "prod"]], from: ["d", "e"]))
+            made.take(objects)
+            return made
+        }
+        var short = shadow(listRules: 4)
+        let before = short.fill
+        let refusals = short.judge(namespaces("prod"), present: namespaces("dev")).refusals
+        #expect(refusals.count == 1)
+        let text = "n0/p and 999 more pods: needs 2 more ingress rules in a list; 1 of 4 are free; "
+        #expect(refusals.first?.message.hasPrefix(text) == true, "\(refusals)")
+        #expect(short.fill == before)
+        var wide = shadow(listRules: 5)
+        #expect(wide.judge(namespaces("prod"), present: namespaces("dev")).isEmpty)
+        #expect(wide.judge(namespaces("dev"), present: namespaces("prod")).isEmpty)
+        #expect(wide.fill == shadow(listRules: 5).fill)
+    }
+
     @Test func selectorsThatAreNotFreeNameWhoHasThem() {
         var shadow = shadow(PolicyLimits(selectors: 4))
         let (first, second) = (peers("p", ["a", "b", "c"]), peers("q", ["d", "e"]))
