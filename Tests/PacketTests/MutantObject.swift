@@ -11,7 +11,10 @@ enum MutantObject {
     /// - Parameters:
     ///   - header: relative to `bpf/`.
     ///   - place: text that stands there exactly once.
-    static func compile(_ header: String, _ place: String, by replacement: String) throws -> [UInt8] {
+    ///   - preamble: what stands before `function`, a line that is there exactly once.
+    static func compile(
+        _ header: String, _ place: String, by replacement: String, preamble: (function: String, text: String)? = nil
+    ) throws -> [UInt8] {
         var template = Array("/tmp/mt-mutant-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Fault(message: "mkdtemp: errno \(errno)") }
         let directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
@@ -19,12 +22,17 @@ enum MutantObject {
         defer { try? run("rm -r '\(directory)'") }
         try run("cp -r '\(root)/bpf' '\(directory)/bpf'")
         let path = "\(directory)/bpf/\(header)"
-        let parts = String(decoding: try read(path), as: UTF8.self).split(
-            separator: place, omittingEmptySubsequences: false)
-        guard parts.count == 2 else {
-            throw Fault(message: "bpf/\(header) has \(parts.count - 1) places “\(place)”, where one is expected")
+        var text = String(decoding: try read(path), as: UTF8.self)
+        var changes = [(place, replacement)]
+        if let preamble { changes.append((preamble.function, preamble.text + preamble.function)) }
+        for (place, replacement) in changes {
+            let parts = text.split(separator: place, omittingEmptySubsequences: false)
+            guard parts.count == 2 else {
+                throw Fault(message: "bpf/\(header) has \(parts.count - 1) places “\(place)”, where one is expected")
+            }
+            text = "\(parts[0])\(replacement)\(parts[1])"
         }
-        try write(path, Array("\(parts[0])\(replacement)\(parts[1])".utf8))
+        try write(path, Array(text.utf8))
         #if arch(arm64)
             let (architecture, triplet) = ("arm64", "aarch64-linux-gnu")
         #else

@@ -1,98 +1,63 @@
 import CMartletABI
-import MapLayout
-import PolicyCompiler
-import Reconcile
 import Synchronization
 import TestKit
 import Testing
 
 @testable import BPFRuntime
 
-/// Two policy sets that both drop the packet, by different rules, made so that every mix of class, CIDR class and list
-/// lets it through. They alternate through the planner that the daemon uses while packets run without pause.
-private struct AlternatingSets {
-    typealias Planner = GenerationPlanner<PolicySlot, PolicySlotValue, MapOperation, Never>
+/// What the kernel's events say of the packets that it dropped.
+private final class ToldVerdicts: Sendable {
+    struct Place: Hashable {
+        let hook: martlet_hook.RawValue
+        let port: UInt16
+        let isFirst: Bool
+    }
 
-    static let flipsMin: UInt32 = 1_000
-    static let network: UInt32 = 9
-    let node: PacketNode
+    private struct State {
+        var seen: [Place: Int] = [:]
+        var faults: [String] = []
+    }
 
-    /// Everything that no generation switches. Class of the peer 10 or 11, of the server 20 or 21; CIDR class of the
-    /// peer 1 or 2; each list lets through what the other set's class or CIDR class says, then denies.
-    func prepare() throws {
-        for (classNumber, bit) in [(10, 1), (11, 2)] {
-            try node.setSelectors([UInt32(bit)], ofClass: UInt32(classNumber))
-        }
-        for cidrClass in [UInt32(1), 2] {
-            try node.putNetwork(Self.network, "0.0.0.0/0", cidrClass: cidrClass, blocks: [cidrClass])
-        }
-        for (offset, other, id) in [(UInt32(100), UInt32(2), UInt32(31)), (200, 1, 41)] {
-            try node.datapath.write(
-                MapCatalog.rules, from: Int(offset),
-                [
-                    .allow(id + 1, kind: MARTLET_PEER_BLOCK, peer: other),
-                    .allow(id + 2, kind: MARTLET_PEER_SELECTOR, peer: other),
-                    .allow(id, action: MARTLET_ACTION_DENY),
-                ])
+    private let state = Mutex(State())
+
+    /// How many packets each set dropped at each hook, of those that the ring had room for.
+    var seen: [Place: Int] { state.withLock { $0.seen } }
+    /// The first verdicts that are not what the set of the packet's generation says.
+    var faults: [String] { state.withLock { $0.faults } }
+
+    func read(_ stream: EventStream) async {
+        for await batch in stream {
+            state.withLock { state in for event in batch.events { Self.note(event, &state) } }
         }
     }
 
-    func values(_ isFirst: Bool) -> [PolicySlot: PolicySlotValue] {
-        let list = ListEntry(
-            extent: Extent(offset: isFirst ? 100 : 200, count: 3), flags: [], version: isFirst ? 5 : 6,
-            isolationRuleID: 0)
-        let lists = ClassLists(ingress: list, egress: .open)
-        var values: [PolicySlot: PolicySlotValue] = [
-            .endpointClass(2): .word(isFirst ? 20 : 21), .networkClass(Self.network): .word(isFirst ? 1 : 2),
-            .lists(20): .lists(isFirst ? lists : .open), .lists(21): .lists(isFirst ? .open : lists),
-            .controlFlags: .word(MARTLET_CONTROL_BLOCKS_COVER_PODS.rawValue),
-        ]
-        for peer in [UInt32(1), 3] { values[.endpointClass(peer)] = .word(isFirst ? 10 : 11) }
-        return values
-    }
-
-    /// Alternates the sets until `flipsMin` flips are done and `isEnough` says so. Returns how many there were.
-    func alternate(_ isEnough: () -> Bool) throws -> UInt32 {
-        var planner = Planner()
-        planner.start()
-        var tickets: [Planner.Ticket] = []
-        var isFirst = true
-        func perform(_ actions: [Planner.Action]) throws {
-            for action in actions {
-                switch action {
-                case .writeSlot(let slot, let values):
-                    for (place, value) in values {
-                        for case .store(let map, let offset, let bytes) in place.operations(slot: slot, value) {
-                            try node.datapath.write(map, at: offset, bytes)
-                        }
-                    }
-                case .publish(let generation): try node.datapath.publish(generation: generation)
-                case .awaitGrace(let ticket): tickets.append(ticket)
-                case .write, .fill, .release: break
-                }
-            }
+    private static func note(_ event: martlet_event, _ state: inout State) {
+        let port = UInt16(bigEndian: event.destination_port)
+        let isFirst = AlternatingSets.isFirst(event.generation)
+        if event.kind == MARTLET_EVENT_DROP.rawValue, event.rule_id == AlternatingSets.rule(isFirst, port: port) {
+            state.seen[Place(hook: UInt32(event.hook), port: port, isFirst: isFirst), default: 0] += 1
+        } else if state.faults.count < 10 {
+            state.faults.append(
+                "hook \(event.hook), port \(port): kind \(event.kind), reason \(event.reason), rule \(event.rule_id) "
+                    + "in generation \(event.generation)")
         }
-        while planner.generation < Self.flipsMin || !isEnough() {
-            try perform(planner.submit(.init(values: values(isFirst))))
-            isFirst.toggle()
-            while planner.flipsInFlight >= Planner.flipsInFlightMax, !tickets.isEmpty {
-                try node.datapath.gracePeriod()
-                try perform(planner.graceElapsed(tickets.removeFirst()))
-            }
-        }
-        return planner.generation
     }
 }
 
 extension PacketSuite {
     /// One packet is judged by one policy set, whole.
-    @Suite
+    @Suite(.timeLimit(.minutes(5)))
     struct OneInstantTests {
-        private static let hooks = [
-            PacketLoad.Hook(program: "from_pod", source: "10.244.1.10"),
-            PacketLoad.Hook(program: "to_pod", source: "10.244.2.20"),
-            PacketLoad.Hook(program: "from_network", source: "10.244.2.20"),
+        private static let fromPod = [UInt16(80), 82].map {
+            PacketLoad.Hook(program: "from_pod", source: "10.244.1.10", port: $0)
+        }
+        private static let others = [
+            PacketLoad.Hook(program: "to_pod", source: "10.244.2.20", port: 81),
+            PacketLoad.Hook(program: "from_network", source: "10.244.2.20", port: 81),
         ]
+        private static let hooks = fromPod + others
+        /// What the events have to name of each hook and set.
+        private static let toldMin = 10_000
 
         struct Seen {
             var flips: UInt32 = 0
@@ -101,85 +66,134 @@ extension PacketSuite {
             /// By the kernel's counters.
             var drops: [UInt32: UInt64] = [:]
             var passed: UInt64 = 0
+            fileprivate let told = ToldVerdicts()
         }
 
-        private func alternate(runsMin: Int, elf: [UInt8]? = nil) throws -> Seen {
+        /// Alternates the sets under packets until `isEnough`, at least for as many flips.
+        private func alternate(
+            elf: [UInt8]? = nil, flipsMin: UInt32, _ isEnough: (Seen) -> Bool
+        ) async throws -> Seen {
             let node = try PacketNode(elf: elf)
             let sets = AlternatingSets(node: node)
             try sets.prepare()
-            // In force before the first packet.
-            for (place, value) in sets.values(true) {
-                for slot in 0..<4 {
-                    for case .store(let map, let offset, let bytes) in place.operations(slot: slot, value) {
-                        try node.datapath.write(map, at: offset, bytes)
-                    }
-                }
-            }
             var seen = Seen()
             let load = PacketLoad(node.datapath, Self.hooks)
             let opened = Int(MARTLET_COUNTER_FLOWS_OPENED.rawValue)
-            let before = try node.datapath.counters()[opened]
-            seen.drops = try node.newDrops {
-                try load.during {
-                    seen.flips = try sets.alternate { load.runs.withLock { $0.allSatisfy { $0 >= runsMin } } }
+            let (told, stream) = (seen.told, try node.datapath.events())
+            let reader = Task { await told.read(stream) }
+            let before = try node.datapath.counters()
+            try await load.during {
+                seen.flips = try await sets.alternate { flips in
+                    seen.runs = load.runs.withLock { $0 }
+                    seen.passed = try node.datapath.counters()[opened] - before[opened]
+                    return flips >= flipsMin && isEnough(seen)
                 }
             }
-            seen.passed = try node.datapath.counters()[opened] - before
+            reader.cancel()
+            await reader.value
+            let after = try node.datapath.counters()
+            seen.passed = after[opened] - before[opened]
+            for reason in 0..<MARTLET_DROP_REASONS.rawValue {
+                let index = Int(MARTLET_COUNTER_DROPS.rawValue + reason)
+                if after[index] != before[index] { seen.drops[reason] = after[index] - before[index] }
+            }
             seen.runs = load.runs.withLock { $0 }
             #expect(load.failure.withLock { $0 } == nil)
             return seen
         }
 
-        @Test("A million fresh flows through each hook while two sets alternate: no third verdict")
-        func noMix() throws {
-            let seen = try alternate(runsMin: 1_000_000)
-            #expect(seen.flips >= AlternatingSets.flipsMin)
+        @Test("A million fresh flows through each hook while two sets alternate: each set's verdict often, no third")
+        func noMix() async throws {
+            let places = Self.hooks.count * 2
+            let seen = try await alternate(flipsMin: 1_000) { seen in
+                let told = seen.told.seen
+                return seen.runs.allSatisfy { $0 >= 1_000_000 } && told.count == places
+                    && told.values.allSatisfy { $0 >= Self.toldMin } || !seen.told.faults.isEmpty
+            }
+            #expect(seen.flips >= 1_000)
             #expect(seen.runs.allSatisfy { $0 >= 1_000_000 })
             #expect(seen.passed == 0)
             #expect(seen.drops == [MARTLET_DROP_POLICY.rawValue: UInt64(seen.runs.reduce(0, +))])
+            #expect(seen.told.faults == [])
+            let told = seen.told.seen
+            #expect(told.count == places && told.values.allSatisfy { $0 >= Self.toldMin }, "\(told)")
+            print("\(seen.flips) flips, \(seen.runs) packets; told: \(told.values.sorted())")
         }
 
-        @Test("Each set drops by its own rule, and each mix of the two lets the packet through")
+        @Test("Each set drops by its own rules, and each mix of the two lets a packet through")
         func mixes() throws {
             let node = try PacketNode()
             let sets = AlternatingSets(node: node)
             try sets.prepare()
-            func write(_ values: [PolicySlot: PolicySlotValue]) throws {
-                for (place, value) in values {
-                    for slot in 0..<4 {
-                        for case .store(let map, let offset, let bytes) in place.operations(slot: slot, value) {
-                            try node.datapath.write(map, at: offset, bytes)
-                        }
-                    }
+            let all = 1 << AlternatingSets.parts.count
+            for mix in 0..<all {
+                for (index, part) in AlternatingSets.parts.enumerated() {
+                    try sets.writeAllSlots(
+                        sets.values(mix & (1 << index) == 0).filter { part.contains($0.key) })
                 }
-            }
-            let parts: [[PolicySlot]] = [
-                [.endpointClass(1), .endpointClass(3)], [.endpointClass(2)], [.networkClass(AlternatingSets.network)],
-                [.lists(20), .lists(21)],
-            ]
-            for mix in 0..<16 {
-                for (index, part) in parts.enumerated() {
-                    try write(sets.values(mix & (1 << index) == 0).filter { part.contains($0.key) })
-                }
-                try write(sets.values(true).filter { $0.key == .controlFlags })
-                let isWhole = mix == 0 || mix == 15
-                for (index, hook) in Self.hooks.enumerated() {
-                    let port = UInt16(1_000 + mix * 10 + index)
-                    let packet = PacketBytes.tcp(hook.source, port, "10.244.1.11", 80)
+                func drops(_ hook: PacketLoad.Hook) throws -> Bool {
+                    let packet = PacketBytes.tcp(hook.source, UInt16(1_000 + mix), "10.244.1.11", hook.port)
                     let outcome = try node.run(hook.program, packet, forwarded: hook.program == "to_pod")
-                    #expect((outcome.verdict == PacketOutcome.shot) == isWhole, "mix \(mix), \(hook.program)")
+                    return outcome.verdict == PacketOutcome.shot
+                }
+                let dropped = try Self.fromPod.filter { try drops($0) }
+                let isWhole = mix == 0 || mix == all - 1
+                #expect((dropped.count == Self.fromPod.count) == isWhole, "mix \(mix), from_pod")
+                // What comes from another node is judged by its receiver's ingress alone.
+                let ofIngress = 1 << AlternatingSets.egressPart - 1
+                let isIngressWhole = mix & ofIngress == 0 || mix & ofIngress == ofIngress
+                for hook in Self.others {
+                    #expect(try drops(hook) == isIngressWhole, "mix \(mix), \(hook.program)")
                 }
             }
         }
 
-        @Test("A program that loads the generation twice is seen")
-        func mutant() throws {
-            let elf = try MutantObject.compile(
-                "lib/policy.h", "list_of(query->class_id[self], query->generation, way)",
-                by: "list_of(query->class_id[self], ({ __u32 key = 0; struct martlet_control *now = "
-                    + "bpf_map_lookup_elem(&control, &key); now ? READ_ONCE(now->generation) : 0; }), way)")
-            let seen = try alternate(runsMin: 1_000_000, elf: elf)
+        /// Programs that load the generation again after their first load.
+        enum Mutant: CaseIterable {
+            /// For each list; classes stay.
+            case forEachList
+            /// Between the egress and the ingress of a flow from pod to pod; classes stay.
+            case betweenDirections
+            /// The same, and with it the classes: one direction is wholly of one set, the other of the other.
+            case betweenWholeDirections
+
+            private static let reload =
+                "__u32 key = 0; struct martlet_control *now = bpf_map_lookup_elem(&control, &key); "
+
+            func compile() throws -> [UInt8] {
+                let list = "list_of(query->class_id[self], query->generation, way)"
+                return switch self {
+                case .forEachList:
+                    try MutantObject.compile(
+                        "lib/policy.h", list,
+                        by: "list_of(query->class_id[self], ({ \(Self.reload)"
+                            + "now ? READ_ONCE(now->generation) : 0; }), way)")
+                case .betweenDirections:
+                    try MutantObject.compile(
+                        "lib/policy.h", list,
+                        by: "list_of(query->class_id[self], ({ \(Self.reload)"
+                            + "now && way == INGRESS ? READ_ONCE(now->generation) : query->generation; }), way)")
+                case .betweenWholeDirections:
+                    try MutantObject.compile(
+                        "lib/policy.h", "query->reason[INGRESS] = judge_list(query, INGRESS);",
+                        by: "{ load_again(query); query->reason[INGRESS] = judge_list(query, INGRESS); }",
+                        // In a function of its own: the chain of calls has no room for more on its stack.
+                        preamble: (
+                            function: "STAGE bool judge(struct query *query)",
+                            text: "STAGE int load_again(struct query *query) { if (!query) return 0; \(Self.reload)"
+                                + "if (now) query->generation = READ_ONCE(now->generation); return identify(query); }\n"
+                        ))
+                }
+            }
+        }
+
+        @Test("A program that loads the generation twice is seen", arguments: Mutant.allCases)
+        func mutant(_ mutant: Mutant) async throws {
+            let seen = try await alternate(elf: mutant.compile(), flipsMin: 1) { seen in
+                seen.passed > 0 || seen.runs.allSatisfy { $0 >= 10_000_000 }
+            }
             #expect(seen.passed > 0, "\(seen.flips) flips, \(seen.runs) packets")
+            print("\(mutant): \(seen.passed) of \(seen.runs) packets passed in \(seen.flips) flips")
         }
     }
 }

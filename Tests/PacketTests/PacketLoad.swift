@@ -7,23 +7,19 @@ import Testing
 @testable import BPFRuntime
 
 /// A thread that runs packets through the hooks until it is told to stop. The packets are dropped, if all is well, and
-/// so leave no flow: each run is a fresh one.
+/// so leave no flow: each run is a fresh one. Nothing else may run packets meanwhile.
 final class PacketLoad: Sendable {
     struct Hook {
         let program: String
         let source: String
         var destination = "10.244.1.11"
-    }
-
-    /// What has happened up to a moment between two batches.
-    struct Count {
-        let runs: Int
-        /// Of all reasons, as the kernel counts.
-        let drops: UInt64
+        var port: UInt16 = 80
     }
 
     /// By hook.
     let runs: Mutex<[Int]>
+    /// Packets that were not dropped, by hook, as the kernel counts.
+    private let passes: Mutex<[Int]>
     let failure = Mutex<String?>(nil)
     private let hooks: [Hook]
     /// Packets of one call.
@@ -37,10 +33,11 @@ final class PacketLoad: Sendable {
         self.hooks = hooks
         self.batch = batch
         runs = Mutex([Int](repeating: 0, count: hooks.count))
+        passes = Mutex([Int](repeating: 0, count: hooks.count))
     }
 
     private func input(_ hook: Hook) -> TestRunInput {
-        var input = TestRunInput(data: PacketBytes.tcp(hook.source, 40_000, hook.destination, 80).bytes)
+        var input = TestRunInput(data: PacketBytes.tcp(hook.source, 40_000, hook.destination, hook.port).bytes)
         input.repeats = batch
         if hook.program == "to_pod" {
             input.context = [UInt8](repeating: 0, count: 192)
@@ -56,32 +53,36 @@ final class PacketLoad: Sendable {
             while !isOver.load(ordering: .relaxed) {
                 for (index, hook) in hooks.enumerated() {
                     while isCounting.load(ordering: .acquiring) { sched_yield() }
-                    try runs.withLock {
+                    try runs.withLock { runs in
+                        let before = try drops()
                         _ = try datapath.testRun(hook.program, inputs[index])
-                        $0[index] += batch
+                        let dropped = try drops() - before
+                        passes.withLock { $0[index] += batch - dropped }
+                        runs[index] += batch
                     }
                 }
             }
         } catch { failure.withLock { $0 = "\(error)" } }
     }
 
-    /// No batch is under way while it counts.
-    func count() throws -> Count {
-        isCounting.store(true, ordering: .releasing)
-        defer { isCounting.store(false, ordering: .releasing) }
-        return try runs.withLock { runs in
-            let first = Int(MARTLET_COUNTER_DROPS.rawValue)
-            let drops = try datapath.counters()[first..<first + Int(MARTLET_DROP_REASONS.rawValue)]
-            return Count(runs: runs.reduce(0, +), drops: drops.reduce(0, +))
-        }
+    /// Of all reasons.
+    private func drops() throws(DatapathError) -> Int {
+        let first = Int(MARTLET_COUNTER_DROPS.rawValue)
+        return Int(try datapath.counters()[first..<first + Int(MARTLET_DROP_REASONS.rawValue)].reduce(0, +))
     }
 
-    /// How many packets were not dropped while `body` ran.
-    func passed(_ body: () async throws -> Void) async throws -> Int {
-        let before = try count()
+    /// How many packets got through up to now, by hook; no batch is under way meanwhile.
+    func passed() -> [Int] {
+        isCounting.store(true, ordering: .releasing)
+        defer { isCounting.store(false, ordering: .releasing) }
+        return runs.withLock { _ in passes.withLock { $0 } }
+    }
+
+    /// How many packets got through while `body` ran, by hook.
+    func passed(_ body: () async throws -> Void) async throws -> [Int] {
+        let before = passed()
         try await body()
-        let after = try count()
-        return after.runs - before.runs - Int(after.drops - before.drops)
+        return zip(passed(), before).map { $0 - $1 }
     }
 
     /// Returns when each hook has run two more batches, the second of which began after the call.
@@ -115,9 +116,9 @@ final class PacketLoad: Sendable {
     }
 
     /// Runs `body` while packets run on another thread.
-    func during(_ body: () throws -> Void) throws {
+    func during(_ body: () async throws -> Void) async throws {
         let thread = try start()
         defer { stop(thread) }
-        try body()
+        try await body()
     }
 }

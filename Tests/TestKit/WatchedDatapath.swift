@@ -23,7 +23,8 @@ package final class WatchedDatapath: Datapath {
         case none
         /// The map looks empty to who lists it.
         case hides(MapIdentity)
-        /// An endpoint is found before its class is written.
+        /// The class of an endpoint is written only before the endpoint is opened: a closed one, to which its addresses
+        /// lead, has whatever its number had.
         case classesLast
     }
 
@@ -61,13 +62,35 @@ package final class WatchedDatapath: Datapath {
     package func put(_ map: MapIdentity, key: [UInt8], value: [UInt8], mode: PutMode) throws(DatapathError) {
         try announce(.write(map))
         try inner.put(map, key: key, value: value, mode: mode)
-        let held = state.withLock { state in
-            defer { state.held = [] }
-            return state.held
+    }
+
+    /// Whether these bytes of the endpoints' map say of an endpoint that anyone may pass to it.
+    private static func opens(_ bytes: [UInt8], at offset: Int) -> Bool {
+        let stride = MemoryLayout<martlet_endpoint>.stride
+        let flags = (MemoryLayout<martlet_endpoint>.offset(of: \.flags) ?? 0) - offset % stride
+        guard flags >= 0, let word = MapBytes.value(UInt32.self, from: Array(bytes.dropFirst(flags).prefix(4))) else {
+            return false
         }
-        guard !held.isEmpty else { return }
+        return word & MARTLET_ENDPOINT_LIVE.rawValue != 0 && word & MARTLET_ENDPOINT_CLOSED.rawValue == 0
+    }
+
+    /// Whether a write is kept back: a class of an endpoint that is not open yet. Before one is opened, what was kept
+    /// back is made good.
+    private func holds(_ map: MapIdentity, _ offset: Int, _ bytes: [UInt8]) throws(DatapathError) -> Bool {
+        guard fault == .classesLast, map == MapCatalog.endpoints.identity else { return false }
+        let stride = MemoryLayout<martlet_endpoint>.stride
+        let start = offset / stride * stride
+        if bytes.count == MemoryLayout<UInt32>.size {
+            if Self.opens(try inner.read(map, bytes: start..<start + stride), at: start) { return false }
+            state.withLock { $0.held.append((offset, bytes)) }
+            return true
+        }
+        let held = state.withLock { $0.held }
+        guard !held.isEmpty, Self.opens(bytes, at: offset) else { return false }
         try announce(.belated)
-        for value in held { try inner.write(MapCatalog.endpoints.identity, at: value.offset, value.bytes) }
+        for value in held { try inner.write(map, at: value.offset, value.bytes) }
+        state.withLock { $0.held = [] }
+        return false
     }
 
     package func remove(_ map: MapIdentity, key: [UInt8]) throws(DatapathError) -> Bool {
@@ -81,11 +104,7 @@ package final class WatchedDatapath: Datapath {
 
     package func write(_ map: MapIdentity, at offset: Int, _ bytes: [UInt8]) throws(DatapathError) {
         try announce(.write(map))
-        if fault == .classesLast, map == MapCatalog.endpoints.identity, bytes.count == MemoryLayout<UInt32>.size {
-            state.withLock { $0.held.append((offset, bytes)) }
-        } else {
-            try inner.write(map, at: offset, bytes)
-        }
+        if try !holds(map, offset, bytes) { try inner.write(map, at: offset, bytes) }
     }
 
     package func storeRelease(_ map: MapIdentity, at offset: Int, _ word: UInt32) throws(DatapathError) {
