@@ -42,9 +42,9 @@ package struct FlowFilter: Hashable, Sendable {
 }
 
 extension FlowFilter {
-    /// Reads `{"pod": "NAMESPACE/NAME", "namespace", "verdict", "port", "protocol", "reason", "trial", "policy"
-    /// (`NAME` of a ClusterNetworkPolicy, too), "sinceUnixNanoseconds"}`; every member may be absent, members of other names are the caller's. Throws for a
-    /// member that is there and wrong.
+    /// Reads `{"pod": "NAMESPACE/NAME", "namespace", "verdict", "port", "protocol", "reason", "trial", "policy":
+    /// "NAMESPACE/NAME" or "NAME", "sinceUnixNanoseconds"}`; every member may be absent, members of other names are the
+    /// caller's. Throws for a member that is there and wrong.
     package init(json: JSONValue) throws(FlowError) {
         self.init()
         pod = try Self.key(json, "pod")

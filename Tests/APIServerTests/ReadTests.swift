@@ -100,6 +100,9 @@ import Testing
         let type = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
         let answer = await server.call("GET", "/openapi/v2?timeout=32s", accept: type)
         #expect(answer.status == 200)
+        #expect(
+            answer.headers.first { $0.name == "content-type" }?.value
+                == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
         // Field 1, "2.0"; field 2 with title and version.
         let info = [0x0A, 10] + Array("Kubernetes".utf8) + [0x12, 7] + Array("v1.32.0".utf8)
         #expect(Array(answer.text.utf8) == [0x0A, 3] + Array("2.0".utf8) + [0x12, UInt8(info.count)] + info)

@@ -53,8 +53,7 @@ extension PacketSuite {
         @Test("A flow that is picked up from its answering end tells the rule that lets it in")
         func pickedUp() async throws {
             let node = try PacketNode()
-            try node.setPolicy(of: 1, egress: .isolated())
-            try node.setPolicy(of: 1, ingress: .isolated([.allow(33)]))
+            try node.setPolicy(of: 1, ingress: .isolated([.allow(33)]), egress: .isolated())
             try node.setGeneration(2)
             let told = try await node.events(1) {
                 _ = try node.fromPod(.tcp("10.244.1.10", 80, "10.244.1.11", 40000, [.ack]))

@@ -92,7 +92,8 @@ import Testing
     @Test func resultsGoToStandardOutputAsJUnit() async throws {
         let test = """
             {apiVersion: martlet.io/v1alpha1, kind: PolicyTest, metadata: {name: t}, expect: [\
-            {from: shop/web, to: shop/db, port: 5432, allow: true}, {from: shop/db, to: shop/web, port: 80, allow: false}]}
+            {from: shop/web, to: shop/db, port: 5432, allow: true}, \
+            {from: shop/db, to: shop/web, port: 80, allow: false}]}
             """
         try await withFiles([Self.objects, test]) { paths in
             let run = try await launch(

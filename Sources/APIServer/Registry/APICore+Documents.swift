@@ -65,10 +65,11 @@ extension APICore {
 
     /// For clients that take it as protobuf, as kubectl does; there is no other form.
     private func swagger(_ request: APIRequest) throws(APIStatus) -> APIResponse {
-        let type = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-        guard Negotiation.clauses(request.header("accept") ?? "").contains(where: { $0.type == type }) else {
-            throw .noSuchPath
-        }
+        let type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+        // As kubectl writes it; an `@` is no part of a media type, and Go does not read an answer with one.
+        let asked = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        let accepted = Negotiation.clauses(request.header("accept") ?? "").map(\.type)
+        guard accepted.contains(type) || accepted.contains(asked) else { throw .noSuchPath }
         return APIResponse(contentType: type, OpenAPIDocuments.emptySwagger)
     }
 
