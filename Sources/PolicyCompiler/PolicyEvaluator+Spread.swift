@@ -86,8 +86,11 @@ extension PolicyEvaluator {
         private static func ports(of end: End, _ flow: Flow) -> [UInt16] {
             let declared = (end.policedPod?.ports ?? []).filter { $0.transport.rawValue == flow.transport }
                 .map(\.number).filter { $0 != flow.port }
-            return [flow.port] + (declared.isEmpty ? [flow.port == 1 ? 2 : 1] : declared.prefix(portsMax))
+            return [flow.port] + (declared.isEmpty ? [anotherPort(flow)] : declared.prefix(portsMax))
         }
+
+        /// Stands for the ports that nobody declares.
+        private static func anotherPort(_ flow: Flow) -> UInt16 { flow.port == 1 ? 2 : 1 }
 
         private static func isSame(_ left: Flow, _ right: Flow) -> Bool {
             left.source.address == right.source.address && left.destination.address == right.destination.address
@@ -100,18 +103,19 @@ extension PolicyEvaluator {
             for (other, wasAllowed) in flows {
                 let isAllowed = after.judge(edit.relabelled(other)).isAllowed
                 if isAllowed == wasAllowed { continue }
-                let text = Self.text(other)
+                let text = text(other)
                 if isAllowed { spread.opened.append(text) } else { spread.closed.append(text) }
             }
             return spread
         }
 
-        private static func text(_ flow: Flow) -> String {
+        private func text(_ other: Flow) -> String {
             func end(_ end: End) -> String {
                 end.policedPod.map { "\($0.key)" }
-                    ?? (end.address == outside4 || end.address == outside6 ? "outside" : "\(end.address)")
+                    ?? ([Self.outside4, Self.outside6].contains(end.address) ? "outside" : "\(end.address)")
             }
-            return "\(end(flow.source)) -> \(end(flow.destination)) \(flow.portText)"
+            let port = other.port == Self.anotherPort(flow) ? "another port" : other.portText
+            return "\(end(other.source)) -> \(end(other.destination)) \(port)"
         }
     }
 }

@@ -20,7 +20,7 @@ extension LocalRequests {
             "verdict": .string(other.isAllowed ? "allow" : "drop"),
             "differs": .bool(other.isAllowed != answer.isAllowed),
             "command": .string(
-                "martlet explain \(source) \(ExplainedEnd.text(flow.destination.address, flow.port))\(option)"),
+                "martlet explain \(source) '\(ExplainedEnd.text(flow.destination.address, flow.port))'\(option)"),
         ]
     }
 
