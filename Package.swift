@@ -251,7 +251,11 @@ let package = Package(
             ], from: [logging]),
         tests("FlowsTests", ["Flows", "MapLayout", "KubeObjects", "JSONText", "NetTypes", "CMartletABI", "TestKit"]),
         tests(
-            "martletdTests", ["APIClient", "APIServer", "Store", "Netlink", "NetTypes", "JSONText", "TestKit"],
+            "martletdTests",
+            [
+                "APIClient", "APIServer", "Store", "Netlink", "NetTypes", "JSONText", "CLibbpf", "CMartletABI",
+                "TestKit",
+            ],
             from: [logging]),
         tests(
             "NodeAgentTests", ["NodeAgent", "APIMachinery", "APIClient", "KubeObjects", "JSONText", "TestKit"],

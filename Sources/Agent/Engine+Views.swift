@@ -53,6 +53,12 @@ extension Engine {
     var podCIDRs: [CIDR] { policy.podCIDRs }
     func revision(of generation: UInt32) -> Int64? { revisions[generation] }
 
+    func agrees(
+        _ verdict: PolicyMaps.Verdict, with decision: PolicyEvaluator.Decision, _ direction: RuleInfo.Direction
+    ) -> Bool {
+        policy.agrees(verdict, with: decision, direction)
+    }
+
     /// What a rule id stands for: `policy`, `direction`, `index` (null for isolation) and the policy's `revision`.
     func ruleJSON(_ id: UInt32) -> JSONValue {
         guard let info = policy.rule(id) else { return id == 0 ? .null : ["id": .integer(Int64(id))] }

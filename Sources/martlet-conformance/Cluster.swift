@@ -205,19 +205,23 @@ struct Cluster {
         let ingress = maps.judge(.ingress, subject: toEnd, peer: fromEnd, transport: transport, port: port)
         var difference: String?
         var verdicts = [
-            ("egress by the maps", answer.egress.decision, egress),
-            ("ingress by the maps", answer.ingress.decision, ingress),
+            ("egress by the maps", RuleInfo.Direction.egress, answer.egress.decision, egress),
+            ("ingress by the maps", .ingress, answer.ingress.decision, ingress),
         ]
-        if let kernel, source.key != destination?.key {
+        // A pod always reaches itself. The maps do not know that; the kernel's answer is by a rule id of its own.
+        if source.key == destination?.key {
+            verdicts = []
+        } else if let kernel {
             do {
                 let found = try kernel.judge(from: from, to: address, transport: transport, port: port)
-                verdicts.append(("egress by the kernel", answer.egress.decision, found.egress))
-                verdicts.append(("ingress by the kernel", answer.ingress.decision, found.ingress))
+                verdicts.append(("egress by the kernel", .egress, answer.egress.decision, found.egress))
+                verdicts.append(("ingress by the kernel", .ingress, answer.ingress.decision, found.ingress))
             } catch {
                 difference = "kernel: \(error)"
             }
         }
-        for (name, decision, verdict) in verdicts where !agrees(decision, verdict) {
+        for (name, direction, decision, verdict) in verdicts
+        where !compiler.agrees(verdict, with: decision, direction) {
             difference =
                 "\(source.key) to \(address) port \(port): \(name) \(verdict.isAllowed ? "allowed" : "denied") "
                 + "by rule \(verdict.ruleID), the evaluator: \(decision)"
@@ -225,21 +229,5 @@ struct Cluster {
         return Verdicts(
             egress: answer.egress.decision.isAllowed, ingress: answer.ingress.decision.isAllowed,
             difference: difference)
-    }
-
-    private func agrees(_ decision: PolicyEvaluator.Decision, _ verdict: PolicyMaps.Verdict) -> Bool {
-        let info = compiler.rule(verdict.ruleID)
-        switch decision {
-        // The maps know neither; the kernel answers by rule ids of its own.
-        case .itself, .ownNode: return true
-        case .notIsolated: return verdict.isAllowed && verdict.ruleID == 0
-        case .allowed(let policy, let rule):
-            return verdict.isAllowed && info?.policy == policy && info?.index == rule
-        case .denied(let policy, let rule):
-            return !verdict.isAllowed && info?.policy == policy && info?.index == rule
-        case .unknownPeer, .closed: return !verdict.isAllowed && verdict.ruleID == 0
-        case .isolated(let policies):
-            return !verdict.isAllowed && info?.policy == policies.first && info?.index == nil
-        }
     }
 }

@@ -9,6 +9,8 @@ struct Conformance {
     /// What runs a file.
     enum Runner: Sendable {
         case policy(@Sendable (JSONValue, KernelEngine?) -> FileResult)
+        /// The parser, and an API server in this process.
+        case policyAPI
         /// The API server, called in this process or over its sockets.
         case exchanges(overHTTPS: Bool)
         case protobuf
@@ -19,7 +21,7 @@ struct Conformance {
     static let files: [(path: String, runner: Runner)] = [
         ("netpol/cyclonus.json", .policy { ConnectivityRunner.run($0, $1) }),
         ("netpol/k8s-e2e-netpol.json", .policy { ConnectivityRunner.run($0, $1) }),
-        ("netpol/k8s-e2e-netpol-api.json", .policy { file, _ in PolicyAPIRunner.run(file) }),
+        ("netpol/k8s-e2e-netpol-api.json", .policyAPI),
         ("netpol/fuzz.json", .policy { FuzzRunner.run($0, $1) }),
         ("netpol/cluster-network-policy.json", .policy { ClusterPolicyRunner.run($0, $1) }),
         ("services/endpointslice.json", .policy { file, _ in EndpointSliceRunner.run(file) }),
@@ -116,6 +118,7 @@ struct Conformance {
     {
         switch runner {
         case .policy(let run): return run(file, kernel)
+        case .policyAPI: return try await PolicyAPIRunner.run(file)
         case .exchanges(let overHTTPS): return try await ExchangeRunner.run(file, overHTTPS: overHTTPS)
         case .protobuf:
             let types = read("\(root)/../reference/schema.json")

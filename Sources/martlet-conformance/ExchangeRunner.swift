@@ -20,6 +20,34 @@ enum ExchangeRunner {
     static let startTimeout = Duration.seconds(30)
 
     static func run(_ file: JSONValue, overHTTPS: Bool) async throws -> FileResult {
+        guard overHTTPS else {
+            return try await withCore { core in await play(file, CoreTransport(core: core)) }
+        }
+        return try await withStore { store, directory, options in
+            var configuration = APIServerConfiguration(
+                stateDirectory: directory, listen: [.address(host: "127.0.0.1", port: 0)])
+            configuration.core = options
+            return try await overSockets(file, APIServerService(store: store, configuration: configuration))
+        }
+    }
+
+    /// A server in this process, without sockets, for the time of `body`.
+    static func withCore<Value: Sendable>(_ body: (APICore) async throws -> Value) async throws -> Value {
+        try await withStore { store, directory, options in
+            let core = try APICore(store: store, keyDirectory: "\(directory)/pki", options: options)
+            try await core.bootstrap(endpoints: [], port: 6443)
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await core.run() }
+                let value = try await body(core)
+                group.cancelAll()
+                return value
+            }
+        }
+    }
+
+    private static func withStore<Value>(
+        _ body: (Store, _ directory: String, APICoreOptions) async throws -> Value
+    ) async throws -> Value {
         let directory = FileManager.default.temporaryDirectory.path + "/mt-conformance-\(getpid())"
         try? FileManager.default.removeItem(atPath: directory)
         try APIServerService.prepare(stateDirectory: directory)
@@ -30,24 +58,7 @@ enum ExchangeRunner {
         var options = APICoreOptions()
         options.logger = logger
         options.clock = StandingClock()
-        guard overHTTPS else {
-            let core = try APICore(store: store, keyDirectory: "\(directory)/pki", options: options)
-            return try await inProcess(file, core)
-        }
-        var configuration = APIServerConfiguration(
-            stateDirectory: directory, listen: [.address(host: "127.0.0.1", port: 0)])
-        configuration.core = options
-        return try await overSockets(file, APIServerService(store: store, configuration: configuration))
-    }
-
-    private static func inProcess(_ file: JSONValue, _ core: APICore) async throws -> FileResult {
-        try await core.bootstrap(endpoints: [], port: 6443)
-        return await withTaskGroup(of: Void.self) { group in
-            group.addTask { await core.run() }
-            let result = await play(file, CoreTransport(core: core))
-            group.cancelAll()
-            return result
-        }
+        return try await body(store, directory, options)
     }
 
     private static func overSockets(_ file: JSONValue, _ service: APIServerService) async throws -> FileResult {

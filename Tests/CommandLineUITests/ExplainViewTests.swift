@@ -94,4 +94,25 @@ import Testing
         #expect(other(true).contains("over IPv6 it is allow: martlet explain a b\n"))
         #expect(other(false).contains("over IPv6 the same: martlet explain a b\n"))
     }
+
+    @Test func aDifferenceIsSaidAndOnlyThere() {
+        var answer = Self.answer(decision: "allowed by c, rule 0")
+        let view = ExplainView(style: Style(isColoured: false))
+        #expect(!view.text(answer).contains("disagree"))
+        answer["agrees"] = false
+        answer["kernel"] = [
+            "verdict": "drop", "generation": 3, "egress": ["verdict": "allow", "rule": .null],
+            "ingress": ["verdict": "drop", "rule": ["kind": "NetworkPolicy", "policy": "shop/b", "index": .null]],
+        ]
+        let text = view.text(answer)
+        #expect(text.contains("  ingress: drop by shop/b"), "\(text)")
+        #expect(text.contains("\nevaluator and kernel disagree: run martlet fsck, and report this\n"), "\(text)")
+    }
+
+    @Test func anotherNodesAnswerIsNotInvented() {
+        var answer = Self.answer(decision: "allowed by c, rule 0")
+        answer["kernel"]?["ingress"] = ["verdict": .null, "judgedBy": "west"]
+        let text = ExplainView(style: Style(isColoured: false)).text(answer)
+        #expect(text.contains("  ingress: judged on node west, not here\n"), "\(text)")
+    }
 }

@@ -57,28 +57,16 @@ struct CompiledCluster {
             .egress, subject: source, peer: destination, transport: flow.transport, port: flow.port)
         let ingress = maps.judge(
             .ingress, subject: destination, peer: source, transport: flow.transport, port: flow.port)
-        for (name, decision, verdict) in [
-            ("egress", answer.egress.decision, egress), ("ingress", answer.ingress.decision, ingress),
-        ] where !agrees(decision, verdict) {
-            return "\(name) of \(flow.source.address) to \(flow.destination.address) \(flow.transport)/\(flow.port): "
+        for (direction, decision, verdict) in [
+            (RuleInfo.Direction.egress, answer.egress.decision, egress), (.ingress, answer.ingress.decision, ingress),
+        ] where !isAlways(decision) && !compiler.agrees(verdict, with: decision, direction) {
+            return
+                "\(direction.rawValue) of \(flow.source.address) to \(flow.destination.address) \(flow.transport)/\(flow.port): "
                 + "\(decision), but the maps say \(verdict) \(String(describing: compiler.rule(verdict.ruleID)))"
         }
         return nil
     }
 
-    private func agrees(_ decision: PolicyEvaluator.Decision, _ verdict: PolicyMaps.Verdict) -> Bool {
-        let info = compiler.rule(verdict.ruleID)
-        switch decision {
-        // The maps know neither; the kernel answers by rule ids of its own.
-        case .itself, .ownNode: return true
-        case .notIsolated: return verdict.isAllowed && verdict.ruleID == 0
-        case .allowed(let policy, let rule):
-            return verdict.isAllowed && info?.policy == policy && info?.index == rule
-        case .denied(let policy, let rule):
-            return !verdict.isAllowed && info?.policy == policy && info?.index == rule
-        case .unknownPeer, .closed: return !verdict.isAllowed && verdict.ruleID == 0
-        case .isolated(let policies):
-            return !verdict.isAllowed && info?.policy == policies.first && info?.index == nil
-        }
-    }
+    /// The maps know nothing of it; the kernel answers by rule ids of its own.
+    private func isAlways(_ decision: PolicyEvaluator.Decision) -> Bool { decision == .itself || decision == .ownNode }
 }

@@ -46,93 +46,51 @@ import Testing
         """
     }
 
-    private static let policies = "/apis/networking.k8s.io/v1/namespaces/prod/networkpolicies"
+    static let policies = "/apis/networking.k8s.io/v1/namespaces/prod/networkpolicies"
     private static let deletion = "policy.martlet.io/override-deletion"
 
-    /// The API by an administrator's certificate, in the name of others.
-    private struct Caller {
-        let server: String
-        let options: [String]
-
-        init(_ node: OwnNode) throws {
-            let config = try String(contentsOfFile: node.directory + "/admin.kubeconfig", encoding: .utf8)
-            server = String(try #require(config.firstMatch(of: /https:\/\/[0-9.:]+/)).output)
-            var options = ["-sk", "-m", "20"]
-            for (option, field) in [("--cert", "client-certificate-data"), ("--key", "client-key-data")] {
-                let pattern = try Regex(field + ": \"?([A-Za-z0-9+/=]+)")
-                let text = try #require(config.firstMatch(of: pattern)?.output[1].substring)
-                let data = try #require(Data(base64Encoded: String(text)))
-                let path = "\(node.directory)/\(field)"
-                try data.write(to: URL(fileURLWithPath: path))
-                options += [option, path]
-            }
-            self.options = options
-        }
-
-        func callAsFunction(
-            _ method: String, _ path: String, _ body: JSONValue? = nil, as user: String? = nil
-        ) async throws -> JSONValue {
-            let type = method == "PATCH" ? "application/merge-patch+json" : "application/json"
-            var arguments = options + ["-X", method, "-H", "Content-Type: " + type, server + path]
-            if let body { arguments += ["-d", body.compactText] }
-            if let user {
-                arguments += ["-H", "Impersonate-User: " + user, "-H", "Impersonate-Group: system:authenticated"]
-            }
-            let run = try await launch("/usr/bin/curl", arguments, environment: OwnNode.path)
-            return try #require(run.json, "\(run.output)")
-        }
-
-        func annotate(_ values: [String: JSONValue], as user: String? = nil) async throws -> JSONValue {
-            let patch: JSONValue = ["metadata": ["annotations": .object(values)]]
-            return try await self("PATCH", policies + "/shut", patch, as: user)
-        }
-    }
-
-    private func isRefused(_ answer: JSONValue, _ words: String...) -> Bool {
-        let message = answer["message"]?.string ?? ""
-        return answer["code"] == 403 && words.allSatisfy(message.contains)
+    private func annotate(_ call: APICaller, _ values: [String: JSONValue], as user: String? = nil) async throws
+        -> JSONValue
+    {
+        try await call(
+            "PATCH", Self.policies + "/shut", ["metadata": ["annotations": .object(values)]], as: user)
     }
 
     private static func options(_ propagation: String) -> JSONValue {
         ["apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": .string(propagation)]
     }
 
-    private func withCluster(_ body: (Caller) async throws -> Void) async throws {
+    static func withCluster(_ body: (APICaller) async throws -> Void) async throws {
         try await withNode { node in
-            try await node.apply(Self.objects)
-            try await node.apply(Self.pod("dev") + Self.pod("prod"))
-            try await body(try Caller(node))
+            try await node.apply(objects)
+            try await node.apply(pod("dev") + pod("prod"))
+            try await body(try APICaller(node))
         }
     }
 
-    private func events(_ reason: String, _ call: Caller) async throws -> [String] {
-        let items = try await call("GET", "/api/v1/events")["items"]?.array ?? []
-        return items.filter { $0["reason"]?.string == reason }.compactMap { $0["message"]?.string }
-    }
-
     @Test(.timeLimit(.minutes(2))) func anEditorDoesNotGetPastAnInvariantByAnyKindOfDeletion() async throws {
-        try await withCluster { call in
+        try await Self.withCluster { call in
             let shut = Self.policies + "/shut"
             for propagation in ["Background", "Foreground", "Orphan"] {
                 let answer = try await call("DELETE", shut, Self.options(propagation), as: "ed")
-                #expect(isRefused(answer, "dev-prod", "dev/main reaches prod/main"), "\(answer)")
+                #expect(APICaller.isRefused(answer, "dev-prod", "dev/main reaches prod/main"), "\(answer)")
             }
             // A reason cannot be planted, and who gave one cannot be said by a client.
-            let planted = try await call.annotate([Self.deletion: "x"], as: "ed")
-            #expect(isRefused(planted, "ed may not give a reason", Self.deletion), "\(planted)")
-            let given = try await call.annotate([Self.deletion: "mine", Self.deletion + "-by": "ed"])
+            let planted = try await annotate(call, [Self.deletion: "x"], as: "ed")
+            #expect(APICaller.isRefused(planted, "ed may not give a reason", Self.deletion), "\(planted)")
+            let given = try await annotate(call, [Self.deletion: "mine", Self.deletion + "-by": "ed"])
             #expect(given[path: "metadata", "annotations", Self.deletion + "-by"] != "ed", "\(given)")
             let foreign = try await call("DELETE", shut, Self.options("Foreground"), as: "ed")
-            #expect(isRefused(foreign, "counts for no one else"), "\(foreign)")
+            #expect(APICaller.isRefused(foreign, "counts for no one else"), "\(foreign)")
             #expect(try await call("GET", shut)[path: "metadata", "deletionTimestamp"] == nil)
 
             try await deleteByOwner(call)
-            #expect(try await events("InvariantOverridden", call).isEmpty)
+            #expect(try await call.events("InvariantOverridden").isEmpty)
         }
     }
 
     /// The collector acts in its own name, and has no reasons.
-    private func deleteByOwner(_ call: Caller) async throws {
+    private func deleteByOwner(_ call: APICaller) async throws {
         let maps = "/api/v1/namespaces/prod/configmaps"
         let owner = try await call(
             "POST", maps, ["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "own"]], as: "ed")
@@ -145,26 +103,26 @@ import Testing
         #expect(try await call("PATCH", Self.policies + "/shut", owned, as: "ed")["kind"] == "NetworkPolicy")
         #expect(try await call("DELETE", maps + "/own", as: "ed")["status"] == "Success")
         try await until("an Event says that the dependent stays") {
-            try await events("DeletionRefused", call).contains { $0.contains("dev-prod") }
+            try await call.events("DeletionRefused").contains { $0.contains("dev-prod") }
         }
         #expect(try await call("GET", Self.policies + "/shut")["kind"] == "NetworkPolicy")
     }
 
     @Test(.timeLimit(.minutes(2))) func whoGaveTheReasonMayDeleteAndTheCollectorCompletesIt() async throws {
-        try await withCluster { call in
+        try await Self.withCluster { call in
             let shut = Self.policies + "/shut"
-            let blank = try await call.annotate([Self.deletion: "  "])
+            let blank = try await annotate(call, [Self.deletion: "  "])
             #expect(blank["kind"] == "NetworkPolicy")
             let refused = try await call("DELETE", shut, Self.options("Foreground"))
-            #expect(isRefused(refused, "is blank"), "\(refused)")
-            _ = try await call.annotate([Self.deletion: "the audit is over"])
+            #expect(APICaller.isRefused(refused, "is blank"), "\(refused)")
+            _ = try await annotate(call, [Self.deletion: "the audit is over"])
             let deleted = try await call("DELETE", shut, Self.options("Foreground"))
             #expect(deleted[path: "metadata", "deletionTimestamp"] != nil, "\(deleted)")
             try await until("the policy is gone") { try await call("GET", shut)["code"] == 404 }
             try await until("an Event says who deleted it") {
-                try await !events("InvariantOverridden", call).isEmpty
+                try await !call.events("InvariantOverridden").isEmpty
             }
-            let told = try await events("InvariantOverridden", call)
+            let told = try await call.events("InvariantOverridden")
             #expect(told.count == 1 && told.first?.contains("system:martlet") == false, "\(told)")
             #expect(told.first?.contains(" deleted networkpolicies prod/shut although") == true)
             #expect(told.first?.contains("the audit is over") == true)

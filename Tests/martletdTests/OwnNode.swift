@@ -49,6 +49,12 @@ final class OwnNode: Sendable {
         try await launch("/usr/bin/nsenter", ["--net=" + netns] + words, environment: Self.path, joinsErrors: true)
     }
 
+    /// A program in the namespace that plays the outside.
+    func outside(_ words: [String]) async throws -> Finished {
+        try await launch(
+            "/usr/bin/nsenter", ["--net=" + lan] + words, environment: Self.path, joinsErrors: true)
+    }
+
     func stop() async throws -> Finished { try await Self.daemonProgram(["node", "stop", "--id", id]) }
 
     /// The number of a part's process, by the run's own record.
@@ -67,6 +73,8 @@ final class OwnNode: Sendable {
     }
 
     var netns: String { "/run/netns/martlet-" + id }
+
+    var lan: String { netns + "-lan" }
 
     /// Pods' links on the node's side.
     func podLinks() throws -> [String] {

@@ -33,8 +33,12 @@ struct PodSockets: Sendable {
     }
 
     /// Nil where no connection came about in time.
-    func connection(to address: String, _ port: UInt16, milliseconds: Int) throws -> Int32? {
+    /// - Parameter source: an address of its own; nil: the one that the route asks for.
+    func connection(
+        to address: String, _ port: UInt16, from source: String? = nil, milliseconds: Int
+    ) throws -> Int32? {
         let descriptor = try open(SOCK_STREAM, milliseconds: milliseconds)
+        if let source { try #require(with(source, 0) { bind(descriptor, $0, $1) } == 0) }
         if with(address, port, { connect(descriptor, $0, $1) }) == 0 { return descriptor }
         close(descriptor)
         return nil

@@ -11,10 +11,50 @@ import PolicyCompiler
 
 /// `explain`: the evaluator's answer from the objects beside the kernel's from its maps.
 extension LocalRequests {
+    /// A change under way has reached the objects and not the kernel yet: what differs is asked again for this long
+    /// before it is called a difference.
+    private static let settlingMax = Duration.seconds(1)
+    private static let settlingPause = Duration.milliseconds(20)
+
+    /// What both said of a flow.
+    private struct Explanation {
+        let snapshot: ClusterSnapshot
+        let evaluator: PolicyEvaluator
+        let flow: PolicyEvaluator.Flow
+        let answer: PolicyEvaluator.Answer
+        let transport: TransportProtocol
+        let sourceText: String
+        /// The same flow over the other address family, where both ends have it.
+        let otherFamily: PolicyEvaluator.Flow?
+        let agrees: Bool
+        let json: JSONValue
+    }
+
     /// Parameters: `source` and `destination` (`NAMESPACE/POD` or an address), `port` (a number, or a name of the pod
     /// at the destination), `protocol` (TCP where absent). Over the family of the end that is an address; of two pods,
-    /// over IPv4 where both have it.
+    /// over IPv4 where both have it. `agrees` in the answer: the kernel gives the evaluator's verdicts, by the same
+    /// rules, in each direction that this node judges.
     func explain(_ params: JSONValue) async throws -> JSONValue {
+        let deadline = ContinuousClock.now + Self.settlingMax
+        var found = try await askBoth(params)
+        while !found.agrees, ContinuousClock.now < deadline {
+            try await Task.sleep(for: Self.settlingPause)
+            found = try await askBoth(params)
+        }
+        let (flow, evaluator) = (found.flow, found.evaluator)
+        var result = found.json
+        let changes = evaluator.smallestChanges(flow, among: found.snapshot.pods.items)
+        result["changes"] = .array(changes.map { change($0, evaluator) })
+        result["dryRun"] = dryRun(flow, found.answer, evaluator, found.snapshot)
+        if let other = found.otherFamily {
+            result["otherFamily"] = otherFamily(other, found.answer, evaluator, found.sourceText, found.transport)
+        }
+        result["open"] = try await openFlows(
+            flow.source.address, flow.destination.address, found.transport, flow.port)
+        return result
+    }
+
+    private func askBoth(_ params: JSONValue) async throws -> Explanation {
         let snapshot = informers.snapshot()
         let name = params["protocol"]?.string ?? "TCP"
         guard let transport = TransportProtocol(kubernetesName: name) else {
@@ -38,18 +78,16 @@ extension LocalRequests {
         question.destination_port = port.bigEndian
         question.protocol = transport.rawValue
         let kernel = try datapath.explain(question)
-        var result = await render(evaluator, answer, kernel, flow, transport)
-        let changes = evaluator.smallestChanges(flow, among: snapshot.pods.items)
-        result["changes"] = .array(changes.map { change($0, evaluator) })
-        result["dryRun"] = dryRun(flow, answer, evaluator, snapshot)
+        let (agrees, json) = await render(evaluator, answer, kernel, flow, transport)
+        var other: PolicyEvaluator.Flow?
         if families.count > 1 {
-            let other = PolicyEvaluator.Flow(
+            other = PolicyEvaluator.Flow(
                 source: try ends[0].end(families[1]), destination: try ends[1].end(families[1]),
                 transport: transport.rawValue, port: port)
-            result["otherFamily"] = otherFamily(other, answer, evaluator, ends[0].text, transport)
         }
-        result["open"] = try await openFlows(source.address, destination.address, transport, port)
-        return result
+        return Explanation(
+            snapshot: snapshot, evaluator: evaluator, flow: flow, answer: answer, transport: transport,
+            sourceText: ends[0].text, otherFamily: other, agrees: agrees, json: json)
     }
 
     /// Of the objects, where one that cannot be read has its last good version, or its stand-in.
@@ -123,13 +161,17 @@ extension LocalRequests {
     private func render(
         _ evaluator: PolicyEvaluator, _ answer: PolicyEvaluator.Answer, _ kernel: martlet_question,
         _ flow: PolicyEvaluator.Flow, _ transport: TransportProtocol
-    ) async -> JSONValue {
-        let allow = UInt8(MARTLET_ACTION_ALLOW.rawValue)
-        let egress = kernel.egress_verdict == allow
-        let ingress = kernel.ingress_verdict == allow
-        let agrees =
-            egress == answer.egress.decision.isAllowed && (ingress == answer.ingress.decision.isAllowed || !egress)
-        return [
+    ) async -> (agrees: Bool, json: JSONValue) {
+        let egress = KernelSide(kernel.egress_verdict, kernel.egress_rule, kernel.egress_reason)
+        let ingress = KernelSide(kernel.ingress_verdict, kernel.ingress_rule, kernel.ingress_reason)
+        var agrees = true
+        for (direction, end, side, decision) in [
+            (RuleInfo.Direction.egress, flow.source, egress, answer.egress.decision),
+            (.ingress, flow.destination, ingress, answer.ingress.decision),
+        ] where node(judging: end) == nil {
+            agrees = await engine.agrees(side.verdict, with: decision, direction) && agrees
+        }
+        let json: JSONValue = [
             "flow": [
                 "source": side(flow.source), "destination": side(flow.destination),
                 "protocol": .string(transport.kubernetesName), "port": .integer(Int64(flow.port)),
@@ -139,13 +181,32 @@ extension LocalRequests {
             "egress": judgement(answer.egress, evaluator),
             "ingress": judgement(answer.ingress, evaluator),
             "kernel": [
-                "verdict": .string(egress && ingress ? "allow" : "drop"),
-                "egress": await kernelSide(egress, kernel.egress_rule, kernel.egress_reason),
-                "ingress": await kernelSide(ingress, kernel.ingress_rule, kernel.ingress_reason),
+                "verdict": .string(egress.verdict.isAllowed && ingress.verdict.isAllowed ? "allow" : "drop"),
+                "egress": await json(egress, at: flow.source),
+                "ingress": await json(ingress, at: flow.destination),
                 "generation": .integer(Int64(kernel.generation)),
                 "revision": await engine.revision(of: kernel.generation).map { .integer($0) } ?? .null,
             ],
         ]
+        return (agrees, json)
+    }
+
+    /// What the kernel says of one direction.
+    private struct KernelSide {
+        let verdict: PolicyMaps.Verdict
+        let reason: UInt8
+
+        init(_ action: UInt8, _ rule: UInt32, _ reason: UInt8) {
+            verdict = PolicyMaps.Verdict(isAllowed: action == UInt8(MARTLET_ACTION_ALLOW.rawValue), ruleID: rule)
+            self.reason = reason
+        }
+    }
+
+    /// The other node that judges for a pod; this one's kernel lets what concerns it alone pass. Nil: this node does.
+    private func node(judging end: PolicyEvaluator.End) -> String? {
+        guard let pod = end.pod, !pod.isHostNetwork, !pod.nodeName.isEmpty, pod.nodeName != configuration.nodeName
+        else { return nil }
+        return pod.nodeName
     }
 
     private func side(_ end: PolicyEvaluator.End) -> JSONValue {
@@ -186,11 +247,13 @@ extension LocalRequests {
         ["count": .integer(Int64(texts.count)), "items": .array(texts.prefix(3).map { .string($0) })]
     }
 
-    private func kernelSide(_ allowed: Bool, _ rule: UInt32, _ reason: UInt8) async -> JSONValue {
-        [
-            "verdict": .string(allowed ? "allow" : "drop"), "rule": await engine.ruleJSON(rule),
-            "reason": .integer(Int64(reason)),
-            "reasonName": allowed ? .null : DropReason(rawValue: reason).map { .string($0.name) } ?? .null,
+    private func json(_ side: KernelSide, at end: PolicyEvaluator.End) async -> JSONValue {
+        if let node = node(judging: end) { return ["verdict": .null, "judgedBy": .string(node)] }
+        let allowed = side.verdict.isAllowed
+        return [
+            "verdict": .string(allowed ? "allow" : "drop"), "rule": await engine.ruleJSON(side.verdict.ruleID),
+            "reason": .integer(Int64(side.reason)),
+            "reasonName": allowed ? .null : DropReason(rawValue: side.reason).map { .string($0.name) } ?? .null,
         ]
     }
 }

@@ -19,6 +19,10 @@ package struct ExplainView: Sendable {
         out += "\n"
         for name in ["egress", "ingress"] {
             let side = kernel?[name]
+            if let node = side?["judgedBy"]?.string {
+                out += "  \(name): judged on node \(node), not here\n"
+                continue
+            }
             let rule = ListView.ruleText(side?["rule"]) ?? side?["reasonName"]?.string ?? "no policy"
             out += "  \(name): \(verdict(side?["verdict"])) by \(rule)\n"
         }
