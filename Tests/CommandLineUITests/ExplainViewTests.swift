@@ -102,10 +102,13 @@ import Testing
         answer["agrees"] = false
         answer["kernel"] = [
             "verdict": "drop", "generation": 3, "egress": ["verdict": "allow", "rule": .null],
-            "ingress": ["verdict": "drop", "rule": ["kind": "NetworkPolicy", "policy": "shop/b", "index": .null]],
+            "ingress": [
+                "verdict": "drop",
+                "rule": ["kind": "NetworkPolicy", "policy": "shop/b", "direction": "ingress", "index": .null],
+            ],
         ]
         let text = view.text(answer)
-        #expect(text.contains("  ingress: drop by shop/b"), "\(text)")
+        #expect(text.contains("  ingress: drop by shop/b ingress isolation"), "\(text)")
         #expect(text.contains("\nevaluator and kernel disagree: run martlet fsck, and report this\n"), "\(text)")
     }
 
