@@ -1,6 +1,7 @@
 import BenchReport
 import JSONText
 import KubeObjects
+import NetTypes
 import PolicyAdmission
 
 /// The compiler and the judge of writes by themselves, without daemon and kernel: 10,000 pods, 500 namespaces and 2,000
@@ -23,37 +24,54 @@ struct CompilePart {
         }
         let size =
             "\(Self.pods) pods, \(Self.namespaces) namespaces, \(Self.namespaces * Self.policiesOfNamespace) policies"
-        session.note(Measure(part: "compile", "\(size): compiled from nothing", rounds: compiled, "ms", .atMost(1_000)))
-        var shadow = CapacityShadow()
+        note("\(size): compiled from nothing", compiled, .atMost(1_000))
+        var shadow = CapacityShadow(podCIDRs: Self.podCIDRs)
         shadow.take(objects)
-        try whole(shadow, rounds)
-        try onePod(shadow, session.count(200))
+        var crossed = shadow
+        crossed.take([Self.crossing])
+        for (statement, text) in [("Never", "Never"), ("Only", "Only")] {
+            let invariant = Self.invariant(.string(statement))
+            for (world, what) in [(shadow, ""), (crossed, ", address blocks over the pods")] {
+                let name = "an invariant (\(text)\(what))"
+                let state = try whole(name, world, invariant, rounds)
+                try onePod("\(name): a pod's label judged", world, invariant, state)
+            }
+        }
     }
 
-    /// From its being written to the answer, with the classes that its selectors make.
-    private func whole(_ shadow: CapacityShadow, _ rounds: Int) throws {
+    /// From its being written to the answer, with the classes that its selectors make. Answers whether it holds.
+    private func whole(
+        _ name: String, _ shadow: CapacityShadow, _ invariant: AdmittedObject, _ rounds: Int
+    ) throws -> Bool {
         var times: [Double] = []
+        var holds = true
         for _ in 0..<rounds {
             var fresh = shadow
-            times.append(Self.milliseconds { fresh.take([Self.invariant]) })
-            guard fresh.invariantStates == ["i": nil] else { throw BenchError("the invariant does not hold") }
+            times.append(Self.milliseconds { fresh.take([invariant]) })
+            guard let state = fresh.invariantStates["i"] else { throw BenchError("the invariant was not read") }
+            holds = state == nil
         }
-        session.note(Measure(part: "compile", "an invariant over all of it", rounds: times, "ms", .atMost(50)))
+        note("\(name): all of it", times, .atMost(50))
+        return holds
     }
 
-    private func onePod(_ shadow: CapacityShadow, _ changes: Int) throws {
-        var shadow = shadow
-        shadow.take([Self.invariant])
+    private func onePod(_ name: String, _ world: CapacityShadow, _ invariant: AdmittedObject, _ holds: Bool) throws {
+        var shadow = world
+        shadow.take([invariant])
         let present = Self.pod(3, Self.applications[0])
         var times: [Double] = []
-        var isHeld = true
-        for index in 0..<changes {
+        var isRefused = false
+        for index in 0..<session.count(200) {
             let changed = Self.pod(3, Self.applications[index % 2])
             times.append(
-                Self.milliseconds { isHeld = isHeld && shadow.judge(changed, present: present).isEmpty })
+                Self.milliseconds { isRefused = !shadow.judge(changed, present: present).isEmpty || isRefused })
         }
-        guard isHeld else { throw BenchError("a pod's label was refused") }
-        session.note(Measure(part: "compile", "a pod's label judged", rounds: times, "ms", .atMost(1)))
+        if isRefused { throw BenchError("a pod's label was refused") }
+        note(name + (holds ? "" : ", while it is broken"), times, .atMost(1))
+    }
+
+    private func note(_ name: String, _ rounds: [Double], _ aim: Measure.Aim) {
+        session.note(Measure(part: "compile", name, rounds: rounds, "ms", aim))
     }
 
     private static func milliseconds(_ body: () -> Void) -> Double {
@@ -71,26 +89,39 @@ struct CompilePart {
         return all
     }
 
-    private static let invariant = object(
-        .networkInvariant, "i", [:],
-        [
-            "statement": "Never", "from": ["namespaceSelector": ["matchLabels": ["env": "dev"]]],
-            "to": ["namespaceSelector": ["matchLabels": ["env": "prod"]]],
-        ])
+    private static let podCIDRs = [CIDR("10.244.0.0/16")].compactMap(\.self)
+
+    /// Lets a half of the pod network in where it is about the pods of one namespace.
+    private static let crossing = object(
+        .networkPolicy, "n1/block", [:],
+        ["podSelector": [:], "ingress": [["from": [["ipBlock": ["cidr": "10.244.0.0/17"]]]]]])
+
+    /// Nothing of dev reaches prod, which `crossing` breaks; only dev reaches dev, which it does not.
+    private static func invariant(_ statement: JSONValue) -> AdmittedObject {
+        object(
+            .networkInvariant, "i", [:],
+            [
+                "statement": statement, "from": ["namespaceSelector": ["matchLabels": ["env": "dev"]]],
+                "to": ["namespaceSelector": ["matchLabels": ["env": statement == "Never" ? "prod" : "dev"]]],
+            ])
+    }
 
     private static func object(
-        _ kind: AdmittedObject.Kind, _ path: String, _ labels: JSONValue, _ spec: JSONValue
+        _ kind: AdmittedObject.Kind, _ path: String, _ labels: JSONValue, _ spec: JSONValue,
+        status: JSONValue = [:]
     ) -> AdmittedObject {
         let parts = path.split(separator: "/").map { JSONValue.string(String($0)) }
         var metadata: [String: JSONValue] = ["name": parts[parts.count - 1], "labels": labels]
         if parts.count > 1 { metadata["namespace"] = parts[0] }
-        return AdmittedObject(kind, path: path, ["metadata": .object(metadata), "spec": spec, "status": [:]])
+        return AdmittedObject(kind, path: path, ["metadata": .object(metadata), "spec": spec, "status": status])
     }
 
     private static func environment(of namespace: Int) -> String { namespace % 2 == 0 ? "dev" : "prod" }
 
     private static func pod(_ index: Int, _ application: String) -> AdmittedObject {
-        object(.pod, "n\(index % namespaces)/p\(index)", ["app": .string(application)], [:])
+        object(
+            .pod, "n\(index % namespaces)/p\(index)", ["app": .string(application)], [:],
+            status: ["podIPs": [["ip": .string("10.244.\(index / 250).\(1 + index % 250)")]]])
     }
 
     /// Shut, web from everywhere in the environment, api from its web, db from api.

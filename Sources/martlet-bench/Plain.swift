@@ -1,4 +1,5 @@
 import Glibc
+import JSONText
 
 /// Two network namespaces and a router between them, without Martlet; with `setServices`, the router translates by an
 /// nftables map, as a node with kube-proxy's nftables mode would.
@@ -43,27 +44,11 @@ struct Plain {
             """)
     }
 
-    /// The rules of `Manifests.rules`, as a policy engine on nftables writes them: what is open passes, and a first
-    /// packet goes from rule to rule, or is looked up in a set. No rule: nothing is filtered, nor tracked.
-    func setRules(_ count: Int, asSet: Bool) throws {
-        guard count > 0 else { return try apply("") }
-        let ports = Manifests.rulePorts(count)
-        let pairs = ports.map { "\(clientAddress) . \(address) . \($0)" }
-        let rules =
-            asSet
-            ? ["ip saddr . ip daddr . udp dport @allowed accept"]
-            : ports.map { "ip saddr @clients ip daddr @servers udp dport \($0) accept" }
-        try apply(
-            """
-              set clients { type ipv4_addr; elements = { \(clientAddress) } }
-              set servers { type ipv4_addr; elements = { \(address) } }
-              set allowed { type ipv4_addr . ipv4_addr . inet_service; elements = { \(pairs.joined(separator: ", ")) } }
-              chain passing {
-                type filter hook forward priority filter; policy drop;
-                ct state established,related accept
-                \(rules.joined(separator: "\n    "))
-              }
-            """)
+    /// The router filters by a NetworkPolicy of namespace `bench`, as a policy engine on nftables would. Nil: nothing is
+    /// filtered, nor tracked.
+    func setPolicy(_ policy: JSONValue?, asSet: Bool) throws {
+        let addresses = ["client": [clientAddress], "server": [address]]
+        try apply(policy.map { FilterRules($0, addresses: addresses).chain(asSet: asSet) } ?? "")
     }
 
     /// Makes this the router's one table. Throws where nft is not there.

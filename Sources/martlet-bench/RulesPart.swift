@@ -85,7 +85,7 @@ struct RulesPart {
         let filtered = Plain(session.node.id, "rules")
         do {
             try filtered.make()
-            try filtered.setRules(1, asSet: false)
+            try filtered.setPolicy(Manifests.rules(1), asSet: false)
             return filtered
         } catch {
             session.fail(.rules, error)
@@ -110,7 +110,8 @@ struct RulesPart {
 
     private mutating func sendFiltered(_ filtered: Plain, _ rules: Int) throws {
         for side in [Side.filterRules, .filterSet] where rules > 0 || side == .filterRules {
-            try filtered.setRules(rules, asSet: side == .filterSet)
+            let policy = rules > 0 ? Manifests.rules(rules) : nil
+            try filtered.setPolicy(policy, asSet: side == .filterSet)
             for isNew in [true, false] {
                 let asked = Case(side: side, rules: rules, isNew: isNew)
                 sends[asked, default: []].append(try send(filtered.client, to: filtered.address, asked))
