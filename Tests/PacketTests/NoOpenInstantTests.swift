@@ -9,8 +9,8 @@ import Testing
 
 extension PacketSuite {
     /// A prober sends without pause to a pod that nothing may reach, while that pod, its policy, the daemon, its number
-    /// or its address come and go, over IPv4 and IPv6. Not one packet gets through; each test also runs on a fault that it
-    /// has to see, over both.
+    /// or its address come and go, over IPv4 and IPv6. Not one packet gets through; each test also runs on a fault that
+    /// it has to see, over both.
     @Suite(.timeLimit(.minutes(5)))
     struct NoOpenInstantTests {
         /// The address of the prober's target.

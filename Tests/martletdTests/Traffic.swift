@@ -168,8 +168,8 @@ final class Traffic: Sendable {
         }
     }
 
-    /// Sends the visitor's datagrams to the server that it may not reach, as fast as they go out. None arrives, while one
-    /// of the web server's does before and after.
+    /// Sends the visitor's datagrams to the server that it may not reach, as fast as they go out. None arrives, while
+    /// one of the web server's does before and after.
     private func flood() throws {
         guard try arrives(from: shop.web) else { return fault("no datagram of a client that may send arrives") }
         try floodFromVisitor()
