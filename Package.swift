@@ -191,7 +191,7 @@ let package = Package(
             name: "martlet-bench",
             dependencies: [
                 "BenchReport", "APIClient", "CommandLineUI", "DaemonAPI", "KubeObjects", "PolicyAdmission", "JSONText",
-                "CLibbpf", "CMartletABI", arguments, logging,
+                "NetTypes", "CLibbpf", "CMartletABI", arguments, logging,
             ], swiftSettings: strict, linkerSettings: staticFoundation),
 
         // Tests mirror Sources.

@@ -38,7 +38,8 @@ package struct MapFill: Hashable, Sendable {
     /// How many of what is counted an entry holds.
     private static func holds(_ map: String) -> Int { map == "rules" ? Int(MARTLET_PAGE_RULES.rawValue) : 1 }
 
-    /// What packets can find. What was given back stays written until its number is given out again, and does not count.
+    /// What packets can find. What was given back does not count, though it stays written until its number is given out
+    /// again.
     static func used(_ image: MapImage) -> [String: Int] {
         let endpoints = Set(image.endpointOfAddress.values)
         let networks = Set(image.numberOfNetwork.values)

@@ -94,8 +94,8 @@ extension CapacityShadow {
         case .listTooLong: (table, unit) = ("list", "rule")
         case .noSelectorFree: (table, unit) = ("selectors", "selector")
         case .noBlockFree: (table, unit) = ("blocks", "block")
-        case .noNetworkFree: (table, unit) = ("networks", "block")
-        case .noCIDRClassFree: (table, unit) = ("cidrClasses", "block")
+        case .noNetworkFree: (table, unit) = ("networks", "network")
+        case .noCIDRClassFree: (table, unit) = ("cidrClasses", "network")
         case .noClassFree: (table, unit) = ("classes", "selector")
         case .noRulesFree: (table, unit) = ("rules", "rule")
         }

@@ -54,8 +54,8 @@ package struct InvariantTable: Sendable {
         return true
     }
 
-    /// Looks again: at those that hold as far as `touched` classes go (nil: everywhere), at `fresh` ones everywhere, and
-    /// so at broken ones whose witness is none any more.
+    /// Looks again: at those that hold as far as `touched` classes go (nil: everywhere), at `fresh` ones everywhere,
+    /// and so at broken ones whose witness is none any more.
     /// - Returns: those that held and do not any more; fresh ones are not among them.
     package mutating func check(_ policy: PolicyCompiler, touched: Set<UInt32>?, fresh: Set<String> = [])
         -> [BrokenInvariant]

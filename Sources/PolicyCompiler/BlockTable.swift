@@ -248,8 +248,8 @@ struct BlockTable: Sendable {
         let change = partition.commit(pending: pending, fresh: fresh, dying: dying)
         let newNumbers = Set(born.map(\.number))
         for number in change.placed {
-            delta.networkClasses[number] = classID(of: number)
             classless[number] = nil
+            delta.networkClasses[number] = classID(of: number)
         }
         lend(change.overflowed, &delta)
         // Networks in no block at birth still need their value where the parent's differs.

@@ -1,8 +1,8 @@
 import MapLayout
 
-/// Members (cohorts of pods, networks) grouped into classes by signature: the sorted set of atoms (conditions, blocks) that
-/// hold for them. A class id is an index with an incarnation above it (`martlet_class_layout`); index 0 is the class
-/// of the empty signature and is always there.
+/// Members (cohorts of pods, networks) grouped into classes by signature: the sorted set of atoms (conditions, blocks)
+/// that hold for them. A class id is an index with an incarnation above it (`martlet_class_layout`); index 0 is the
+/// class of the empty signature and is always there.
 ///
 /// A class keeps its id while its signature changes only by atoms that are just born or just dying, because no rule in
 /// force names those; any other change moves the members to another class.

@@ -111,7 +111,8 @@ extension PolicyCompiler {
             podProblems[member] = nil
         } else if podProblems[member] == nil, let pod = pods[member] {
             podProblems[member] = PolicyError(
-                .noClassFree, pod.key, "no class is left of \(limits.classes)", effect: "all its traffic is dropped")
+                .noClassFree, pod.key, "no class is free of \(limits.classes - 2)", effect: "all its traffic is dropped"
+            )
         }
         let former = placed.updateValue(id, forKey: member)
         if former == id { return }
@@ -127,7 +128,7 @@ extension PolicyCompiler {
             let (ingress, egress, tooLong) = contents(of: entry)
             var full = false
             let lists = lists.set(index, ingress: ingress, egress: egress, &batch.delta, full: &full)
-            classProblems[index] = full ? noRoom(entry) : tooLong
+            classProblems[index] = full ? noRoom(entry, ingress.rules.count + egress.rules.count) : tooLong
             if full { starved.insert(index) } else { starved.remove(index) }
             guard let lists else { continue }
             if born.contains(index) {
@@ -138,10 +139,13 @@ extension PolicyCompiler {
         }
     }
 
-    private func noRoom(_ entry: Partition.Entry) -> PolicyError? {
-        first(entry).map { pod in
+    private func noRoom(_ entry: Partition.Entry, _ wanted: Int) -> PolicyError? {
+        let together = wanted > lists.freeRules ? "" : ", but not together"
+        return first(entry).map { pod in
             PolicyError(
-                .noRulesFree, pod.key, "its rules find no room among the \(limits.rules) of the node",
+                .noRulesFree, pod.key,
+                "its policies make \(wanted.counted("rule")); \(lists.freeRules) of \(limits.rules) are free"
+                    + together,
                 effect: "the direction is closed")
         }
     }

@@ -113,8 +113,11 @@ extension PolicyCompiler {
             switch problem.code {
             case .listTooLong: continue
             case .noRulesFree: share = (record.ingress?.templates.count ?? 0) + (record.egress?.templates.count ?? 0)
-            case .noSelectorFree, .noClassFree: share = Set(record.peers).count + Set(record.conditions).count
-            case .noBlockFree, .noNetworkFree, .noCIDRClassFree: share = Set(record.blocks).count
+            case .noSelectorFree: share = Set(record.peers).count
+            case .noClassFree: share = Set(record.peers).count + Set(record.conditions).count
+            case .noBlockFree: share = Set(record.blocks).count
+            case .noNetworkFree, .noCIDRClassFree:
+                share = Set(record.blocks.flatMap { blocks.blocks[$0]?.borders ?? [] }).count
             }
             shares.append((key, share))
         }

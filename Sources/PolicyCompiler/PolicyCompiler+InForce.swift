@@ -77,7 +77,8 @@ extension PolicyCompiler {
                 remedy: "take \(count - limits.listRules) rules out of \(all)")
         }
         return PolicyEvaluator.Closure(
-            reason: "the \(count) rules of its policies (\(all)) find no room among the \(limits.rules) of the node",
+            reason: "the \(count) rules of its policies (\(all)) find no room; \(self.lists.freeRules) of "
+                + "\(limits.rules) are free",
             remedy: "remove policies")
     }
 }

@@ -53,21 +53,22 @@ extension PolicyCompiler {
     /// - Parameter touched: only pairs with one of these classes are looked at; nil: all.
     package func reach(_ question: ReachQuestion, touched: Set<UInt32>? = nil) -> ReachWitness? {
         let inside = classes.classes(with: question.from)
-        let sources = question.isFromInverted ? Set(classes.classes.keys).subtracting(inside) : inside
+        let sources = question.isFromInverted ? classes.classes.keys.filter { !inside.contains($0) } : Array(inside)
         let targets = classes.classes(with: question.to)
         let touchedTargets = touched.map(targets.intersection) ?? targets
         // Pairs with a touched class: touched receivers with everyone, and touched senders with the others.
         var witness = reach(from: sources, to: touchedTargets, question.ports)
         if let touched, witness == nil {
             witness = reach(
-                from: sources.intersection(touched), to: targets.subtracting(touchedTargets), question.ports)
+                from: sources.filter(touched.contains), to: targets.subtracting(touchedTargets), question.ports)
         }
         guard witness == nil, question.isFromInverted else { return witness }
         // A pod's address beside the pods' own blocks is outside once the pod has gone.
         return reachFromOutside(to: hasStrayAddress ? targets : touchedTargets, question.ports)
     }
 
-    /// What a question found before, as it is now; nil where those two ends do not answer it any more, though others may.
+    /// What a question found before, as it is now; nil where those two ends do not answer it any more, though others
+    /// may.
     package func reach(_ question: ReachQuestion, as witness: ReachWitness) -> ReachWitness? {
         guard case .pod(let to) = witness.to, let target = memberOf[to].flatMap(classIndex),
             let receiver = place(of: witness.to), classes.classes(with: question.to).contains(target)
@@ -85,18 +86,39 @@ extension PolicyCompiler {
         return nil
     }
 
-    private func reach(from sources: Set<UInt32>, to targets: Set<UInt32>, _ ports: [PortSpan]) -> ReachWitness? {
-        if sources.isEmpty || targets.isEmpty { return nil }
-        let senders = sources.sorted().flatMap { sides($0, \.egress) }
-        let rows = FlatRows(senders.map(\.row))
-        for receiver in targets.sorted().flatMap({ sides($0, \.ingress) }) {
-            let bits = Self.admittedBits(receiver.list)
-            for position in senders.indices {
-                if let bits, !rows.has(anyOf: bits, at: position) { continue }
-                if let witness = flow(from: senders[position], to: receiver, ports) { return witness }
+    /// Of most pairs the rows say at once that nothing passes: pods are looked at only for the others.
+    private func reach(
+        from sources: some Sequence<UInt32>, to targets: Set<UInt32>, _ ports: [PortSpan]
+    ) -> ReachWitness? {
+        let open = targets.sorted().compactMap { index -> (index: UInt32, bits: [UInt32]?)? in
+            let bits = Self.admittedBits(lists.content(of: index)?.ingress ?? .open)
+            return bits?.isEmpty == true ? nil : (index, bits)
+        }
+        if open.isEmpty { return nil }
+        var receivers: [UInt32: [Side]] = [:]
+        for source in sources.sorted() {
+            let row = rows.rows[source] ?? []
+            var senders: [Side]?
+            for target in open where target.bits.map({ Self.has(row, anyOf: $0) }) ?? true {
+                let mine = senders ?? sides(source, \.egress)
+                senders = mine
+                let theirs = receivers[target.index] ?? sides(target.index, \.ingress)
+                receivers[target.index] = theirs
+                for receiver in theirs {
+                    for sender in mine {
+                        if let witness = flow(from: sender, to: receiver, ports) { return witness }
+                    }
+                }
             }
         }
         return nil
+    }
+
+    private static func has(_ row: [UInt64], anyOf bits: [UInt32]) -> Bool {
+        bits.contains { bit in
+            let word = Int(bit / 64)
+            return word < row.count && row[word] >> UInt64(bit % 64) & 1 == 1
+        }
     }
 
     /// Bits of which a peer needs one to get anything past the list; nil where that does not decide.
@@ -109,22 +131,6 @@ extension PolicyCompiler {
             bits.insert(bit)
         }
         return Array(bits)
-    }
-
-    /// Rows side by side, for the loop over all pairs.
-    private struct FlatRows {
-        private var words: [UInt64]
-
-        init(_ rows: [[UInt64]]) {
-            words = []
-            words.reserveCapacity(rows.count * RowModel.words)
-            for row in rows { words += row.isEmpty ? [UInt64](repeating: 0, count: RowModel.words) : row }
-        }
-
-        func has(anyOf bits: [UInt32], at position: Int) -> Bool {
-            let start = position * RowModel.words
-            return bits.contains { words[start + Int($0 / 64)] >> UInt64($0 % 64) & 1 == 1 }
-        }
     }
 
     // MARK: One side

@@ -31,7 +31,8 @@ struct FilterRules {
         }
     }
 
-    /// A chain of a router's table: what is open passes; a first packet goes from rule to rule, or is looked up in a set.
+    /// A chain of a router's table: what is open passes; a first packet goes from rule to rule, or is looked up in a
+    /// set.
     func chain(asSet: Bool) -> String {
         var sets: [[String]: String] = [:]
         func set(_ addresses: [String]) -> String {

@@ -44,8 +44,8 @@ struct Plain {
             """)
     }
 
-    /// The router filters by a NetworkPolicy of namespace `bench`, as a policy engine on nftables would. Nil: nothing is
-    /// filtered, nor tracked.
+    /// The router filters by a NetworkPolicy of namespace `bench`, as a policy engine on nftables would. Nil: nothing
+    /// is filtered, nor tracked.
     func setPolicy(_ policy: JSONValue?, asSet: Bool) throws {
         let addresses = ["client": [clientAddress], "server": [address]]
         try apply(policy.map { FilterRules($0, addresses: addresses).chain(asSet: asSet) } ?? "")

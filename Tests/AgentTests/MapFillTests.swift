@@ -5,7 +5,8 @@ import Testing
 @testable import Agent
 
 @Suite struct MapFillTests {
-    /// Two classes of which only the first has an endpoint that packets can find; the other's rows and rules stand still.
+    /// Two classes of which only the first has an endpoint that packets can find; the other's rows and rules are still
+    /// written.
     private var image: MapImage {
         get throws {
             var image = MapImage()

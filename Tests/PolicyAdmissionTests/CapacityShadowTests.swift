@@ -275,7 +275,7 @@ import Testing
         #expect(refusals.map(\.table) == ["rules"])
         #expect(
             refusals.first?.message
-                == "n/b: its rules find no room among the 5 of the node; most is taken by n/p (3 rules)")
+                == "n/b: its policies make 3 rules; 2 of 5 are free; most is taken by n/p (3 rules)")
         #expect(shadow.fill == before)
         #expect(shadow.judge(policy("q", ports: 2, selecting: "y"), present: gone(second)).isEmpty)
     }
@@ -294,7 +294,8 @@ import Testing
             #expect(before.first { $0.table == table }?.free == 0)
             let refusals = shadow.judge(second, present: gone(second)).refusals
             #expect(refusals.map(\.table) == [table])
-            #expect(refusals.first?.message == message + "; most is taken by n/p (2 blocks)")
+            let unit = table == "blocks" ? "blocks" : "networks"
+            #expect(refusals.first?.message == message + "; most is taken by n/p (2 \(unit))")
             #expect(shadow.fill == before)
             shadow.take([gone(first)])
             #expect(shadow.judge(second, present: gone(second)).isEmpty)
@@ -323,7 +324,7 @@ import Testing
             #expect(entering.mayMatter(after: node("three", "192.0.2.3").value))
             let refusals = shadow.judge(entering, present: node("three", "192.0.2.3")).refusals
             #expect(refusals.map(\.table) == [table, table] && refusals.map(\.object.name) == ["x", "y"])
-            let text = "; 0 of 2 are free; most is taken by x (1 block), y (1 block)"
+            let text = "; 0 of 2 are free; most is taken by x (2 networks), y (2 networks)"
             #expect(refusals.first?.message.hasPrefix("x: ") == true)
             #expect(refusals.first?.message.hasSuffix(text) == true, "\(refusals)")
             // Nothing of it stays, and what does not touch the blocks is no one's fault.

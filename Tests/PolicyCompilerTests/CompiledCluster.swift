@@ -61,8 +61,9 @@ struct CompiledCluster {
             (RuleInfo.Direction.egress, answer.egress.decision, egress), (.ingress, answer.ingress.decision, ingress),
         ] where !isAlways(decision) && !compiler.agrees(verdict, with: decision, direction) {
             return
-                "\(direction.rawValue) of \(flow.source.address) to \(flow.destination.address) \(flow.transport)/\(flow.port): "
-                + "\(decision), but the maps say \(verdict) \(String(describing: compiler.rule(verdict.ruleID)))"
+                "\(direction.rawValue) of \(flow.source.address) to \(flow.destination.address) "
+                + "\(flow.transport)/\(flow.port): \(decision), but the maps say \(verdict) "
+                + "\(String(describing: compiler.rule(verdict.ruleID)))"
         }
         return nil
     }

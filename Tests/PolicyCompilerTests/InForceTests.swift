@@ -129,7 +129,7 @@ import Testing
         let policy = Self.policy("p", ports: 80...80)
         let answer = ask([[.policy(policy)]], now: [policy], limits: PolicyLimits(classes: 2))
         #expect(answer.difference == nil)
-        #expect(answer.decision.hasPrefix("closed: no class is left"))
+        #expect(answer.decision.hasPrefix("closed: no class is free"))
         #expect(answer.changes == ["remove policies or labels that tell pods apart"])
     }
 

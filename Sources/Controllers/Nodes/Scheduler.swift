@@ -16,7 +16,8 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
     private let nodes: Informer<SchedulingNode>
     private let events: EventRecorder
     private let feed = ChangeFeed()
-    /// Bound by us, and not seen bound in the cache yet: the node, by the pod's uid. Its name may be another pod's by now.
+    /// Bound by us, and not seen bound in the cache yet: the node, by the uid of the pod, as its name may be another
+    /// pod's by now.
     private let assumed = Mutex<[String: String]>([:])
 
     package init(_ context: ControllerContext) {

@@ -12,6 +12,8 @@ import Synchronization
 final class DatapathJudge: CommitJudge {
     /// Overrides that wait for their Event; beyond it the oldest is dropped.
     static let overridesMax = 256
+    /// Of what does not fit, so many are told, and how many more there are.
+    static let refusalsMax = 16
     /// The daemon's own parts as the API knows them.
     static let ownUser = "system:martlet"
 
@@ -150,9 +152,13 @@ final class DatapathJudge: CommitJudge {
     }
 
     private static func doesNotFit(_ write: ProposedWrite, _ verdict: AdmissionVerdict) -> APIStatus {
-        refusal(
-            write, "it does not fit: " + verdict.refusals.map(\.message).joined(separator: "; "),
-            verdict.refusals.map { .init(reason: "CapacityExceeded", message: $0.message, field: $0.table) })
+        let told = verdict.refusals.prefix(refusalsMax)
+        let others = verdict.refusals.count - told.count
+        return refusal(
+            write,
+            "it does not fit: " + told.map(\.message).joined(separator: "; ")
+                + (others > 0 ? "; and \(others) more" : ""),
+            told.map { .init(reason: "CapacityExceeded", message: $0.message, field: $0.table) })
     }
 
     private static func breaks(
