@@ -11,12 +11,20 @@ struct ScaleChanges {
     private var timer: ChangeTimer { ChangeTimer(changes: session.count(300, least: 30), perSecond: 100) }
     private var generation: (Int) -> UInt64 { { _ in kernel.generation } }
 
-    func run() async throws {
+    /// Changes of one object that concern a few endpoints.
+    func small() async throws {
         try await policies()
         try await labels()
         try await pods()
+    }
+
+    /// Changes of one object that move many; afterwards the cluster is as it was.
+    func large() async throws {
         try await crowd()
         try await halves()
+        try await objects.delete(.clusterNetworkPolicies, "half", namespace: "")
+        try await objects.delete(.networkPolicies, "gold", namespace: ScaleWorld.crowdNamespace)
+        try await kernel.settle()
     }
 
     private func policies() async throws {

@@ -29,13 +29,18 @@ struct ScalePart {
                 "\(world.pods) pods, \(world.namespaces) namespaces, \(world.policies) policies created",
                 (Shell.now - start) / 1e3, "ms"))
         try await settle(kernel)
-        try await ScaleChanges(session: session, world: world, objects: objects, kernel: kernel).run()
+        let changes = ScaleChanges(session: session, world: world, objects: objects, kernel: kernel)
+        try await changes.small()
         let memory = try node.memory()
         session.note(Measure(part: "scale", "daemon resident, beside maps", memory.own, "MiB", .atMost(150)))
         session.note(Measure(part: "scale", "daemon resident: mapped maps", memory.maps, "MiB"))
         session.note(
             Measure(
                 part: "scale", "policy maps, as the kernel counts their memory", try policyMaps(), "MiB", .atMost(64)))
+        try await changes.large()
+        session.note(
+            Measure(part: "scale", "daemon resident after the large changes, beside maps", try node.memory().own, "MiB")
+        )
         await client.shutDown()
         session.note(
             Measure(part: "scale", "restart: daemon's start to all in force", try restart(), "ms", .atMost(1_000)))

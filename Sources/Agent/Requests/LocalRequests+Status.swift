@@ -197,7 +197,12 @@ extension LocalRequests {
     }
 
     private static func next(_ entry: NotEnforced) -> String {
-        if entry.reason == "Unreadable" { return "correct the object" }
+        switch entry.reason {
+        case "Unreadable": return "correct the object"
+        case "AddressTaken": return "kubectl get pods -A -o wide; delete the pod that is gone, or correct its status"
+        case "NoEndpointFree": return "fewer pods in the cluster"
+        default: break
+        }
         switch entry.resource {
         case .services: return "kubectl describe service -n \(entry.key.namespace)"
         case .pods: return "martlet policies; fewer or shorter policies on it"
