@@ -19,6 +19,8 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
     /// Bound by us, and not seen bound in the cache yet: the node, by the uid of the pod, as its name may be another
     /// pod's by now.
     private let assumed = Mutex<[String: String]>([:])
+    /// Pods that wait for a node, as of the last notice.
+    private let waiting = Mutex<Set<ObjectKey>>([])
 
     package init(_ context: ControllerContext) {
         self.context = context
@@ -37,7 +39,7 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
                     await self.pods.waitForSync()
                     await self.nodes.waitForSync()
                 },
-                keys: { self.keys($0) }, allKeys: { self.waiting }, work: { try await self.schedule($0) }),
+                keys: { self.keys($0) }, allKeys: { self.allWaiting() }, work: { try await self.schedule($0) }),
             feed: feed, clock: context.clock, logger: context.logger)
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await self.pods.run() }
@@ -46,14 +48,25 @@ package final class Scheduler: ServiceLifecycle.Service, Sendable {
         }
     }
 
-    private var waiting: [ObjectKey] { pods.cache.items.filter(\.waits).map(\.key) }
+    private func allWaiting() -> [ObjectKey] {
+        let found = pods.cache.items.filter { $0.waits }.map { $0.key }
+        waiting.withLock { $0 = Set(found) }
+        return found
+    }
 
     /// A pod that leaves or a node that changes may make room for any pod that waits.
     private func keys(_ notice: ChangeNotice) -> [ObjectKey] {
+        guard notice.everything.isEmpty else { return allWaiting() }
         let changed = notice.names[.pods] ?? []
-        let makesRoom = changed.contains { key in pods.get(key).map { $0.isFinished } ?? true }
-        if notice.concerns(.nodes) || makesRoom || !notice.everything.isEmpty { return waiting }
-        return changed.filter { pods.get($0)?.waits ?? false }
+        var makesRoom = notice.concerns(.nodes)
+        return waiting.withLock { waiting in
+            for key in changed {
+                let pod = pods.get(key)
+                if pod?.isFinished ?? true { makesRoom = true }
+                if pod?.waits ?? false { waiting.insert(key) } else { waiting.remove(key) }
+            }
+            return makesRoom ? Array(waiting) : changed.filter(waiting.contains)
+        }
     }
 
     private func schedule(_ key: ObjectKey) async throws -> Duration? {
