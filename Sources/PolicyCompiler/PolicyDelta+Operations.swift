@@ -11,6 +11,21 @@ package enum PolicySlot: Hashable, Sendable {
     case controlFlags
 }
 
+extension PolicySlot {
+    /// As one word: tables of slots are as large as what a change moves.
+    private var word: UInt64 {
+        switch self {
+        case .endpointClass(let number): UInt64(number)
+        case .networkClass(let number): 1 << 32 | UInt64(number)
+        case .lists(let index): 2 << 32 | UInt64(index)
+        case .controlFlags: 3 << 32
+        }
+    }
+
+    package static func == (left: Self, right: Self) -> Bool { left.word == right.word }
+    package func hash(into hasher: inout Hasher) { hasher.combine(word) }
+}
+
 /// A value that a generation switches: what it is.
 package enum PolicySlotValue: Hashable, Sendable {
     case word(UInt32)
@@ -58,6 +73,7 @@ extension PolicyDelta {
     /// Values of the next generation.
     package var switchedValues: [PolicySlot: PolicySlotValue] {
         var found: [PolicySlot: PolicySlotValue] = [:]
+        found.reserveCapacity(classLists.count + endpointClasses.count + networkClasses.count + 1)
         for (index, lists) in classLists { found[.lists(index)] = .lists(lists) }
         for (endpoint, id) in endpointClasses { found[.endpointClass(endpoint)] = .word(id) }
         for (number, id) in networkClasses { found[.networkClass(number)] = .word(id) }
