@@ -11,6 +11,9 @@ let strict: [SwiftSetting] = [
     .unsafeFlags(["-enable-testing"], .when(configuration: .release)),
 ]
 
+/// For a module whose generic types other modules use where it counts: they are compiled there for what they hold.
+let specialized: [SwiftSetting] = [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+
 /// Nobody links against our executables, so that no names of theirs are exported, and relocations are packed (glibc
 /// 2.36): eight MiB of martletd that each start would read and no more.
 let smallStart = [
@@ -30,11 +33,11 @@ let staticFoundation: [LinkerSetting] = [
 /// A library target of ours; `ours` are targets of this package, `from` are products of others.
 func library(
     _ name: String, _ ours: [String] = [], from: [Target.Dependency] = [], exclude: [String] = [],
-    plugins: [Target.PluginUsage] = []
+    plugins: [Target.PluginUsage] = [], settings: [SwiftSetting] = []
 ) -> Target {
     .target(
-        name: name, dependencies: ours.map { .target(name: $0) } + from, exclude: exclude, swiftSettings: strict,
-        plugins: plugins)
+        name: name, dependencies: ours.map { .target(name: $0) } + from, exclude: exclude,
+        swiftSettings: strict + settings, plugins: plugins)
 }
 
 func tests(_ name: String, _ ours: [String], from: [Target.Dependency] = []) -> Target {
@@ -106,7 +109,7 @@ let package = Package(
         library("PolicyTools", ["PolicyCompiler", "APIMachinery", "KubeObjects", "NetTypes", "JSONText"]),
         library("ServiceCompiler", ["KubeObjects", "MapLayout", "CMartletABI", "NetTypes", "JSONText"]),
         library("RouteCompiler", ["KubeObjects", "MapLayout", "NetTypes"]),
-        library("Reconcile"),
+        library("Reconcile", settings: specialized),
         library("APIMachinery", ["KubeObjects", "JSONText", "NetTypes"]),
         library("DaemonAPI", ["NetTypes", "JSONText"]),
         library(

@@ -16,7 +16,7 @@ struct CohortTable: Sendable {
 
     private var entries: [UInt32: Entry] = [:]
     private var idOf: [Trait: UInt32] = [:]
-    private var cohortOf: [UInt32: UInt32] = [:]
+    private var cohortOf = EndpointTable<UInt32>()
     /// By namespace; a namespace without pods is not there.
     private(set) var ofNamespace: [String: Set<UInt32>] = [:]
     private var nextID: UInt32 = 1
@@ -51,7 +51,7 @@ struct CohortTable: Sendable {
     /// Takes a pod out of its cohort, which ends with its last pod.
     /// - Returns: the cohort's number, and how many pods it has left; nil where the pod is in none.
     mutating func leave(_ member: UInt32) -> (cohort: UInt32, count: Int)? {
-        guard let cohort = cohortOf.removeValue(forKey: member) else { return nil }
+        guard let cohort = cohortOf.removeValue(for: member) else { return nil }
         entries[cohort]?.members.remove(member)
         guard let entry = entries[cohort], entry.members.isEmpty else { return (cohort, members(of: cohort).count) }
         entries[cohort] = nil

@@ -96,27 +96,38 @@ extension PolicyCompiler {
         for cohort in change.placed { overflow.remove(cohort) }
         overflow.formUnion(change.overflowed)
         for cohort in change.placed + change.overflowed {
-            for member in cohorts.members(of: cohort) { place(member, &batch.delta) }
+            place(cohorts.members(of: cohort), of: cohort, &batch.delta)
         }
-        for member in batch.dirtyPods { place(member, &batch.delta) }
+        for member in batch.dirtyPods {
+            if let cohort = cohorts.cohort(of: member) { place([member], of: cohort, &batch.delta) }
+        }
     }
 
-    /// Says which class an endpoint is in, where that is news.
-    private mutating func place(_ member: UInt32, _ delta: inout PolicyDelta) {
-        guard let cohort = cohorts.cohort(of: member) else { return }
+    /// Says which class endpoints of a cohort are in, where that is news.
+    private mutating func place(_ members: Set<UInt32>, of cohort: UInt32, _ delta: inout PolicyDelta) {
         let isWithout = overflow.contains(cohort)
         guard let id = isWithout ? Self.closedClass : classes.classOf[cohort].flatMap({ classes.classes[$0]?.id })
         else { return }
+        for member in members {
+            noteRoom(for: member, isWithout: isWithout)
+            let former = placed.updateValue(id, for: member)
+            if former == id { continue }
+            if former == nil, !isWithout {
+                delta.bornEndpoints[member] = id
+            } else {
+                delta.endpointClasses[member] = id
+            }
+        }
+    }
+
+    private mutating func noteRoom(for member: UInt32, isWithout: Bool) {
         if !isWithout {
-            podProblems[member] = nil
+            if !podProblems.isEmpty { podProblems[member] = nil }
         } else if podProblems[member] == nil, let pod = pods[member] {
             podProblems[member] = PolicyError(
                 .noClassFree, pod.key, "no class is free of \(limits.classes - 2)", effect: "all its traffic is dropped"
             )
         }
-        let former = placed.updateValue(id, forKey: member)
-        if former == id { return }
-        if former == nil, !isWithout { delta.bornEndpoints[member] = id } else { delta.endpointClasses[member] = id }
     }
 
     private mutating func refreshLists(_ change: Partition.Change, _ batch: inout Batch) {

@@ -33,7 +33,7 @@ package struct PolicyCompiler: Sendable {
     /// Of cohorts.
     var classes: Partition
     /// Endpoint → class id, as the last delta about it has it.
-    var placed: [UInt32: UInt32] = [:]
+    var placed = EndpointTable<UInt32>()
     var rows = RowModel()
     var blocks: BlockTable
     var lists: ListTable
