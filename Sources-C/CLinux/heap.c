@@ -5,6 +5,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+// What is at least this large has pages of its own, and gives them back when it is freed. Left to itself glibc raises
+// this to the largest block that was ever freed, and tables that grew leave holes in the heap.
+static const int own_pages_from_bytes = 256 << 10;
+
+int clinux_set_up_heap(void) { return mallopt(M_MMAP_THRESHOLD, own_pages_from_bytes) ? 0 : -EINVAL; }
+
 // Resident pages that no file backs.
 static int anonymous_bytes(size_t *bytes) {
     size_t whole, resident, shared;
@@ -26,7 +32,7 @@ int clinux_trim_heap(size_t idle_bytes_max) {
     if (error) return error;
     struct mallinfo2 heap = mallinfo2();
     size_t used = heap.uordblks + heap.hblkhd;
-    if (anonymous <= used + used / 16 + idle_bytes_max || anonymous <= left + idle_bytes_max) return 0;
+    if (anonymous <= used + used / 32 + idle_bytes_max || anonymous <= left + idle_bytes_max) return 0;
     malloc_trim(0);
     error = anonymous_bytes(&left);
     return error ? error : 1;

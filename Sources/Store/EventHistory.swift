@@ -1,7 +1,7 @@
 /// The newest events of a table, whole revisions only: what watchers read, and how far behind they may be.
 struct EventHistory: Sendable {
     private var events: [StoreEvent] = []
-    /// Events before it are dropped; the array is closed up once half of it is.
+    /// Events before it are dropped; the array is closed up once an eighth of it is, as it holds their values until then.
     private var head = 0
     private var bytes = 0
     /// Events of this revision and before are gone.
@@ -78,7 +78,7 @@ struct EventHistory: Sendable {
     }
 
     private mutating func closeUp() {
-        guard head > 64, head > events.count / 2 else { return }
+        guard head > 64, head > events.count / 8 else { return }
         events.removeFirst(head)
         head = 0
     }

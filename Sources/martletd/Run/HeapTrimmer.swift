@@ -8,7 +8,7 @@ import ServiceLifecycle
 actor HeapTrimmer: Service {
     private static let interval = Duration.seconds(5)
     /// Less is not worth the walk over the heap.
-    private static let idleBytesMax = 4 << 20
+    private static let idleBytesMax = 2 << 20
 
     private let thread: SerialThread
     private let logger: Logger
@@ -19,6 +19,9 @@ actor HeapTrimmer: Service {
         self.thread = thread
         self.logger = logger
     }
+
+    /// To be called before the daemon fills its heap.
+    static func setUp() { _ = clinux_set_up_heap() }
 
     func run() async throws {
         await cancelWhenGracefulShutdown { await self.trimUntilCancelled() }

@@ -8,6 +8,7 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var options: NodeOptions
 
     func run() async throws {
+        HeapTrimmer.setUp()
         let setup = try NodeSetup(options)
         try await Daemon(setup).run()
     }
