@@ -168,24 +168,29 @@ package struct RouteCompiler: Sendable {
             remove(id, &delta)
         }
         if let pod = owner.pod, let former = byPod[pod] { remove(former, &delta) }
+        // All that may refuse comes before anything is taken: who finds no place costs nobody else theirs.
         for address in addresses {
-            guard let taker = byAddress[address] else { continue }
             // A remote pod's status may lag behind an address that was given again; a local attachment never does.
-            guard taker.hasPrefix("remote "), link != nil || holdings[taker]?.link == nil else {
+            if let taker = byAddress[address], holdings[taker]?.link != nil || !taker.hasPrefix("remote ") {
                 throw Self.taken(address, owner, by: taker)
             }
-            if let loser = holdings[taker], case .pod(let key, let uid) = loser.owner {
-                waiting[key] = Waiting(
-                    uid: uid, addresses: loser.addresses, error: Self.taken(address, loser.owner, by: id))
-            }
-            remove(taker, &delta)
         }
         let record = try allocate(id, owner, addresses, link, &delta)
+        for address in addresses { takeAway(address, for: id, &delta) }
         holdings[id] = record
         byNumber[record.number] = id
         for address in addresses { byAddress[address] = id }
         if let pod = owner.pod { byPod[pod] = id }
         delta.born.append(record)
+    }
+
+    /// The pod that had the address waits until it is free again.
+    private mutating func takeAway(_ address: IPAddress, for id: String, _ delta: inout RouteDelta) {
+        guard let taker = byAddress[address] else { return }
+        if let loser = holdings[taker], case .pod(let key, let uid) = loser.owner {
+            waiting[key] = Waiting(uid: uid, addresses: loser.addresses, error: Self.taken(address, loser.owner, by: id))
+        }
+        remove(taker, &delta)
     }
 
     private static func taken(_ address: IPAddress, _ owner: EndpointOwner, by taker: String) -> RouteError {

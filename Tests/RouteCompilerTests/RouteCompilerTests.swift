@@ -14,10 +14,10 @@ import Testing
             link: LocalLink(interface: 7, podMAC: try #require(mac)))
     }
 
-    private func pod(_ name: String, node: String, _ address: String) throws -> Pod {
+    private func pod(_ name: String, node: String, _ addresses: String...) throws -> Pod {
         Pod(
             metadata: ObjectMeta(namespace: "shop", name: name, uid: "u"), nodeName: node,
-            addresses: [try #require(IPAddress(address))])
+            addresses: try addresses.map { try #require(IPAddress($0)) })
     }
 
     @Test func allAddressesOfAPodShareOneNumber() throws {
@@ -80,6 +80,22 @@ import Testing
         _ = routes.update(try pod("former", node: "two", "10.244.1.2"))
         #expect(routes.update(try pod("later", node: "two", "10.244.1.2")).gone.count == 1)
         #expect(routes.retry().isEmpty && routes.problems.map(\.pod.name) == ["former"])
+    }
+
+    @Test func aPodThatFindsNoPlaceTakesNothingFromOthers() throws {
+        var routes = RouteCompiler(nodeName: "one", capacity: 3)
+        _ = try routes.attach(attachment("c1", pod: "web", "10.244.0.2", "fd00:244::2"))
+        let far = try pod("far", node: "two", "10.244.1.2")
+        let held = try #require(routes.update(far).born.first)
+        // The first address is another node's pod's, the second a local pod's.
+        #expect(routes.update(try pod("liar", node: "two", "10.244.1.2", "fd00:244::2")).isEmpty)
+        #expect(routes.problems.map(\.error.message) == ["fd00:244::2 of shop/liar belongs to local c1"])
+        #expect(routes.record(of: far.key) == held)
+        // All addresses could be had, but there is no number left.
+        #expect(routes.update(try pod("late", node: "two", "10.244.1.2")).isEmpty)
+        #expect(routes.problems.map(\.error.code) == [.noEndpointFree, .addressTaken])
+        #expect(throws: RouteError.self) { try routes.attach(attachment("c2", pod: "api", "10.244.1.2")) }
+        #expect(routes.record(of: far.key) == held && routes.record(of: held.addresses[0]) == held)
     }
 
     @Test func podsBeyondTheLastNumberWaitForOne() throws {
