@@ -188,7 +188,8 @@ package struct RouteCompiler: Sendable {
     private mutating func takeAway(_ address: IPAddress, for id: String, _ delta: inout RouteDelta) {
         guard let taker = byAddress[address] else { return }
         if let loser = holdings[taker], case .pod(let key, let uid) = loser.owner {
-            waiting[key] = Waiting(uid: uid, addresses: loser.addresses, error: Self.taken(address, loser.owner, by: id))
+            waiting[key] = Waiting(
+                uid: uid, addresses: loser.addresses, error: Self.taken(address, loser.owner, by: id))
         }
         remove(taker, &delta)
     }
