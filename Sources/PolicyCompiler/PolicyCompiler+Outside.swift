@@ -8,12 +8,10 @@ extension PolicyCompiler {
     /// The first flow from outside that a list of one of the classes lets in. Nodes are outside; that a pod's own node
     /// reaches it whatever policies say is not looked at.
     func reachFromOutside(to targets: Set<UInt32>, _ ports: [PortSpan]) -> ReachWitness? {
-        // What pods have beside their own blocks: all of it, where those are not known.
-        let strays = hasStrayAddress ? Set(pods.values.flatMap(\.addresses).filter(isStray)) : []
         for index in targets.sorted() {
             guard let entry = classes.classes[index], !entry.members.isEmpty else { continue }
             let list = lists.content(of: index)?.ingress ?? .open
-            for (address, side) in outsiders(of: list, strays) {
+            for (address, side) in outsiders(of: list) {
                 let admitted = passed(list, peer: side, ports)
                 let lowest = admitted.min {
                     ($0.span.transport, $0.span.ports.low) < ($1.span.transport, $1.span.ports.low)
@@ -39,7 +37,7 @@ extension PolicyCompiler {
     /// Of documentation (RFC 5737, RFC 3849): shown where the list treats any other address alike.
     private static let examples = ["203.0.113.7", "2001:db8::7"].compactMap { IPAddress($0) }
 
-    private func outsiders(of list: ListContent, _ strays: Set<IPAddress>) -> [(IPAddress, Side)] {
+    private func outsiders(of list: ListContent) -> [(IPAddress, Side)] {
         if list.flags.contains(.closed) { return [] }
         let bits = list.rules.compactMap { rule -> UInt32? in
             guard case .block(let bit) = rule.peer else { return nil }
@@ -64,7 +62,7 @@ extension PolicyCompiler {
 extension [CIDR] {
     /// Of networks in order, each once: an address that is in the network at `index`, in none within that, and not
     /// taken; not the network's first, where there is another. Nil where those leave none.
-    func addressOfItsOwn(at index: Int, except taken: Set<IPAddress>) -> IPAddress? {
+    func addressOfItsOwn(at index: Int, except taken: StrayAddresses) -> IPAddress? {
         let (first, last) = (self[index].address, self[index].last)
         func own(from start: IPAddress) -> IPAddress? {
             var next = start

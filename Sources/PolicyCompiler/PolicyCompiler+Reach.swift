@@ -64,7 +64,7 @@ extension PolicyCompiler {
         }
         guard witness == nil, question.isFromInverted else { return witness }
         // A pod's address beside the pods' own blocks is outside once the pod has gone.
-        return reachFromOutside(to: hasStrayAddress ? targets : touchedTargets, question.ports)
+        return reachFromOutside(to: strays.outsideGrew ? targets : touchedTargets, question.ports)
     }
 
     /// What a question found before, as it is now; nil where those two ends do not answer it any more, though others

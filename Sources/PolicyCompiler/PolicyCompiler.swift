@@ -27,7 +27,7 @@ package struct PolicyCompiler: Sendable {
     var nodes: [String: PolicyNode] = [:]
     /// Where pods of the cluster get their addresses.
     package internal(set) var podCIDRs: [CIDR] = []
-    var hasStrayAddress = false
+    var strays = StrayAddresses()
     var blocksCoverPods = false
     var conditions: ConditionTable
     /// Of cohorts.
@@ -84,6 +84,7 @@ package struct PolicyCompiler: Sendable {
     /// version, or isolate alone; `delta.problems` names them.
     package mutating func apply(_ changes: [PolicyChange]) -> PolicyDelta {
         var batch = Batch()
+        strays.beginBatch()
         for change in changes { take(change, &batch) }
         for port in batch.ports {
             for key in policiesByPort[port] ?? [] where batch.policies[key] == nil && refused[key] == nil {
@@ -205,11 +206,20 @@ package struct PolicyCompiler: Sendable {
             if nodes.removeValue(forKey: name) != nil { batch.nodesChanged = true }
         case .podCIDRs(let blocks):
             podCIDRs = blocks
-            hasStrayAddress = pods.values.contains { $0.addresses.contains(where: isStray) }
+            strays.reset()
+            for pod in pods.values { addStrays(of: pod) }
         }
     }
 
     func isStray(_ address: IPAddress) -> Bool { !podCIDRs.contains { $0.contains(address) } }
+
+    private mutating func addStrays(of pod: PolicyPod) {
+        for address in pod.addresses where isStray(address) { strays.add(address) }
+    }
+
+    private mutating func removeStrays(of pod: PolicyPod?) {
+        for address in pod?.addresses ?? [] where isStray(address) { strays.remove(address) }
+    }
 
     private mutating func takePod(_ pod: PolicyPod, _ batch: inout Batch) {
         if let member = memberOf[pod.key] {
@@ -218,6 +228,7 @@ package struct PolicyCompiler: Sendable {
                 dropPod(pod.key, &batch)
             } else {
                 countPorts(pods[member], -1, &batch)
+                removeStrays(of: pods[member])
                 leaveCohort(member, &batch)
             }
         }
@@ -229,13 +240,15 @@ package struct PolicyCompiler: Sendable {
         if count == 1 { batch.dirtyCohorts.insert(cohort) }
         classes.weigh(cohort, count)
         countPorts(pod, 1, &batch)
-        if pod.addresses.contains(where: isStray) { hasStrayAddress = true }
+        addStrays(of: pod)
         batch.dirtyPods.insert(pod.endpoint)
     }
 
     private mutating func dropPod(_ key: ObjectKey, _ batch: inout Batch) {
         guard let member = memberOf.removeValue(forKey: key) else { return }
-        countPorts(pods.removeValue(forKey: member), -1, &batch)
+        let pod = pods.removeValue(forKey: member)
+        countPorts(pod, -1, &batch)
+        removeStrays(of: pod)
         leaveCohort(member, &batch)
         batch.dirtyPods.remove(member)
         placed[member] = nil
@@ -289,7 +302,7 @@ package struct PolicyCompiler: Sendable {
     private mutating func refreshCoverage(_ batch: inout Batch) {
         let live = blocks.blocks.values
         let covers =
-            hasStrayAddress || podCIDRs.isEmpty
+            !strays.isEmpty || podCIDRs.isEmpty
             ? !live.isEmpty
             : live.contains { block in block.spans.contains { span in podCIDRs.contains { $0.overlaps(span) } } }
         guard covers != blocksCoverPods else { return }
