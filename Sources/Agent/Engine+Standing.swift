@@ -26,10 +26,7 @@ extension Engine {
         else {
             return .underWay
         }
-        if let shortfall = policy.shortfall(of: key) {
-            return .refused("pod \(shortfall.object): \(shortfall.sentence)")
-        }
-        return .inForce
+        return policy.shortfall(of: key).map { .refused($0) } ?? .inForce
     }
 
     /// Whether a resourceVersion is this one or a later one.

@@ -47,9 +47,9 @@ extension PolicyCompiler {
         return found.sorted { ($0.object, $0.message) < ($1.object, $1.message) }
     }
 
-    /// A pod that a policy selects and that is closed for want of room, though the policy itself is compiled; nil where
-    /// there is none.
-    package func shortfall(of policy: ObjectKey) -> PolicyError? {
+    /// Which pod that a policy selects is closed for want of room, though the policy itself is compiled, and why:
+    /// `pod NAMESPACE/NAME: WHY`; nil where there is none.
+    package func shortfall(of policy: ObjectKey) -> String? {
         guard let record = policies[policy] else { return nil }
         let ofClasses = classProblems.filter { index, _ in
             classes.classes[index].map { selecting($0).contains { $0.policy.key == policy } } ?? false
@@ -60,7 +60,8 @@ extension PolicyCompiler {
             else { return nil }
             return memberOf[pod.key].flatMap { podProblems[$0] }
         }
-        return (Array(ofClasses.values) + ofPods).min { $0.object < $1.object }
+        let first = (Array(ofClasses.values) + ofPods).min { $0.object < $1.object }
+        return first.map { "pod \($0.object): \($0.sentence)" }
     }
 
     /// The rules that policies make in a pod's list of one direction, in the order in which they are asked; none for a

@@ -114,7 +114,7 @@ struct LocalRequests: RequestHandler {
         let compiled = await engine.policy
         if !compiled.podsWithoutRoom.isEmpty {
             for key in snapshot.networkPolicies.keys + snapshot.clusterNetworkPolicies.keys where problems[key] == nil {
-                problems[key] = compiled.shortfall(of: key).map { "pod \($0.object): \($0.sentence)" }
+                problems[key] = compiled.shortfall(of: key)
             }
         }
         for fault in snapshot.faults
