@@ -1,6 +1,7 @@
 import JSONText
-import PolicyAdmission
 import Testing
+
+@testable import Controllers
 
 @Suite struct InvariantConditionTests {
     private func invariant(_ statement: JSONValue) -> JSONValue {

@@ -1,18 +1,18 @@
-package import JSONText
+import JSONText
 import KubeObjects
 
 /// The condition `Holds` of a NetworkInvariant.
-package struct InvariantCondition: Hashable, Sendable {
+struct InvariantCondition: Hashable, Sendable {
     /// `True`, `False` or `Unknown`.
-    package let status: String
-    package let reason: String
-    package let message: String
+    let status: String
+    let reason: String
+    let message: String
 
     /// Nil where the judge has not looked at the invariant yet.
     /// - Parameters:
     ///   - object: the invariant as it is stored.
     ///   - state: what the judge says of it: a flow that breaks it, or that there is none; nil: it does not know it.
-    package init?(of object: JSONValue, _ state: String??) {
+    init?(of object: JSONValue, _ state: String??) {
         switch state {
         case .some(.some(let flow)): (status, reason, message) = ("False", "FlowFound", flow)
         case .some(.none): (status, reason, message) = ("True", "NoFlowFound", "no flow breaks it")

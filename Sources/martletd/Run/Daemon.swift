@@ -71,7 +71,7 @@ struct Daemon {
             client: client, description: nodeDescription, logger: logger, readiness: { await watch.current })
         let services: [any ServiceLifecycle.Service] = [
             store, server, informers, controllers, agent, node, watch, registration,
-            InvariantReporter(judge: judge, client: client, logger: logger),
+            InvariantReporter(source: judge, client: client, logger: logger),
             DataplaneReporter(
                 agent: agent, nodeName: setup.options.nodeName, client: client, logger: logger),
             HeapTrimmer(thread: try SerialThread(), logger: logger),

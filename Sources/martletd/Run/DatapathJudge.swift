@@ -1,5 +1,6 @@
 import APIMachinery
 import APIServer
+import Controllers
 import JSONText
 import KubeObjects
 import NetTypes
@@ -9,7 +10,7 @@ import Synchronization
 /// Refuses, in commit order, writes that the tables of the datapath have no room for, and writes that break a
 /// NetworkInvariant. Whoever may `override` that invariant gets through with a reason (`InvariantOverride`), but not
 /// this daemon's own controllers: they act for others. Without the right on any invariant no reason can be given.
-final class DatapathJudge: CommitJudge {
+final class DatapathJudge: CommitJudge, InvariantSource {
     /// Overrides that wait for their Event; beyond it the oldest is dropped.
     static let overridesMax = 256
     /// Of what does not fit, so many are told, and how many more there are.
@@ -17,20 +18,18 @@ final class DatapathJudge: CommitJudge {
     /// The daemon's own parts as the API knows them.
     static let ownUser = "system:martlet"
 
-    /// A write that broke an invariant and was let through.
-    struct Override: Sendable {
-        let invariant: String
-        let message: String
-    }
-
     private struct State {
         var shadow: CapacityShadow
         /// Of the writes that were let pass last, until they came about.
-        var pending: [Override] = []
-        var overrides: [Override] = []
+        var pending: [InvariantReporter.Override] = []
+        var overrides: [InvariantReporter.Override] = []
+        /// The invariants as they were with the last signal; nil before the first.
+        var signalled: [String: BrokenInvariant?]?
     }
 
     let storages = Set(AdmittedObject.Kind.allCases.map(\.storage))
+    let signals: AsyncStream<Void>
+    private let signaller: AsyncStream<Void>.Continuation
     private let podCIDRs: [CIDR]
     private let state: Mutex<State>
 
@@ -38,15 +37,14 @@ final class DatapathJudge: CommitJudge {
     init(podCIDRs: [CIDR]) {
         self.podCIDRs = podCIDRs
         state = Mutex(State(shadow: CapacityShadow(podCIDRs: podCIDRs)))
+        (signals, signaller) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Broken invariants by name with their witness; nil: it holds.
     var invariants: [String: String?] {
         state.withLock { $0.shadow.invariantStates.mapValues { $0.map(\.description) } }
     }
 
-    /// Gives each override once.
-    func takeOverrides() -> [Override] {
+    func takeOverrides() -> [InvariantReporter.Override] {
         state.withLock { state in
             defer { state.overrides = [] }
             return state.overrides
@@ -64,10 +62,12 @@ final class DatapathJudge: CommitJudge {
         // One tree at a time: all of them would take several times what is kept.
         fresh.take(objects.lazy.compactMap(Self.admitted))
         state.withLock { [fresh] in $0.shadow = fresh }
+        signalWhereChanged()
     }
 
     func follow(_ objects: [CommittedObject]) {
         state.withLock { _ = $0.shadow.take(objects.compactMap(Self.admitted)) }
+        signalWhereChanged(always: objects.contains { $0.storage == Self.invariantStorage })
     }
 
     func cameAbout() {
@@ -76,6 +76,18 @@ final class DatapathJudge: CommitJudge {
             state.pending = []
             state.overrides.removeFirst(max(0, state.overrides.count - Self.overridesMax))
         }
+        signalWhereChanged()
+    }
+
+    private static let invariantStorage = AdmittedObject.Kind.networkInvariant.storage
+
+    private func signalWhereChanged(always: Bool = false) {
+        let isNews = state.withLock { state in
+            let now = state.shadow.invariantStates
+            defer { state.signalled = now }
+            return always || !state.overrides.isEmpty || state.signalled != now
+        }
+        if isNews { signaller.yield() }
     }
 
     func judge(_ writes: [ProposedWrite], present: [CommittedObject]) throws {
@@ -143,7 +155,7 @@ final class DatapathJudge: CommitJudge {
         state.withLock { state in
             _ = state.shadow.judge(objects, present: present, overriding: true)
             state.pending = verdict.broken.map { broken in
-                Override(
+                InvariantReporter.Override(
                     invariant: broken.name,
                     message: "\(write.user.name) \(isDeletion ? "deleted" : "wrote") \(write.resource) \(write.key) "
                         + "although it breaks \(broken); reason: \(reason)")
