@@ -67,7 +67,7 @@ package final class NodeAgent: Service {
             try? await gracefulShutdown()
             group.cancelAll()
         }
-        await services.prober.shutdown()
+        services.prober.shutdown()
         try? await services.threads.shutdownGracefully()
     }
 

@@ -30,12 +30,11 @@ final class Prober: Sendable {
         }
     }
 
-    func shutdown() async {
-        let client = http.withLock { http in
-            defer { http = nil }
-            return http
-        }
-        try? await client?.shutdown()
+    /// Ends the probes that are under way. What the client still waits for, ten seconds where a pod that has gone does
+    /// not answer, it waits for alone.
+    func shutdown() {
+        let client = http.withLock { $0.take() }
+        client?.shutdown { _ in }
     }
 
     /// nil on success, else why it failed.
