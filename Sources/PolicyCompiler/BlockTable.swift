@@ -347,8 +347,6 @@ struct BlockTable: Sendable {
         classless[number] ?? partition.classOf[number].flatMap { partition.classes[$0]?.id } ?? 0
     }
 
-    func networkClass(of cidr: CIDR) -> UInt32 { networks[cidr].map { classID(of: $0.number) } ?? 0 }
-
     // MARK: After a grace period
 
     mutating func freeBit(_ bit: UInt32, _ delta: inout PolicyDelta) {

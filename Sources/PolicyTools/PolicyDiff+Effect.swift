@@ -17,8 +17,6 @@ extension PolicyDiff {
         package let cut: [SeenFlow]
         /// Flows of the last hour, dropped then, that it would let through.
         package let opened: [SeenFlow]
-
-        package var cutLiveCount: Int64 { cutLive.reduce(0) { $0 + $1.count } }
     }
 
     /// A flow between workloads counts where it does for some pods of theirs. Each is judged over its own family.
