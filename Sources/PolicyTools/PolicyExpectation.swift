@@ -67,7 +67,8 @@ package struct PolicyExpectation: Sendable {
         name = "\(words) \(transport.kubernetesName) \(port): \(allows ? "allow" : "deny")\(reason)"
     }
 
-    private static func end(_ reader: FieldReader) throws(ObjectError) -> End {
+    /// Of the text at `reader`.
+    static func end(_ reader: FieldReader) throws(ObjectError) -> End {
         let text = try reader.requiredString()
         if let address = IPAddress(text) { return .address(address) }
         let parts = text.split(separator: "/", maxSplits: 1).map(String.init)

@@ -29,7 +29,6 @@ extension PolicyLint {
                 }
             }
         }
-        nameServer(&report)
     }
 
     private func rules(of policy: ClusterNetworkPolicy, _ direction: Direction) -> [ClusterPolicyRule] {
@@ -47,7 +46,12 @@ extension PolicyLint {
             report.add(
                 .error, .neverMatches, "spec.subject", "nothing can satisfy what it asks of label \(key)",
                 "keep one of the requirements; alternatives are the values of one In")
-        } else if hasPods, world.pods(policy.namespaces, policy.pods).isEmpty {
+            return
+        }
+        guard hasPods else { return }
+        let isIdle = world.pods(policy.namespaces, policy.pods).isEmpty
+        let hosts = world.pods(policy.namespaces, policy.pods, among: world.hostPods)
+        if !ofHostNetwork(hosts, isAll: isIdle, "spec.subject", &report), isIdle {
             report.add(
                 .warning, .selectsNothing, "spec.subject",
                 "no pod has \(policy.pods) in a namespace with \(policy.namespaces)",
@@ -92,6 +96,8 @@ extension PolicyLint {
                         .error, .neverMatches, field, "no object can satisfy what it asks of label \(key)",
                         "keep one of the requirements; alternatives are the values of one In")
                 } else if hasPods, world.pods(namespaces, pods).isEmpty {
+                    let hosts = world.pods(namespaces, pods, among: world.hostPods)
+                    if peersOfHostNetwork(hosts, "nodes, by the labels of the nodes", field, &report) { break }
                     report.add(
                         .warning, .peerSelectsNothing, field,
                         "no pod has \(pods) in a namespace with \(namespaces)",
@@ -212,33 +218,6 @@ extension PolicyLint {
                         + "all of it first",
                     "remove it, or have the cluster's policy Pass it")
             }
-        }
-    }
-
-    /// A Deny that takes the way to the name server away.
-    private func nameServer(_ report: inout ClusterReport) {
-        let policy = report.policy
-        for (index, rule) in policy.egress.enumerated() {
-            let question = PolicyPort(.udp, .range(PortRange(53)))
-            guard rule.coversPorts([question]) else { continue }
-            switch rule.action {
-            case .accept, .pass: return
-            case .deny: break
-            }
-            let takesAll = rule.peers.contains { peer in
-                switch peer {
-                case .pods(let namespaces, let pods): namespaces.isEverything && pods.isEverything
-                case .network(let cidr): cidr.prefixLength == 0
-                case .nodes: false
-                }
-            }
-            guard takesAll else { continue }
-            report.add(
-                .warning, .egressWithoutDNS, "spec.egress[\(index)]",
-                "denies port 53 with everything else, and no rule before it lets the name server by: names do not "
-                    + "resolve",
-                "before it, Accept or Pass UDP and TCP port 53 to the name server's pods")
-            return
         }
     }
 }

@@ -15,6 +15,7 @@ extension PolicyLint {
                 check(peer, text?[direction.peers]?[number], "\(path).\(direction.peers)[\(number)]", &report)
             }
             splitPeers(rule, "\(path).\(direction.peers)", &report)
+            if direction == .egress { namesAtBlocks(rule, path, &report) }
         }
         overlaps(direction, &report)
     }
@@ -53,6 +54,8 @@ extension PolicyLint {
                     "name labels where that is not meant")
             }
             guard hasPods, self.pods(of: peer, report).isEmpty else { return }
+            let hosts = world.pods(of: peer, in: report.policy.metadata.namespace, among: world.hostPods)
+            if peersOfHostNetwork(hosts, "an ipBlock of the node's address", field, &report) { return }
             report.add(
                 .warning, .peerSelectsNothing, field, "no pod matches \(Self.describe(peer))",
                 "compare with the labels of pods and namespaces")
@@ -126,6 +129,37 @@ extension PolicyLint {
     }
 
     // MARK: Port names
+
+    /// What a port is called the pod at the destination says: another address has no names.
+    private func namesAtBlocks(_ rule: PolicyRule, _ path: String, _ report: inout Report<PolicyWorld.Entry>) {
+        let blocks = rule.peers.enumerated().compactMap { number, peer -> (field: String, block: AddressBlock)? in
+            guard case .block(let block) = peer, !block.isEmpty, !holdsServicesAlone(block.cidr) else { return nil }
+            return ("\(path).to[\(number)]", block)
+        }
+        if blocks.isEmpty { return }
+        for (number, port) in rule.ports.enumerated() {
+            guard case .named(let name) = port.target else { continue }
+            let field = "\(path).ports[\(number)].port"
+            for (peer, block) in blocks {
+                let wanted = "\(port.transport.kubernetesName) port named \(name)"
+                let pods = world.policyPods.filter {
+                    $0.addresses.contains(where: block.contains) && $0.port(named: name, port.transport) != nil
+                }
+                if pods.isEmpty {
+                    report.add(
+                        .error, .neverMatches, field,
+                        "never matches at \(block) of \(peer): only pods have port names, and none with an address in "
+                            + "it has a \(wanted)", "write the number of the port")
+                } else if !world.nodes.flatMap(\.podCIDRs).contains(where: { $0.contains(block.cidr) }) {
+                    report.add(
+                        .warning, .neverMatches, field,
+                        "at \(block) of \(peer) it matches pods alone (\(pods.count) with a \(wanted)), and no address "
+                            + "outside of the cluster: only pods have port names",
+                        "write the number of the port, or select the pods by their labels")
+                }
+            }
+        }
+    }
 
     /// Names that no pod at the destination has.
     func names(_ report: inout Report<PolicyWorld.Entry>) {

@@ -32,11 +32,15 @@ package struct PolicyLint: Sendable {
     let world: PolicyWorld
     /// Where Service addresses come from.
     let serviceBlocks: [CIDR]
+    let nameServer: NameServer?
 
-    /// Address ranges of Services are a setting of the cluster (`--service-cidr` of the daemon).
-    package init(_ world: PolicyWorld, serviceBlocks: [CIDR]) {
+    /// - Parameters:
+    ///   - serviceBlocks: address ranges of Services, a setting of the cluster (`--service-cidr` of the daemon).
+    ///   - nameServer: whom pods ask for names; nil: nobody, and nothing is said of it.
+    package init(_ world: PolicyWorld, serviceBlocks: [CIDR], nameServer: NameServer? = .usual) {
         self.world = world
         self.serviceBlocks = serviceBlocks
+        self.nameServer = nameServer
     }
 
     /// False: nothing is known of pods, and the checks that compare with them are left out.
@@ -44,7 +48,7 @@ package struct PolicyLint: Sendable {
 
     /// The worst first.
     package func findings() -> [LintFinding] {
-        var found = refusals + misfits
+        var found = refusals + misfits + repetitions
         for entry in world.policies {
             var report = Report(entry)
             dryRun(entry.policy.metadata, &report)
@@ -63,7 +67,22 @@ package struct PolicyLint: Sendable {
             cluster(&report)
             found += report.findings
         }
-        return (found + notJudged).sorted()
+        return (found + nameServerFindings + notJudged).sorted()
+    }
+
+    /// Objects that stand in the files more than once: a file that is named twice is one place.
+    private var repetitions: [LintFinding] {
+        world.places.compactMap { object, sources in
+            let others = Set(sources).subtracting([sources.last ?? ""]).sorted()
+            if others.isEmpty { return nil }
+            return LintFinding(
+                severity: .warning, check: .repeated, object: object, source: sources.last ?? "",
+                field: "metadata.name",
+                meaning:
+                    "also stands in \(others.joined(separator: " and ")): of two with one name the last counts, here "
+                    + "and when they are applied",
+                advice: "give one another name where both are meant, else remove one")
+        }
     }
 
     /// One note for all kinds that say nothing here.
@@ -123,23 +142,27 @@ package struct PolicyLint: Sendable {
     private func subject(_ report: inout Report<PolicyWorld.Entry>) {
         let policy = report.policy
         let field = "spec.podSelector"
-        if policy.podSelector.isEverything {
-            if report.entry.body[path: "spec", "podSelector"] == nil {
-                report.add(
-                    .warning, .noPodSelector, field,
-                    "left out, it selects every pod of namespace \(policy.metadata.namespace)",
-                    "write podSelector: {} where that is meant, else the labels of the pods")
-            }
-        } else if let key = policy.podSelector.contradiction {
+        if policy.podSelector.isEverything, report.entry.body[path: "spec", "podSelector"] == nil {
+            report.add(
+                .warning, .noPodSelector, field,
+                "left out, it selects every pod of namespace \(policy.metadata.namespace)",
+                "write podSelector: {} where that is meant, else the labels of the pods")
+        }
+        if let key = policy.podSelector.contradiction {
             report.add(
                 .error, .neverMatches, field, "no pod can satisfy what it asks of label \(key)",
                 "keep one of the requirements; alternatives are the values of one In")
-        } else if hasPods, world.selected(by: policy).isEmpty {
-            report.add(
-                .warning, .selectsNothing, field,
-                "no pod in namespace \(policy.metadata.namespace) has \(policy.podSelector)",
-                "compare with the labels of the pods; the policy holds for none until one comes")
+            return
         }
+        guard hasPods else { return }
+        let isIdle = world.selected(by: policy).isEmpty
+        let hosts = world.pods(
+            of: .pods(namespaces: nil, pods: policy.podSelector), in: policy.metadata.namespace, among: world.hostPods)
+        if ofHostNetwork(hosts, isAll: isIdle, field, &report) || !isIdle || policy.podSelector.isEverything { return }
+        report.add(
+            .warning, .selectsNothing, field,
+            "no pod in namespace \(policy.metadata.namespace) has \(policy.podSelector)",
+            "compare with the labels of the pods; the policy holds for none until one comes")
     }
 
     private func types(_ report: inout Report<PolicyWorld.Entry>) {
@@ -162,34 +185,6 @@ package struct PolicyLint: Sendable {
                     "add \(direction.word) to spec.policyTypes, or remove the rules")
             }
         }
-        nameServer(&report)
-    }
-
-    /// Egress without a way to the name server.
-    private func nameServer(_ report: inout Report<PolicyWorld.Entry>) {
-        let policy = report.policy
-        guard let egress = policy.egress, !egress.isEmpty else { return }
-        let others = world.policies.map(\.policy).filter {
-            $0.metadata.namespace == policy.metadata.namespace && $0.podSelector.covers(policy.podSelector)
-        }
-        let rules = others.flatMap { $0.egress ?? [] }.filter { !isForServicesAlone($0) }
-        if rules.contains(where: { $0.lets(.udp, 53) }) { return }
-        let onlyTCP = rules.contains { !$0.ports.isEmpty && $0.lets(.tcp, 53) }
-        report.add(
-            .warning, .egressWithoutDNS, "spec.egress",
-            onlyTCP
-                ? "port 53 is open for TCP alone (a port without protocol is TCP): names are asked over UDP"
-                : "no rule lets the selected pods ask a name server: names do not resolve",
-            "allow UDP and TCP port 53 to the name server's pods, or address by number")
-    }
-
-    /// Whether policy never meets what the rule lets through.
-    private func isForServicesAlone(_ rule: PolicyRule) -> Bool {
-        !rule.peers.isEmpty
-            && rule.peers.allSatisfy { peer in
-                guard case .block(let block) = peer else { return false }
-                return holdsServicesAlone(block.cidr)
-            }
     }
 
     // MARK: Rules against other rules

@@ -43,6 +43,8 @@ package struct PolicyWorld: Sendable {
     private(set) var madeNamespaces: Set<String> = []
     package private(set) var services: [ObjectKey: Service] = [:]
     package private(set) var unreadable: [Unreadable] = []
+    /// Where in the files each object stands, in their order.
+    private(set) var places: [String: [String]] = [:]
     /// How many objects of which kinds no tool judges.
     package private(set) var passed: [PassedKind: Int] = [:]
 
@@ -59,6 +61,9 @@ package struct PolicyWorld: Sendable {
         if !isClusterWide, written.isNull || written == "" { body["metadata"]?["namespace"] = "default" }
         let namespace = body[path: "metadata", "namespace"]?.string ?? ""
         let object = "\(kind) \(ObjectKey(namespace, body[path: "metadata", "name"]?.string ?? "?"))"
+        if !source.isEmpty, kind != PolicyExpectation.kind {
+            places[read == nil ? "\(object) of \(apiVersion)" : object, default: []].append(source)
+        }
         // A file's object takes the place of the cluster's.
         unreadable.removeAll { $0.object == object && $0.source.isEmpty }
         do throws(ObjectError) {
@@ -208,6 +213,11 @@ package struct PolicyWorld: Sendable {
         pods.values.filter { !$0.isHostNetwork }.sorted { $0.key < $1.key }
     }
 
+    /// The others: they have the addresses of their node, and no policy knows them.
+    package var hostPods: [Pod] {
+        pods.values.filter(\.isHostNetwork).sorted { $0.key < $1.key }
+    }
+
     package func selected(by policy: NetworkPolicy) -> [Pod] {
         policyPods.filter {
             $0.metadata.namespace == policy.metadata.namespace && policy.podSelector.matches($0.metadata.labels)
@@ -216,16 +226,24 @@ package struct PolicyWorld: Sendable {
 
     /// The pods that a peer of a policy in `namespace` means; nil for an address block.
     func pods(of peer: PolicyPeer, in namespace: String) -> [Pod]? {
-        guard case .pods(let namespaceSelector, let podSelector) = peer else { return nil }
-        if let namespaceSelector { return pods(namespaceSelector, podSelector) }
-        return policyPods.filter {
-            $0.metadata.namespace == namespace && podSelector.matches($0.metadata.labels)
-        }
+        guard case .pods = peer else { return nil }
+        return pods(of: peer, in: namespace, among: policyPods)
+    }
+
+    /// Of `pods` those that the peer means.
+    func pods(of peer: PolicyPeer, in namespace: String, among pods: [Pod]) -> [Pod] {
+        guard case .pods(let namespaceSelector, let podSelector) = peer else { return [] }
+        if let namespaceSelector { return self.pods(namespaceSelector, podSelector, among: pods) }
+        return pods.filter { $0.metadata.namespace == namespace && podSelector.matches($0.metadata.labels) }
     }
 
     /// The pods with these labels in namespaces with those.
     func pods(_ namespaceSelector: LabelSelector, _ podSelector: LabelSelector) -> [Pod] {
-        policyPods.filter { pod in
+        pods(namespaceSelector, podSelector, among: policyPods)
+    }
+
+    func pods(_ namespaceSelector: LabelSelector, _ podSelector: LabelSelector, among pods: [Pod]) -> [Pod] {
+        pods.filter { pod in
             namespaceSelector.matches(namespaces[pod.metadata.namespace] ?? [:])
                 && podSelector.matches(pod.metadata.labels)
         }

@@ -3,6 +3,7 @@ import ArgumentParser
 import CommandLineUI
 import Glibc
 import JSONText
+import KubeObjects
 import NetTypes
 import PolicyTools
 
@@ -144,10 +145,18 @@ struct PolicyLintCommand: AsyncParsableCommand {
 
     @OptionGroup var services: ServiceRangeOptions
 
+    @Option(
+        help: """
+            Whom pods ask for names: NAMESPACE/LABEL=VALUE, an address, or none where nobody is asked. The port is
+            that of its Service, where that is read, else 53.
+            """)
+    var dns = NameServer.usual.name
+
     func run() async throws {
         let blocks = try services.blocks()
+        let server = try nameServer()
         let world = try await sources.world()
-        let findings = PolicyLint(world, serviceBlocks: blocks).findings()
+        let findings = PolicyLint(world, serviceBlocks: blocks, nameServer: server).findings()
         let answer: JSONValue = [
             "policies": .integer(Int64(world.policies.count + world.clusterPolicies.count)),
             "pods": .integer(Int64(world.pods.count)),
@@ -155,5 +164,14 @@ struct PolicyLintCommand: AsyncParsableCommand {
         ]
         sources.show(answer) { LintView(style: sources.style).text($0) }
         if findings.contains(where: { $0.severity != .note }) { throw ExitCode(1) }
+    }
+
+    private func nameServer() throws -> NameServer? {
+        if dns == "none" { return nil }
+        do throws(ObjectError) {
+            return try NameServer(dns)
+        } catch {
+            throw ValidationError("--dns: \(error.message)")
+        }
     }
 }

@@ -154,6 +154,77 @@ import Testing
         #expect(findings.map { "\($0.check.rawValue) \($0.object)" } == ["shadowed NetworkPolicy prod/b"])
     }
 
+    // MARK: Port names
+
+    /// Severity of what is said of the port's name; nil for nothing.
+    private func named(_ rule: String, _ more: String = "") throws -> [String] {
+        let pod = Self.pods.replacing(
+            "containerPort: 5432}]}]}", with: "containerPort: 5432}]}]}\nstatus: {podIP: 10.1.0.5}")
+        let policy = Self.policy("p", rule)
+        return PolicyLint(try Self.world(pod + more + policy), serviceBlocks: []).findings()
+            .filter { $0.check == .neverMatches }.map { "\($0.severity) \($0.field)" }
+    }
+
+    @Test func aNameOfAPortMeansPodsAlone() throws {
+        func rule(_ cidr: String, _ port: String, more: String = "") -> String {
+            "policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: \(cidr)}}\(more)], "
+                + "ports: [{port: 443}, {port: \(port)}]}]"
+        }
+        let at = "spec.egress[0].ports[1].port"
+        #expect(try named(rule("203.0.113.0/24", "https")) == ["error \(at)"])
+        #expect(try named(rule("203.0.113.0/24", "https", more: ", {podSelector: {}}")) == ["error \(at)"])
+        // A pod in the block that has a port of another name, and one that has it: the rest of the block never does.
+        #expect(try named(rule("10.1.0.0/16", "https")) == ["error \(at)"])
+        #expect(try named(rule("0.0.0.0/0", "sql")) == ["warning \(at)"])
+        let node =
+            "apiVersion: v1\nkind: Node\nmetadata: {name: one}\nspec: {podCIDR: 10.1.0.0/16}\n---\n"
+        #expect(try named(rule("10.1.0.0/16", "sql"), node) == [])
+        #expect(try named(rule("203.0.113.0/24", "8443")) == [])
+        // Of a pod that is asked it is the name of its own port.
+        #expect(
+            try named("ingress: [{from: [{ipBlock: {cidr: 203.0.113.0/24}}], ports: [{port: sql}]}]") == [])
+    }
+
+    // MARK: The same object twice
+
+    @Test func anObjectAtTwoPlacesIsToldWithBoth() throws {
+        func world(_ files: (String, String)...) throws -> PolicyWorld {
+            var world = PolicyWorld()
+            for (name, text) in files {
+                for document in try ManifestFiles.parse(text, file: name) {
+                    world.add(document.body, source: document.source)
+                }
+            }
+            return world
+        }
+        func found(_ world: PolicyWorld) -> [String] {
+            PolicyLint(world, serviceBlocks: []).findings().filter { $0.check == .repeated }.map {
+                "\($0.severity) repeated \($0.object) at \($0.source) and \($0.meaning.prefix { $0 != ":" })"
+            }
+        }
+        let (first, second) = (Self.policy("p", "ingress: []"), Self.policy("p", "ingress: [{}]"))
+        let told = "warning repeated NetworkPolicy prod/p at b.yaml, document 2 and also stands in a.yaml, document 1"
+        #expect(found(try world(("a.yaml", first), ("b.yaml", Self.policy("q", "ingress: []") + second))) == [told])
+        // In one file; with a namespace that is left out; of another namespace, kind or group.
+        #expect(found(try world(("a", first + second))).count == 1)
+        let plain = first.replacing(", namespace: prod", with: "")
+        #expect(
+            found(try world(("a", plain), ("b", plain.replacing("name: p}", with: "name: p, namespace: default}"))))
+                .count == 1)
+        #expect(found(try world(("a", first), ("b", plain))) == [])
+        let foreign = first.replacing("networking.k8s.io/v1", with: "projectcalico.org/v3")
+        #expect(found(try world(("a", first), ("b", foreign))) == [])
+        #expect(found(try world(("a", foreign), ("b", foreign))).count == 1)
+        // The same file named twice, and a file over the cluster.
+        #expect(found(try world(("a", first), ("a", first))) == [])
+        var cluster = PolicyWorld()
+        for document in try ManifestFiles.parse(first, file: "") { cluster.add(document.body) }
+        for document in try ManifestFiles.parse(second, file: "b") {
+            cluster.add(document.body, source: document.source)
+        }
+        #expect(found(cluster) == [])
+    }
+
     @Test func addressesOfTheServicesThatWereReadAreServiceAddresses() throws {
         func service(_ name: String, _ address: String) -> String {
             "apiVersion: v1\nkind: Service\nmetadata: {name: \(name), namespace: prod}\n"
