@@ -15,8 +15,8 @@ let martletSchemaTableText: StaticString = #"""
     namespaceSelector meta.v1.LabelSelector
     podSelector meta.v1.LabelSelector
     @martlet.v1alpha1.NetworkInvariantPort
-    endPort integer:int32
-    port integer:int32
+    endPort integer:int32 *
+    port integer:int32 *
     protocol string
     @martlet.v1alpha1.NetworkInvariantSpec
     from martlet.v1alpha1.NetworkInvariantPods r *

@@ -63,8 +63,8 @@ extension PolicyEvaluator {
         standIns[policy].map { "\(reason); \($0.note(policy))" } ?? reason
     }
 
-    /// What has to be done before a direction can open: the policies that decide it are not in force as written. Nil
-    /// where they are.
+    /// What has to be done before a direction can open: the policies that decide it are not in force as written. The
+    /// one that decides comes first, then those that would be asked after it. Nil where all are in force.
     func remedy(_ direction: RuleInfo.Direction, _ flow: Flow, _ decision: Decision) -> String? {
         guard let pod = flow.subject(of: direction).policedPod else { return nil }
         if let closure = closures[pod.key]?[direction] { return closure.remedy }
@@ -73,10 +73,22 @@ extension PolicyEvaluator {
         case .itself, .ownNode, .notIsolated, .allowed: return nil
         case .denied(let policy, _), .unknownPeer(let policy): deciding = [policy]
         case .isolated(let policies): deciding = policies
-        // Of a tier, the first that selects the pod.
-        case .closed: deciding = clusterPolicies.filter { selection($0, pod).0 }.map(\.key)
+        case .closed(_, let policy):
+            let asked = asked(direction, pod)
+            deciding = Array(asked[(policy.flatMap(asked.firstIndex) ?? 0)...]).filter { standIns[$0]?.version == nil }
         }
-        return deciding.lazy.compactMap { key in self.standIns[key]?.remedy(key) }.first
+        let remedies = deciding.compactMap { key in standIns[key]?.remedy(key) }
+        return remedies.isEmpty ? nil : remedies.joined(separator: "; ")
+    }
+
+    /// Cluster policies that select the pod and say something in the direction, in the order in which they are asked.
+    private func asked(_ direction: RuleInfo.Direction, _ pod: Pod) -> [ObjectKey] {
+        [ClusterNetworkPolicy.Tier.admin, .baseline].flatMap { tier in
+            clusterPolicies.filter { policy in
+                let rules = direction == .egress ? policy.egress : policy.ingress
+                return policy.tier == tier && !rules.isEmpty && selection(policy, pod).0
+            }
+        }.map(\.key)
     }
 
     // MARK: In words
@@ -92,7 +104,7 @@ extension PolicyEvaluator {
         case .unknownPeer(let policy):
             "the peer has a pod's address and is not known, and \(Self.name(policy)) denies or passes by pod"
         case .isolated(let policies): isolationText(policies)
-        case .closed(let reason): "closed: \(reason)"
+        case .closed(let reason, _): "closed: \(reason)"
         }
     }
 

@@ -80,8 +80,9 @@ package struct PolicyEvaluator: Sendable {
         case isolated(by: [ObjectKey])
         /// The peer has a pod's address and is not known, and this policy denies or passes by pod.
         case unknownPeer(by: ObjectKey)
-        /// Nothing passes in this direction, for want of what was written; why, in words.
-        case closed(String)
+        /// Nothing passes in this direction, for want of what was written; why, in words, and the policy whose stand-in
+        /// decided (nil: the pod has no room for its own).
+        case closed(String, by: ObjectKey? = nil)
 
         package var isAllowed: Bool {
             switch self {
@@ -171,7 +172,9 @@ package struct PolicyEvaluator: Sendable {
             let (selects, reason) = selection(policy, question.pod)
             steps.append(step(policy, nil, selects, selects ? noted(reason, policy.key) : reason))
             guard selects else { continue }
-            if let standIn = standIns[policy.key], standIn.version == nil { return .closed(standIn.text(policy.key)) }
+            if let standIn = standIns[policy.key], standIn.version == nil {
+                return .closed(standIn.text(policy.key), by: policy.key)
+            }
             for (index, rule) in rules(policy, question).enumerated() {
                 let (matched, reason) = check(rule, question)
                 steps.append(step(policy, (index, rule), matched, reason))

@@ -7,6 +7,29 @@ import Testing
 
 /// Input that cannot be taken, through TLS: each is refused with the object and the field, and the server goes on.
 @Suite struct BadInputTests {
+    /// 0 is no port, and not the same as none, which means all.
+    @Test(
+        arguments: [
+            (["port": 0], "port"), (["port": 65_536], "port"), (["port": -1], "port"),
+            (["port": 80, "endPort": 0], "endPort"),
+            (["port": 80, "endPort": 79], "endPort"), (["endPort": 80], "endPort"),
+        ] as [(JSONValue, String)])
+    func aPortOfAnInvariantThatIsNoneIsRefused(port: JSONValue, field: String) async throws {
+        let server = try TestServer()
+        func make(_ port: JSONValue) async -> (status: Int, text: String) {
+            let answer = await server.call(
+                "POST", "/apis/martlet.io/v1alpha1/networkinvariants",
+                [
+                    "apiVersion": "martlet.io/v1alpha1", "kind": "NetworkInvariant", "metadata": ["name": "i"],
+                    "spec": ["statement": "Never", "from": [:], "to": [:], "ports": [port]],
+                ])
+            return (answer.status, answer.text)
+        }
+        let refused = await make(port)
+        #expect(refused.status == 422 && refused.text.contains("spec.ports[0].\(field)\""), "\(refused.text)")
+        #expect(await make(["protocol": "UDP"]).status == 201)
+    }
+
     private static let maps = "/api/v1/namespaces/default/configmaps"
 
     /// A body, how it is sent, what the refusal has to name.

@@ -121,7 +121,9 @@ import Testing
         let wrong = policy("p", in: "a", ["podSelector": [:], "ingress": [["ports": [["port": 70_000]]]]])
         let answer = await server.call("POST", Self.path, transaction([map("m", in: "a", "1"), wrong]))
         #expect(answer.status == 422)
-        #expect(answer.text.contains("networkpolicies") && answer.text.contains("ports[0].port"), "\(answer.text)")
+        let message = answer.json["message"]?.string ?? ""
+        #expect(message.hasPrefix("items[1]: networkpolicies \"a/p\": "), "\(answer.text)")
+        #expect(message.contains("ports[0].port"), "\(answer.text)")
         let absent = await server.call(
             "POST", Self.path, transaction([map("m", in: "a", "1"), map("m", in: "b", "1")]))
         #expect(absent.status == 404)
@@ -144,6 +146,22 @@ import Testing
         let nobody = UserInfo(name: "nobody", groups: [UserInfo.authenticatedGroup])
         let refused = await server.call("POST", Self.path, transaction([map("m", in: "a", "1")]), user: nobody)
         #expect(refused.status == 403)
+        // Who may write transactions still needs the right to what is in them.
+        let group = "rbac.authorization.k8s.io"
+        let role: JSONValue = [
+            "apiVersion": .string("\(group)/v1"), "kind": "ClusterRole", "metadata": ["name": "t"],
+            "rules": [["verbs": ["create"], "apiGroups": ["martlet.io"], "resources": ["transactions"]]],
+        ]
+        let binding: JSONValue = [
+            "apiVersion": .string("\(group)/v1"), "kind": "ClusterRoleBinding", "metadata": ["name": "t"],
+            "subjects": [["kind": "User", "name": "nobody", "apiGroup": .string(group)]],
+            "roleRef": ["apiGroup": .string(group), "kind": "ClusterRole", "name": "t"],
+        ]
+        #expect(await server.call("POST", "/apis/\(group)/v1/clusterroles", role).status == 201)
+        #expect(await server.call("POST", "/apis/\(group)/v1/clusterrolebindings", binding).status == 201)
+        let second = await server.call("POST", Self.path, transaction([map("m", in: "a", "1")]), user: nobody)
+        #expect(second.status == 403)
+        #expect(second.json["message"]?.string?.hasPrefix("items[0]: configmaps \"m\" is forbidden") == true)
     }
 
     @Test func servicesThatDoNotComeAboutGiveTheirAddressesBack() async throws {

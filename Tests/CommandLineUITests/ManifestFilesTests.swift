@@ -30,11 +30,34 @@ import Testing
 
     @Test func aMessageAboutAnItemNamesItsFile() throws {
         let documents = try ManifestFiles.parse(Self.good + "---\n" + Self.good, file: "f")
-        let message = "items[1]: no kind \"Deployment\" in version \"apps/v1\""
-        #expect(ManifestFiles.located(message, in: documents) == "\(documents[1].source): \(message)")
+        let message = "no kind \"Deployment\" in version \"apps/v1\""
+        #expect(ManifestFiles.located("items[1]: \(message)", in: documents) == "f, document 2: \(message)")
+        let missing = "items[0].metadata.name is required"
+        #expect(ManifestFiles.located(missing, in: documents) == "f, document 1: metadata.name is required")
         for other in ["items[2]: x", "items[x]", "metadata.name is required"] {
             #expect(ManifestFiles.located(other, in: documents) == other)
         }
+    }
+
+    /// What is judged for all of them together names objects and no numbers.
+    @Test func aMessageThatNamesObjectsTellsTheirFiles() throws {
+        func policy(_ name: String, _ namespace: String) -> String {
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+                + "metadata: {name: \(name), namespace: \(namespace)}\n---\n"
+        }
+        let documents = try ManifestFiles.parse(
+            policy("web", "shop") + policy("db", "shop") + policy("db", "shop-web") + policy("d", "shop"), file: "f")
+        let message =
+            #"networkpolicies.networking.k8s.io "web" is forbidden: it breaks i: out by shop/db egress rule 0"#
+        #expect(
+            ManifestFiles.located(message, in: documents)
+                == message + "; networkpolicies/web is f, document 1; networkpolicies/db is f, document 2")
+        // Of others it says nothing.
+        let other = #"configmaps "web" is forbidden: shop/d-b, x/shop/db"#
+        #expect(ManifestFiles.located(other, in: documents) == other)
+        let many = try ManifestFiles.parse((0..<6).map { policy("p\($0)", "ns") }.joined(), file: "f")
+        let all = ManifestFiles.located("ns/p0, ns/p1, ns/p2, ns/p3, ns/p4 and ns/p5.", in: many)
+        #expect(all.hasSuffix("networkpolicies/p3 is f, document 4; …"), "\(all)")
     }
 
     @Test func anEmptyListHasNoObjectsAndAnObjectWhoseKindEndsSoIsOne() throws {

@@ -157,4 +157,54 @@ import Testing
         #expect(cluster.steps.allSatisfy { !$0.contains("matches everything") })
         #expect(cluster.changes == ["correct ClusterNetworkPolicy y: spec.y: no"])
     }
+
+    /// A cluster policy that cannot be read and denies.
+    private static func denying(_ name: String, _ tier: String, _ priority: Int64) throws -> ClusterNetworkPolicy {
+        try #require(
+            ClusterNetworkPolicy(closing: [
+                "metadata": ["name": .string(name)],
+                "spec": [
+                    "tier": .string(tier), "priority": .integer(priority), "subject": ["namespaces": [:]],
+                    "ingress": [["action": "Deny", "from": [["domainNames": ["a.b"]]]]],
+                ],
+            ]))
+    }
+
+    private static let correctA = "correct ClusterNetworkPolicy a: spec.a: no"
+    private static let correctB = "correct ClusterNetworkPolicy b: spec.b: no"
+
+    /// Of two that cannot be read the one that is asked first decides: by tier, by priority, by name.
+    @Test(
+        arguments: [
+            (("a", "Baseline", 1), ("b", "Admin", 2), "b", [correctB, correctA]),
+            (("a", "Admin", 5), ("b", "Admin", 2), "b", [correctB, correctA]),
+            (("a", "Admin", 2), ("b", "Admin", 2), "a", [correctA, correctB]),
+        ] as [((String, String, Int64), (String, String, Int64), String, [String])])
+    func ofTwoUnreadableOnesTheOneThatDecidesIsNamedFirst(
+        first: (String, String, Int64), second: (String, String, Int64), deciding: String, wanted: [String]
+    ) throws {
+        let both = [
+            try Self.denying(first.0, first.1, first.2), try Self.denying(second.0, second.1, second.2),
+        ]
+        let answer = ask(
+            [both.map { .clusterPolicy($0) }], cluster: both, limits: PolicyLimits(),
+            unreadable: [ObjectKey("", "a"): "spec.a: no", ObjectKey("", "b"): "spec.b: no"])
+        #expect(answer.decision.hasPrefix("closed: ClusterNetworkPolicy \(deciding) cannot be read"))
+        #expect(answer.changes == [wanted.joined(separator: "; ")])
+    }
+
+    /// An Admin rule that passes skips the unreadable one behind it: only Baseline's is in the way.
+    @Test func oneThatIsNeverAskedIsNotToBeCorrected() throws {
+        let everyone = ClusterPolicyPeer.pods(namespaces: .everything, pods: .everything)
+        let passing = ClusterNetworkPolicy(
+            metadata: ObjectMeta(name: "pass"), tier: .admin, priority: 0,
+            ingress: [ClusterPolicyRule(action: .pass, peers: [everyone], ports: [])])
+        let (admin, baseline) = (try Self.denying("a", "Admin", 1), try Self.denying("b", "Baseline", 1))
+        let answer = ask(
+            [[passing, admin, baseline].map { .clusterPolicy($0) }], cluster: [passing, admin, baseline],
+            limits: PolicyLimits(),
+            unreadable: [admin.key: "spec.a: no", baseline.key: "spec.b: no"])
+        #expect(answer.decision.hasPrefix("closed: ClusterNetworkPolicy b cannot be read"), "\(answer)")
+        #expect(answer.changes == [Self.correctB])
+    }
 }

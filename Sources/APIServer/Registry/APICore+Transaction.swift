@@ -66,14 +66,14 @@ extension APICore {
         async throws(APIStatus) -> Made?
     {
         var made = Made()
-        for request in requests {
+        for (index, request) in requests.enumerated() {
             var item = request
             item.transaction = scope
             var writer = ObjectWriter(writeRequest(item, options))
             do {
                 made.items.append(try await apply(item, options, &writer).object)
             } catch {
-                throw error.about("\(item.kind.plural) \"\(item.key(item.info.name))\"")
+                throw error.about("items[\(index)]: \(item.kind.plural) \"\(item.key(item.info.name))\"")
             }
             made.warnings += writer.warnings
         }
@@ -141,7 +141,11 @@ extension APICore {
         guard info.resource == kind.plural, info.name == name, info.subresource.isEmpty else {
             throw .badRequest("items[\(index)]: \"\(name)\" is no name")
         }
-        try authorizer.require(attributes(info, request, context.user))
+        do {
+            try authorizer.require(attributes(info, request, context.user))
+        } catch {
+            throw error.about("items[\(index)]")
+        }
         return RequestContext(
             request: request, info: info, user: context.user, kind: kind, negotiation: context.negotiation)
     }
