@@ -274,7 +274,10 @@ let package = Package(
         tests("CommandLineUITests", ["CommandLineUI", "APIClient", "JSONText"]),
         tests(
             "PolicyToolsTests",
-            ["PolicyTools", "PolicyCompiler", "PolicyKernel", "CommandLineUI", "NetTypes", "JSONText", "KubeObjects"]),
+            [
+                "PolicyTools", "PolicyCompiler", "PolicyKernel", "CommandLineUI", "NetTypes", "JSONText", "KubeObjects",
+                "TestKit",
+            ]),
         tests("ConformanceTests", ["CLinux"]),
         tests("martletTests", ["JSONText", "TestKit"]),
         tests("BenchReportTests", ["BenchReport", "JSONText"]),

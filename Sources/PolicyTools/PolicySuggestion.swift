@@ -2,8 +2,9 @@ package import KubeObjects
 import NetTypes
 import PolicyCompiler
 
-/// NetworkPolicies that let through the flows that were seen, and as little besides as labels allow. No policy and no
-/// rule can be left out: without it a flow that was seen would be dropped, or a workload stand open.
+/// NetworkPolicies that let through the flows that were seen, and as little besides as labels allow. No policy, no
+/// rule, and no peer or port of one can be left out: without it a flow that was seen would be dropped, or a workload
+/// stand open.
 package struct PolicySuggestion: Sendable {
     package enum Direction: String, Sendable {
         case ingress
@@ -19,6 +20,28 @@ package struct PolicySuggestion: Sendable {
         package let also: [String]
 
         var rule: PolicyRule { PolicyRule(peers: peers, ports: ports) }
+
+        init(peers: [PolicyPeer], ports: [PolicyPort], proof: [SeenFlow], also: [String]) {
+            self.peers = peers
+            self.ports = ports
+            self.proof = proof
+            self.also = also
+        }
+
+        init(
+            _ subject: Subject, _ labels: [String: String], peers: [PolicyPeer], ports: [PolicyPort],
+            proof: Set<SeenFlow>, _ world: PolicyWorld
+        ) {
+            self.peers = peers
+            self.ports = ports
+            self.proof = proof.sorted { left, right in
+                if left.source != right.source { return left.source < right.source }
+                return (left.destination, left.transport, left.port, left.family)
+                    < (right.destination, right.transport, right.port, right.family)
+            }
+            let seen = proof.map { subject.direction == .ingress ? $0.source : $0.destination }
+            also = PolicySuggestion.also(subject, labels, peers, Set(seen), world)
+        }
     }
 
     package struct Policy: Sendable {
@@ -157,12 +180,9 @@ package struct PolicySuggestion: Sendable {
         var byPorts: [[PolicyPort]: [FlowParty]] = [:]
         for (peer, flows) in byPeer { byPorts[ports(flows), default: []].append(peer) }
         let rules = byPorts.map { ports, peers -> Rule in
-            let proof = peers.flatMap { byPeer[$0] ?? [] }
-                .sorted { ($0.source, $0.destination, $0.port) < ($1.source, $1.destination, $1.port) }
             let selectors = Self.peers(peers.sorted(), subject.workload.namespace, world, workloads)
             return Rule(
-                peers: selectors, ports: ports, proof: proof,
-                also: also(subject, labels, selectors, Set(peers), world))
+                subject, labels, peers: selectors, ports: ports, proof: Set(peers.flatMap { byPeer[$0] ?? [] }), world)
         }
         return Policy(
             direction: subject.direction, workload: subject.workload, name: name(subject), labels: labels,
@@ -198,19 +218,11 @@ package struct PolicySuggestion: Sendable {
         } else {
             found += addresses.map { .block(AddressBlock(CIDR($0))) }
         }
-        // One that another covers proves nothing of its own.
-        var kept: [PolicyPeer] = []
-        for (index, peer) in found.enumerated() {
-            let isCovered = found.enumerated().contains { number, other in
-                number != index && other.covers(peer) && (!peer.covers(other) || number < index)
-            }
-            if !isCovered { kept.append(peer) }
-        }
-        return kept
+        return found
     }
 
     /// Workloads that its selectors take in without having been seen, and addresses that were not.
-    private static func also(
+    fileprivate static func also(
         _ subject: Subject, _ labels: [String: String], _ peers: [PolicyPeer], _ seen: Set<FlowParty>,
         _ world: PolicyWorld
     ) -> [String] {

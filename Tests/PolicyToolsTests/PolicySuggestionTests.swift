@@ -24,6 +24,20 @@ import Testing
         try PolicyLintTests.world(PolicyDiffTests.pods + suggestion.yaml)
     }
 
+    /// From and to all pods of the flow's workloads, by the direct reading of the policies.
+    static func isAllowed(
+        _ flow: SeenFlow, _ direction: PolicySuggestion.Direction, _ evaluator: PolicyEvaluator,
+        _ workloads: [ObjectKey: [Pod]]
+    ) -> Bool {
+        let pairs = PolicySuggestion.pairs(flow, workloads)
+        return !pairs.isEmpty
+            && pairs.allSatisfy { source, destination in
+                let answer = evaluator.judge(
+                    .init(source: source, destination: destination, transport: flow.transport, port: flow.port))
+                return (direction == .ingress ? answer.ingress : answer.egress).decision.isAllowed
+            }
+    }
+
     @Test func eachFlowPassesAndNoRuleCanGo() throws {
         let world = try PolicyLintTests.world(PolicyDiffTests.pods)
         let suggestion = PolicySuggestion(world, SeenTraffic(pairs: Self.flows), directions: [.ingress, .egress])
@@ -34,10 +48,10 @@ import Testing
         let all = PolicyEvaluator(namespaces: world.namespaces, policies: written.policies.map(\.policy))
         let wanted = Self.flows.filter { $0.isAllowed && $0.transport == 6 }
         for flow in wanted {
-            #expect(PolicySuggestion.isAllowed(flow, .ingress, all, workloads))
-            #expect(PolicySuggestion.isAllowed(flow, .egress, all, workloads))
+            #expect(Self.isAllowed(flow, .ingress, all, workloads))
+            #expect(Self.isAllowed(flow, .egress, all, workloads))
         }
-        #expect(!PolicySuggestion.isAllowed(Self.flows[5], .ingress, all, workloads))
+        #expect(!Self.isAllowed(Self.flows[5], .ingress, all, workloads))
         for (place, policy) in suggestion.policies.enumerated() {
             for index in policy.rules.indices {
                 var fewer = suggestion.policies
@@ -46,7 +60,7 @@ import Testing
                 #expect(!policy.rules[index].proof.isEmpty)
                 #expect(
                     policy.rules[index].proof.contains {
-                        !PolicySuggestion.isAllowed($0, policy.direction, less, workloads)
+                        !Self.isAllowed($0, policy.direction, less, workloads)
                     })
             }
         }
@@ -136,7 +150,32 @@ import Testing
         #expect(own.policies.map(\.workload.name) == ["canary", "web"] && own.spared == [])
         #expect(
             own.policies.map { $0.rules.flatMap(\.proof).map(\.source.description) } == [
-                ["prod/app=tool"], ["prod/app=api"],
+                ["prod/app=tool"], ["prod/app=api", "prod/app=api"],
+            ])
+    }
+
+    /// No policy is asked about a pod and itself: what a workload says to itself one of its pods says to another.
+    @Test func replicasThatTalkWithOneAnotherMayGoOn() throws {
+        for (pods, workload) in [(PolicyDiffTests.pods, "app=db"), (Self.canary, "app=tool")] {
+            let flow = SeenFlow(source: Self.party(workload), destination: Self.party(workload), transport: 6, port: 7)
+            let made = PolicySuggestion(try PolicyLintTests.world(pods), SeenTraffic(pairs: [flow]))
+            #expect(made.policies.map { $0.rules.map(\.proof) } == [[[flow]]])
+        }
+    }
+
+    /// The label of `web` is on `canary` too: as a peer it stands for both.
+    @Test func aPeerThatAnotherStandsForIsLeftOut() throws {
+        let flows = [Self.canaryFlow("web", "app=api"), Self.canaryFlow("canary", "app=api")]
+        let rules = try suggested(flows).policies.flatMap(\.rules)
+        #expect(rules.map { $0.peers.map(PolicyLint.describe) } == [["pods of its own namespace with tier=web"]])
+        #expect(rules.map { $0.proof.map(\.source.description) } == [["prod/canary", "prod/web"]])
+        #expect(rules.map(\.also) == [[]])
+        // On other ports too: of the rules' peers and ports only what is needed.
+        let more = try suggested(flows + [Self.canaryFlow("canary", "app=api", 81)]).policies.flatMap(\.rules)
+        #expect(
+            more.map { rule in rule.peers.map(PolicyLint.describe) + rule.ports.map { "\($0.target)" } } == [
+                ["pods of its own namespace with track=canary", "\(PolicyPort.Target.range(PortRange(81)))"],
+                ["pods of its own namespace with tier=web", "\(PolicyPort.Target.range(PortRange(80)))"],
             ])
     }
 
@@ -148,7 +187,7 @@ import Testing
         ]
         let suggestion = try suggested(flows)
         #expect(suggestion.policies.map(\.workload.name) == ["web"])
-        #expect(suggestion.policies[0].rules.map { $0.proof.map(\.port) }.sorted { $0[0] < $1[0] } == [[81], [82]])
+        #expect(suggestion.policies[0].rules.map { $0.proof.map(\.port) }.sorted { $0[0] < $1[0] } == [[81, 81], [82]])
     }
 
     @Test func manyAddressesAreOneBlock() throws {
