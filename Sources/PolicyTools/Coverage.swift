@@ -110,14 +110,6 @@ extension PolicyPort {
 }
 
 extension PolicyRule {
-    /// Everything that `other` lets through, this one does. For rules of policies in one namespace.
-    func covers(_ other: PolicyRule) -> Bool {
-        let peersCovered =
-            peers.isEmpty
-            || (!other.peers.isEmpty && other.peers.allSatisfy { peer in peers.contains { $0.covers(peer) } })
-        return peersCovered && coversPorts(other)
-    }
-
     func coversPorts(_ other: PolicyRule) -> Bool {
         ports.isEmpty
             || (!other.ports.isEmpty && other.ports.allSatisfy { port in ports.contains { $0.covers(port) } })
@@ -159,27 +151,6 @@ extension ClusterPolicyPeer {
 }
 
 extension ClusterPolicyRule {
-    /// Every address of both families.
-    var coversEveryPeer: Bool {
-        let wide = peers.compactMap { peer -> IPFamily? in
-            guard case .network(let cidr) = peer, cidr.prefixLength == 0 else { return nil }
-            return cidr.address.family
-        }
-        return Set(wide).count == 2
-    }
-
-    /// Whatever `other` matches, this one does.
-    func covers(_ other: ClusterPolicyRule) -> Bool {
-        (coversEveryPeer || other.peers.allSatisfy { peer in peers.contains { $0.covers(peer) } })
-            && coversPorts(other.ports)
-    }
-
-    /// Whatever the rule of a NetworkPolicy lets through in a namespace with these labels, this one matches.
-    func covers(_ other: PolicyRule, namespace labels: [String: String]) -> Bool {
-        let peersCovered = other.peers.allSatisfy { peer in peers.contains { $0.covers(peer, namespace: labels) } }
-        return (coversEveryPeer || (!other.peers.isEmpty && peersCovered)) && coversPorts(other.ports)
-    }
-
     func coversPorts(_ others: [PolicyPort]) -> Bool {
         ports.isEmpty || (!others.isEmpty && others.allSatisfy { port in ports.contains { $0.covers(port) } })
     }

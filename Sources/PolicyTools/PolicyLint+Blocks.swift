@@ -34,14 +34,14 @@ extension PolicyLint {
             let elsewhere = others.filter { !$0.isInRule(of: block) }
             if opens(block, elsewhere, &report) { continue }
             // Where all of the rule is superfluous, that is said.
-            if cover(of: block.rule, block.ruleIndex, policy, direction) == nil {
+            if shadowed[RulePlace(policy: policy.key, direction: direction, rule: block.ruleIndex)] == nil {
                 liesWithin(block, elsewhere, &report)
             }
         }
     }
 
     private func blocks(of policy: NetworkPolicy, _ direction: Direction) -> [PlacedBlock] {
-        (rules(of: policy, direction) ?? []).enumerated().flatMap { index, rule in
+        (Self.rules(of: policy, direction) ?? []).enumerated().flatMap { index, rule in
             rule.peers.enumerated().compactMap { number, peer in
                 guard case .block(let block) = peer, !block.isEmpty else { return nil }
                 return PlacedBlock(

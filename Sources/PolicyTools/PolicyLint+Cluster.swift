@@ -16,25 +16,18 @@ extension PolicyLint {
         }
         samePlace(&report)
         for direction in [Direction.ingress, .egress] {
-            for (index, rule) in rules(of: policy, direction).enumerated() {
+            for (index, rule) in Self.rules(of: policy, direction).enumerated() {
                 let field = "spec.\(direction.field)[\(index)]"
                 let text = report.entry.body[path: "spec", direction.field]?[index]
                 peers(rule, paths: Self.paths(text?[direction.peers], "\(field).\(direction.peers)"), &report)
                 networksOverPods(rule, index, field, direction, &report)
                 names(rule, field, direction, &report)
-                if let by = firstCover(of: rule, index, policy, direction) {
+                if let by = decided(rule, index, policy, direction) {
                     report.add(
-                        .warning, .shadowed, field, "is never asked: \(by) decides all that it matches",
+                        .warning, .shadowed, field, "is never asked: \(by) all that it matches",
                         "remove it, or put it before the other")
                 }
             }
-        }
-    }
-
-    private func rules(of policy: ClusterNetworkPolicy, _ direction: Direction) -> [ClusterPolicyRule] {
-        switch direction {
-        case .ingress: policy.ingress
-        case .egress: policy.egress
         }
     }
 
@@ -65,7 +58,7 @@ extension PolicyLint {
         let twin = world.clusterPolicies.first { other in
             other.key.name < policy.key.name && other.tier == policy.tier && other.priority == policy.priority
                 && [Direction.ingress, .egress].contains {
-                    !rules(of: other, $0).isEmpty && !rules(of: policy, $0).isEmpty
+                    !Self.rules(of: other, $0).isEmpty && !Self.rules(of: policy, $0).isEmpty
                 }
         }
         guard let twin else { return }
@@ -173,51 +166,6 @@ extension PolicyLint {
                 .warning, .unknownPort, "\(field).protocols",
                 "none of the \(targets.count) pods it means has a port named \(name): the entry matches nothing",
                 "use the name that the container declares, or the number")
-        }
-    }
-
-    // MARK: Order
-
-    /// The first rule that is asked before this one and matches all that it does. `Pass` hides what follows in the tier
-    /// as well.
-    private func firstCover(
-        of rule: ClusterPolicyRule, _ index: Int, _ policy: ClusterNetworkPolicy, _ direction: Direction
-    ) -> String? {
-        for other in world.clusterPolicies where other.tier == policy.tier {
-            let isSame = other.key == policy.key
-            let earlier = rules(of: other, direction).prefix(isSame ? index : .max)
-            if other.namespaces.covers(policy.namespaces), other.pods.covers(policy.pods),
-                let found = earlier.enumerated().first(where: { $0.element.covers(rule) })
-            {
-                let name = "spec.\(direction.field)[\(found.offset)]"
-                return "\(name)\(isSame ? "" : " of \(other.key)") (\(found.element.action.rawValue))"
-            }
-            if isSame { return nil }
-        }
-        return nil
-    }
-
-    /// Rules of a NetworkPolicy that tier Admin leaves nothing to: a Deny matches all of it, and nothing before that
-    /// Deny accepts or passes.
-    func overruled(_ report: inout Report<PolicyWorld.Entry>) {
-        let policy = report.policy
-        let labels = world.namespaces[policy.metadata.namespace] ?? [:]
-        for direction in [Direction.ingress, .egress] {
-            let asked = world.clusterPolicies.filter { $0.tier == .admin }.flatMap { other in
-                rules(of: other, direction).enumerated().map { (other, $0.offset, $0.element) }
-            }
-            let denies = asked.prefix { $0.2.action == .deny }
-                .filter { $0.0.namespaces.matches(labels) && $0.0.pods.covers(policy.podSelector) }
-            for (index, rule) in (rules(of: policy, direction) ?? []).enumerated() {
-                guard let (by, number, _) = denies.first(where: { $0.2.covers(rule, namespace: labels) }) else {
-                    continue
-                }
-                report.add(
-                    .warning, .overruled, "spec.\(direction.field)[\(index)]",
-                    "lets nothing through: spec.\(direction.field)[\(number)] of ClusterNetworkPolicy \(by.key) denies "
-                        + "all of it first",
-                    "remove it, or have the cluster's policy Pass it")
-            }
         }
     }
 }

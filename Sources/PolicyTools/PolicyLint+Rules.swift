@@ -6,7 +6,7 @@ extension PolicyLint {
     // MARK: One rule by itself
 
     func rules(_ direction: Direction, _ report: inout Report<PolicyWorld.Entry>) {
-        guard let rules = rules(of: report.policy, direction) else { return }
+        guard let rules = Self.rules(of: report.policy, direction) else { return }
         for (index, rule) in rules.enumerated() {
             let path = "spec.\(direction.field)[\(index)]"
             let text = report.entry.body[path: "spec", direction.field]?[index]
@@ -167,7 +167,7 @@ extension PolicyLint {
         let policy = report.policy
         let subjects = world.selected(by: policy)
         for direction in [Direction.ingress, .egress] {
-            for (index, rule) in (rules(of: policy, direction) ?? []).enumerated() {
+            for (index, rule) in (Self.rules(of: policy, direction) ?? []).enumerated() {
                 let targets: [Pod]
                 switch direction {
                 case .ingress: targets = subjects

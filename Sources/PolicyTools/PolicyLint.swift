@@ -33,6 +33,8 @@ package struct PolicyLint: Sendable {
     /// Where Service addresses come from.
     let serviceBlocks: [CIDR]
     let nameServer: NameServer?
+    /// Rules of NetworkPolicies that others make superfluous, and which ones do.
+    let shadowed: [RulePlace: String]
 
     /// - Parameters:
     ///   - serviceBlocks: address ranges of Services, a setting of the cluster (`--service-cidr` of the daemon).
@@ -41,6 +43,7 @@ package struct PolicyLint: Sendable {
         self.world = world
         self.serviceBlocks = serviceBlocks
         self.nameServer = nameServer
+        shadowed = Self.shadows(world)
     }
 
     /// False: nothing is known of pods, and the checks that compare with them are left out.
@@ -184,46 +187,6 @@ package struct PolicyLint: Sendable {
                     "policyTypes does not name \(direction.word): these rules do nothing",
                     "add \(direction.word) to spec.policyTypes, or remove the rules")
             }
-        }
-    }
-
-    // MARK: Rules against other rules
-
-    private func shadows(_ report: inout Report<PolicyWorld.Entry>) {
-        let policy = report.policy
-        for direction in [Direction.ingress, .egress] {
-            for (index, rule) in (self.rules(of: policy, direction) ?? []).enumerated() {
-                guard let by = cover(of: rule, index, policy, direction) else { continue }
-                report.add(
-                    .warning, .shadowed, "spec.\(direction.field)[\(index)]",
-                    "adds nothing: \(by) lets through all that it does",
-                    "remove it, or narrow the other where that is too wide")
-            }
-        }
-    }
-
-    /// The rule that makes this one superfluous. Of two that cover each other the later is.
-    func cover(of rule: PolicyRule, _ index: Int, _ policy: NetworkPolicy, _ direction: Direction) -> String? {
-        for other in world.policies.map(\.policy)
-        where other.metadata.namespace == policy.metadata.namespace && other.podSelector.covers(policy.podSelector) {
-            let isSame = other.key == policy.key
-            for (number, candidate) in (rules(of: other, direction) ?? []).enumerated() {
-                if isSame, number == index { continue }
-                guard candidate.covers(rule) else { continue }
-                let isMutual = rule.covers(candidate) && policy.podSelector.covers(other.podSelector)
-                let isEarlier = isSame ? number < index : other.key < policy.key
-                if isMutual, !isEarlier { continue }
-                let name = "spec.\(direction.field)[\(number)]"
-                return isSame ? name : "\(name) of \(other.key)"
-            }
-        }
-        return nil
-    }
-
-    func rules(of policy: NetworkPolicy, _ direction: Direction) -> [PolicyRule]? {
-        switch direction {
-        case .ingress: policy.ingress
-        case .egress: policy.egress
         }
     }
 }
