@@ -99,16 +99,16 @@ struct NameServerCheck {
         }
         for pod in Self.kinds(pods) { add(pod, namespaces, isExample: false) }
         let busy = Set(places.keys.joined())
-        let others = world.hostPods + world.policyPods.filter(server.holds)
+        let others = PodIndex(world.hostPods + world.policyPods.filter(server.holds), namespaces: world.namespaces)
         for policy in near.values.joined().sorted(by: { $0.key < $1.key }) where !busy.contains(policy.key) {
             let peer = PolicyPeer.pods(namespaces: nil, pods: policy.podSelector)
-            let isIdle = world.pods(of: peer, in: policy.metadata.namespace, among: others).isEmpty
+            let isIdle = others.pods(of: peer, in: policy.metadata.namespace).isEmpty
             guard isIdle, let labels = policy.podSelector.example else { continue }
             let example = ObjectMeta(namespace: policy.metadata.namespace, name: "any", labels: labels)
             add(Pod(metadata: example), namespaces, isExample: true)
         }
         for policy in cluster where !busy.contains(policy.key) {
-            guard world.pods(policy.namespaces, policy.pods, among: others).isEmpty,
+            guard others.pods(policy.namespaces, policy.pods).isEmpty,
                 let labels = policy.pods.example, let home = policy.namespaces.example
             else { continue }
             let known = namespaces.filter { policy.namespaces.matches($0.value) }.keys.min()

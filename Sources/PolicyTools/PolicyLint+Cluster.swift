@@ -42,9 +42,9 @@ extension PolicyLint {
             return
         }
         guard hasPods else { return }
-        let isIdle = world.pods(policy.namespaces, policy.pods).isEmpty
-        let hosts = world.pods(policy.namespaces, policy.pods, among: world.hostPods)
-        if !ofHostNetwork(hosts, isAll: isIdle, "spec.subject", &report), isIdle {
+        let isIdle = pods.pods(policy.namespaces, policy.pods).isEmpty
+        let selectedHosts = hosts.pods(policy.namespaces, policy.pods)
+        if !ofHostNetwork(selectedHosts, isAll: isIdle, "spec.subject", &report), isIdle {
             report.add(
                 .warning, .selectsNothing, "spec.subject",
                 "no pod has \(policy.pods) in a namespace with \(policy.namespaces)",
@@ -88,8 +88,8 @@ extension PolicyLint {
                     report.add(
                         .error, .neverMatches, field, "no object can satisfy what it asks of label \(key)",
                         "keep one of the requirements; alternatives are the values of one In")
-                } else if hasPods, world.pods(namespaces, pods).isEmpty {
-                    let hosts = world.pods(namespaces, pods, among: world.hostPods)
+                } else if hasPods, self.pods.pods(namespaces, pods).isEmpty {
+                    let hosts = self.hosts.pods(namespaces, pods)
                     if peersOfHostNetwork(hosts, "nodes, by the labels of the nodes", field, &report) { break }
                     report.add(
                         .warning, .peerSelectsNothing, field,
@@ -125,7 +125,7 @@ extension PolicyLint {
         guard rule.action == .deny, direction == .egress else { return }
         let covered = rule.peers.compactMap { peer -> CIDR? in
             guard case .network(let cidr) = peer else { return nil }
-            let holdsPod = world.policyPods.contains { $0.addresses.contains(where: cidr.contains) }
+            let holdsPod = pods.all.contains { $0.addresses.contains(where: cidr.contains) }
             return cidr.prefixLength == 0 || holdsPod ? cidr : nil
         }
         guard let cidr = covered.first else { return }
@@ -149,11 +149,11 @@ extension PolicyLint {
         guard hasPods else { return }
         let targets: [Pod]
         switch direction {
-        case .ingress: targets = world.pods(report.policy.namespaces, report.policy.pods)
+        case .ingress: targets = pods.pods(report.policy.namespaces, report.policy.pods)
         case .egress:
             targets = rule.peers.flatMap { peer -> [Pod] in
                 guard case .pods(let namespaces, let pods) = peer else { return [] }
-                return world.pods(namespaces, pods)
+                return self.pods.pods(namespaces, pods)
             }
         }
         if targets.isEmpty { return }

@@ -54,7 +54,7 @@ extension PolicyLint {
                     "name labels where that is not meant")
             }
             guard hasPods, self.pods(of: peer, report).isEmpty else { return }
-            let hosts = world.pods(of: peer, in: report.policy.metadata.namespace, among: world.hostPods)
+            let hosts = hosts.pods(of: peer, in: report.policy.metadata.namespace)
             if peersOfHostNetwork(hosts, "an ipBlock of the node's address", field, &report) { return }
             report.add(
                 .warning, .peerSelectsNothing, field, "no pod matches \(Self.describe(peer))",
@@ -63,7 +63,7 @@ extension PolicyLint {
     }
 
     private func pods(of peer: PolicyPeer, _ report: Report<PolicyWorld.Entry>) -> [Pod] {
-        world.pods(of: peer, in: report.policy.metadata.namespace) ?? []
+        pods.pods(of: peer, in: report.policy.metadata.namespace)
     }
 
     static func describe(_ peer: PolicyPeer) -> String {
@@ -142,7 +142,7 @@ extension PolicyLint {
             let field = "\(path).ports[\(number)].port"
             for (peer, block) in blocks {
                 let wanted = "\(port.transport.kubernetesName) port named \(name)"
-                let pods = world.policyPods.filter {
+                let pods = self.pods.all.filter {
                     $0.addresses.contains(where: block.contains) && $0.port(named: name, port.transport) != nil
                 }
                 if pods.isEmpty {
@@ -165,7 +165,7 @@ extension PolicyLint {
     func names(_ report: inout Report<PolicyWorld.Entry>) {
         guard hasPods else { return }
         let policy = report.policy
-        let subjects = world.selected(by: policy)
+        let subjects = selected(by: policy)
         for direction in [Direction.ingress, .egress] {
             for (index, rule) in (Self.rules(of: policy, direction) ?? []).enumerated() {
                 let targets: [Pod]
@@ -173,7 +173,7 @@ extension PolicyLint {
                 case .ingress: targets = subjects
                 case .egress:
                     targets =
-                        rule.peers.isEmpty ? world.policyPods : rule.peers.flatMap { pods(of: $0, report) }
+                        rule.peers.isEmpty ? self.pods.all : rule.peers.flatMap { pods(of: $0, report) }
                 }
                 if targets.isEmpty { continue }
                 for (number, port) in rule.ports.enumerated() {

@@ -35,6 +35,9 @@ package struct PolicyLint: Sendable {
     let nameServer: NameServer?
     /// Rules of NetworkPolicies that others make superfluous, and which ones do.
     let shadowed: [RulePlace: String]
+    /// Those that policies can select, and those of the host network.
+    let pods: PodIndex
+    let hosts: PodIndex
 
     /// - Parameters:
     ///   - serviceBlocks: address ranges of Services, a setting of the cluster (`--service-cidr` of the daemon).
@@ -44,10 +47,16 @@ package struct PolicyLint: Sendable {
         self.serviceBlocks = serviceBlocks
         self.nameServer = nameServer
         shadowed = Self.shadows(world)
+        pods = PodIndex(world.policyPods, namespaces: world.namespaces)
+        hosts = PodIndex(world.hostPods, namespaces: world.namespaces)
     }
 
     /// False: nothing is known of pods, and the checks that compare with them are left out.
     package var hasPods: Bool { !world.pods.isEmpty }
+
+    func selected(by policy: NetworkPolicy) -> [Pod] {
+        pods.pods(of: .pods(namespaces: nil, pods: policy.podSelector), in: policy.metadata.namespace)
+    }
 
     /// The worst first.
     package func findings() -> [LintFinding] {
@@ -158,9 +167,9 @@ package struct PolicyLint: Sendable {
             return
         }
         guard hasPods else { return }
-        let isIdle = world.selected(by: policy).isEmpty
-        let hosts = world.pods(
-            of: .pods(namespaces: nil, pods: policy.podSelector), in: policy.metadata.namespace, among: world.hostPods)
+        let isIdle = selected(by: policy).isEmpty
+        let own = PolicyPeer.pods(namespaces: nil, pods: policy.podSelector)
+        let hosts = hosts.pods(of: own, in: policy.metadata.namespace)
         if ofHostNetwork(hosts, isAll: isIdle, field, &report) || !isIdle || policy.podSelector.isEverything { return }
         report.add(
             .warning, .selectsNothing, field,

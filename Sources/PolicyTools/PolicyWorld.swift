@@ -226,24 +226,16 @@ package struct PolicyWorld: Sendable {
 
     /// The pods that a peer of a policy in `namespace` means; nil for an address block.
     func pods(of peer: PolicyPeer, in namespace: String) -> [Pod]? {
-        guard case .pods = peer else { return nil }
-        return pods(of: peer, in: namespace, among: policyPods)
-    }
-
-    /// Of `pods` those that the peer means.
-    func pods(of peer: PolicyPeer, in namespace: String, among pods: [Pod]) -> [Pod] {
-        guard case .pods(let namespaceSelector, let podSelector) = peer else { return [] }
-        if let namespaceSelector { return self.pods(namespaceSelector, podSelector, among: pods) }
-        return pods.filter { $0.metadata.namespace == namespace && podSelector.matches($0.metadata.labels) }
+        guard case .pods(let namespaceSelector, let podSelector) = peer else { return nil }
+        if let namespaceSelector { return pods(namespaceSelector, podSelector) }
+        return policyPods.filter {
+            $0.metadata.namespace == namespace && podSelector.matches($0.metadata.labels)
+        }
     }
 
     /// The pods with these labels in namespaces with those.
     func pods(_ namespaceSelector: LabelSelector, _ podSelector: LabelSelector) -> [Pod] {
-        pods(namespaceSelector, podSelector, among: policyPods)
-    }
-
-    func pods(_ namespaceSelector: LabelSelector, _ podSelector: LabelSelector, among pods: [Pod]) -> [Pod] {
-        pods.filter { pod in
+        policyPods.filter { pod in
             namespaceSelector.matches(namespaces[pod.metadata.namespace] ?? [:])
                 && podSelector.matches(pod.metadata.labels)
         }

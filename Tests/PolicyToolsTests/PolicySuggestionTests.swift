@@ -187,7 +187,8 @@ import Testing
         ]
         let suggestion = try suggested(flows)
         #expect(suggestion.policies.map(\.workload.name) == ["web"])
-        #expect(suggestion.policies[0].rules.map { $0.proof.map(\.port) }.sorted { $0[0] < $1[0] } == [[81, 81], [82]])
+        #expect(
+            suggestion.policies[0].rules.map { $0.proof.map(\.port) }.sorted { $0[0] < $1[0] } == [[81, 81], [82]])
     }
 
     @Test func manyAddressesAreOneBlock() throws {
