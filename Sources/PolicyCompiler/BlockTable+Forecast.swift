@@ -46,16 +46,19 @@ struct ClassForecast: Sendable {
 /// take: only where that is not free are they counted. Blocks that go with the batch count still: the classes that they
 /// leave are free one grace period later.
 extension BlockTable {
+    /// Classes that may be given out: those of a former run wait for the same networks.
+    private var freeClasses: Int { partition.freeCount + partition.adoptable.count }
+
     /// Keeps the count up until the batch ends, as more than one policy may ask.
     mutating func beginForecast() {
-        guard forecast == nil, networks.count + numberless.count > partition.freeCount else { return }
+        guard forecast == nil, networks.count + numberless.count > freeClasses else { return }
         forecast = madeForecast()
     }
 
     /// How many classes the blocks need more than are there, and how many are free for them; nil where they fit.
     func classShortage(of wanted: [Block]) -> (needed: Int, free: Int)? {
         let borders = Set(wanted.flatMap(\.borders))
-        if networks.count + numberless.count + borders.count <= partition.freeCount { return nil }
+        if networks.count + numberless.count + borders.count <= freeClasses { return nil }
         var forecast = forecast ?? madeForecast()
         // One that has lost its last member takes none any more.
         let standing = partition.classes.count { $0.key != 0 && !$0.value.members.isEmpty }
@@ -66,8 +69,8 @@ extension BlockTable {
             forecast.toggle(block, ClassForecast.mark(1 << 32 + UInt64(place)))
         }
         let needed = max(0, forecast.classCount - standing)
-        guard needed > partition.freeCount else { return nil }
-        return (needed - promised, max(0, partition.freeCount - promised))
+        guard needed > freeClasses else { return nil }
+        return (needed - promised, max(0, freeClasses - promised))
     }
 
     /// A block comes, or goes to come with other addresses.

@@ -132,6 +132,11 @@ struct BlockTable: Sendable {
     var freeBits: Int { bits.freeCount }
     var freeNetworks: Int { numbers.freeCount }
     func isLive(_ condition: BlockCondition) -> Bool { bitOf[condition] != nil }
+    /// Whether one that is not live needs no other bit, or a network no other number: one of a former run waits for it.
+    func isAwaited(_ condition: BlockCondition) -> Bool {
+        !adoptableBits.isEmpty && adoptableBits[condition.text] != nil
+    }
+    func isAwaited(_ network: CIDR) -> Bool { adoptableNumbers[network] != nil }
 
     /// - Parameter hosts: the addresses of a block that is not live and depends on other objects.
     mutating func acquire(_ condition: BlockCondition, hosts: Set<IPAddress>) -> UInt32? {

@@ -31,7 +31,11 @@ struct ConditionTable: Sendable {
     }
 
     var freeBits: Int { bits.freeCount }
-    func hasBit(_ condition: PodCondition) -> Bool { idOf[condition].flatMap { entries[$0]?.bit } != nil }
+    /// Whether it needs no other: one of a former run waits for it, too.
+    func hasBit(_ condition: PodCondition) -> Bool {
+        if idOf[condition].flatMap({ entries[$0]?.bit }) != nil { return true }
+        return !adoptable.isEmpty && adoptable[condition.text]?.bit != nil
+    }
     func bit(of id: UInt32) -> UInt32? { entries[id]?.bit }
     func id(of condition: PodCondition) -> UInt32? { idOf[condition] }
 

@@ -8,13 +8,14 @@ extension PolicyCompiler {
     func blockMisfit(_ policy: ObjectKey, _ wanted: Set<BlockCondition>) -> PolicyError? {
         let fresh = wanted.filter { !blocks.isLive($0) }
         if fresh.isEmpty { return nil }
-        if fresh.count > blocks.freeBits {
+        let bits = fresh.count { !blocks.isAwaited($0) }
+        if bits > blocks.freeBits {
             return PolicyError(
                 .noBlockFree, policy,
-                "needs \(fresh.count) more address blocks; \(blocks.freeBits) of \(limits.blocks) are free")
+                "needs \(bits) more address blocks; \(blocks.freeBits) of \(limits.blocks) are free")
         }
         let made = fresh.map { BlockTable.Block(condition: $0, hosts: hosts(of: $0)) }
-        let borders = Set(made.flatMap(\.borders)).count { blocks.networks[$0] == nil }
+        let borders = Set(made.flatMap(\.borders)).count { blocks.networks[$0] == nil && !blocks.isAwaited($0) }
         if borders > blocks.freeNetworks {
             return PolicyError(
                 .noNetworkFree, policy,

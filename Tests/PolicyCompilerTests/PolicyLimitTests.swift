@@ -212,4 +212,27 @@ import Testing
         compiled.apply([])
         #expect(compiled.apply([]).problems.isEmpty)
     }
+    @Test func aNewDaemonFindsTheRoomThatItsPoliciesHad() throws {
+        let limits = PolicyLimits(selectors: 2, blocks: 2, networks: 4, cidrClasses: 4)
+        var blocks = peers("q", [])
+        let hole = try #require(CIDR("10.1.0.0/16"))
+        blocks.egress = [
+            PolicyRule(peers: [
+                .block(AddressBlock(try #require(CIDR("10.0.0.0/8")), except: [hole])),
+                .block(AddressBlock(try #require(CIDR("192.0.2.0/24")))),
+            ])
+        ]
+        let changes = [pod("a", [:], 1), .policy(peers("p", ["1", "2"])), .policy(blocks)]
+        var compiled = CompiledCluster(PolicyCompiler(limits: limits))
+        #expect(compiled.apply(changes).problems.isEmpty)
+        #expect(
+            compiled.compiler.fill.filter { ["selectors", "blocks", "networks"].contains($0.table) }.map(\.free) == [
+                0, 0, 0,
+            ])
+        var next = CompiledCluster(PolicyCompiler(limits: limits, journal: compiled.journal))
+        #expect(next.apply(changes).problems.isEmpty)
+        #expect(next.dump == compiled.dump)
+        // What comes to that finds the table full.
+        #expect(next.apply([.policy(peers("r", ["3"]))]).problems.map(\.code) == [.noSelectorFree])
+    }
 }
