@@ -61,6 +61,7 @@ package struct Agent: Service {
     let engine: Engine
     package let network: PodNetworking
     let observer: FlowObserver
+    private let journalKeeper: PolicyJournalKeeper
     private let reporter: ClusterPolicyReporter
     private let reports = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     /// The daemon's other parts, asked for each `status`.
@@ -72,7 +73,7 @@ package struct Agent: Service {
     package init(
         _ configuration: AgentConfiguration, datapath: any Datapath, informers: ClusterInformers,
         client: any APIClient, logger: Logger, steps: StepTimes = StepTimes(), writes: MapWrites = MapWrites(),
-        parts: @escaping @Sendable () async -> [PartReport] = { [] }
+        policyJournal: PolicyJournal, parts: @escaping @Sendable () async -> [PartReport] = { [] }
     ) throws {
         self.parts = parts
         self.configuration = configuration
@@ -83,7 +84,7 @@ package struct Agent: Service {
         engine = try Engine(
             datapath: datapath, journalPath: configuration.stateDirectory + "/ids.journal",
             nodeName: configuration.nodeName, bootID: configuration.bootID, thread: SerialThread(), steps: steps,
-            writes: writes, logger: logger)
+            writes: writes, policyJournal: policyJournal, logger: logger)
         let settings = PodNetworkSettings(
             stateDirectory: configuration.stateDirectory, nodeAddresses: configuration.nodeAddresses,
             mtu: configuration.podMTU, bootID: configuration.bootID)
@@ -92,9 +93,11 @@ package struct Agent: Service {
             gate: PodGate(
                 engine: engine, informers: informers, client: client, nodeName: configuration.nodeName),
             thread: try SerialThread(), logger: logger, now: { SystemClock.bootNanoseconds })
+        let files = try SerialThread()
+        journalKeeper = PolicyJournalKeeper(journal: policyJournal, thread: files)
         observer = FlowObserver(
             engine: engine, informers: informers, nodeAddresses: configuration.nodeAddresses,
-            file: TrafficFile(path: configuration.stateDirectory + "/traffic.json", thread: try SerialThread()))
+            file: TrafficFile(path: configuration.stateDirectory + "/traffic.json", thread: files))
         reporter = ClusterPolicyReporter(
             client: client, engine: engine, informers: informers, nodeName: configuration.nodeName, logger: logger)
         connect = ConnectCheck(isOn: configuration.connectCgroup != nil, datapath: datapath)
@@ -114,6 +117,7 @@ package struct Agent: Service {
                 group.addTask { try await reporter.run(reports.stream) }
                 group.addTask { await observeFlows() }
                 group.addTask { await keepTraffic() }
+                group.addTask { await journalKeeper.run() }
                 group.addTask { try await serveSocket() }
                 try await group.next()
                 group.cancelAll()
@@ -224,6 +228,28 @@ package struct Agent: Service {
             network: network, observer: observer, connect: connect, started: started, parts: parts)
         let router = RequestRouter(network: network, others: requests)
         try await SocketServer(path: configuration.socketPath, handler: router, logger: logger).run()
+    }
+}
+
+/// Brings the journal of policies to the disk, so that no change of a policy waits for that.
+private actor PolicyJournalKeeper {
+    private static let interval = Duration.seconds(1)
+
+    private let journal: PolicyJournal
+    private let thread: SerialThread
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    init(journal: PolicyJournal, thread: SerialThread) {
+        self.journal = journal
+        self.thread = thread
+    }
+
+    func run() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.interval)
+            journal.sync()
+        }
     }
 }
 

@@ -19,7 +19,10 @@ extension Engine {
     /// The version, or a later one.
     func standing(of key: ObjectKey, version: String) -> PolicyStanding {
         if let refusal = policy.refusal(of: key), Self.reaches(refusal.resourceVersion, version) {
-            return .refused(refusal.error.sentence)
+            let error = refusal.error
+            // What comes of it, or what holds instead.
+            let isSaid = !error.effect.isEmpty
+            return .refused(isSaid ? error.sentence : refused(error, version: refusal.resourceVersion).sentence)
         }
         guard let compiled = policy.version(of: key), Self.reaches(compiled, version), !planner.isHeldBack,
             owed.isEmpty

@@ -32,13 +32,19 @@ extension Engine {
             delta.append(routes.update(pod))
         }
         try removeStrangeAddresses()
+        noteFaults(snapshot)
+        let (standing, later) = byStanding(policyChanges(.all, snapshot))
         try take(
-            delta, pods: changed, removed: [], extra: [.podCIDRs(podCIDRs)] + policyChanges(.all, snapshot),
+            delta, pods: changed, removed: [], extra: [.podCIDRs(podCIDRs)] + standing,
             revision: snapshot.revision ?? 0
         ) { first in
             if let inherited { first = first.adopting(inherited) }
+            // One flip in any case: at generation 0 the next daemon would take these maps for empty ones.
+            first.blocksCoverPods = first.blocksCoverPods ?? false
             first.append(policy.finishAdoption())
+            if !later.isEmpty { first.append(policy.apply(later)) }
         }
+        forgetFormerPolicies()
 
         try submit(services.apply(serviceChanges(.all, snapshot)))
         try submit(services.finishAdoption())
@@ -59,6 +65,7 @@ extension Engine {
     /// What a notice names, as the caches have it now, in one batch: one flip.
     func compile(_ notice: ChangeNotice, _ snapshot: ClusterSnapshot) throws {
         beginSteps(notice, snapshot)
+        noteFaults(snapshot)
         var delta = RouteDelta()
         var changed: [ObjectKey: Pod] = [:]
         var removed: [ObjectKey] = []
@@ -133,11 +140,11 @@ extension Engine {
             namespace.map { .namespace(name: $0.name, labels: $0.metadata.labels) } ?? .namespaceRemoved(key.name)
         }
         all += Self.changes(of: .networkPolicies, notice, snapshot.networkPolicies, &knownPolicies) { key, policy in
-            policy.flatMap { $0.metadata.isDryRun ? nil : .policy($0) } ?? .policyRemoved(key)
+            change(of: key, policy.map { .policy($0) })
         }
         let ordered = snapshot.clusterNetworkPolicies
         all += Self.changes(of: .clusterNetworkPolicies, notice, ordered, &knownClusterPolicies) { key, policy in
-            policy.flatMap { $0.metadata.isDryRun ? nil : .clusterPolicy($0) } ?? .policyRemoved(key)
+            change(of: key, policy.map { .clusterPolicy($0) })
         }
         all += Self.changes(of: .nodes, notice, snapshot.nodes, &knownNodes) { key, node in
             node.map { .node($0) } ?? .nodeRemoved(key.name)

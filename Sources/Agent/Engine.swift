@@ -47,6 +47,16 @@ package actor Engine {
     var knownNodes: Set<ObjectKey> = []
     var knownServices: Set<ObjectKey> = []
     var knownSlices: Set<ObjectKey> = []
+    /// Policies as they are in force, for a next daemon; nil where none will come.
+    let policyJournal: PolicyJournal?
+    /// Dry runs, which are in no map.
+    var dryRuns: [ObjectKey: PolicyChange] = [:]
+    /// Policies of which the journal is to hear with the next change, whatever else that brings.
+    var unnoted: Set<ObjectKey> = []
+    /// Policies whose newest version cannot be read, and those that are not in force as they are wanted, as they were
+    /// when the journal was on the disk last.
+    var unreadable: Set<ObjectKey> = []
+    var notedMissing: Set<ObjectKey> = []
     /// Attachments of an earlier daemon that the first compile takes.
     var adopted: [(attachment: LocalAttachment, cookie: UInt64)] = []
     /// Networks and classes that are written.
@@ -86,9 +96,11 @@ package actor Engine {
     /// Recompiles onto the ids that the journal holds; nothing is written yet.
     package init(
         datapath: any Datapath, journalPath: String, nodeName: String, bootID: String, thread: SerialThread,
-        steps: StepTimes = StepTimes(), writes: MapWrites = MapWrites(), logger: Logger
+        steps: StepTimes = StepTimes(), writes: MapWrites = MapWrites(), policyJournal: PolicyJournal? = nil,
+        logger: Logger
     ) throws {
         self.datapath = datapath
+        self.policyJournal = policyJournal
         self.steps = steps
         self.logger = logger
         self.thread = thread
@@ -132,6 +144,7 @@ package actor Engine {
         if let revision { pendingRevision = max(pendingRevision ?? revision, revision) }
         try perform(planner.submit(change))
         settle()
+        notePolicies(delta.policies)
         signalReport()
     }
 
@@ -238,5 +251,8 @@ package actor Engine {
     }
 
     /// Ends the streams that this feeds.
-    package func stop() { tickets.finish() }
+    package func stop() {
+        policyJournal?.sync()
+        tickets.finish()
+    }
 }

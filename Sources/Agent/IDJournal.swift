@@ -101,9 +101,10 @@ package struct IDJournal: ~Copyable {
     // MARK: Text
 
     static func line(_ entry: JournalEntry) -> [UInt8] {
-        let body = entry.value.map { "\(entry.key)\t\($0)" } ?? entry.key
-        return Array("\(checksum(body.utf8))\t\(body)\n".utf8)
+        line(entry.value.map { "\(entry.key)\t\($0)" } ?? entry.key)
     }
+
+    static func line(_ body: String) -> [UInt8] { Array("\(checksum(body.utf8))\t\(body)\n".utf8) }
 
     struct Content {
         var entries: [String: String] = [:]
@@ -134,7 +135,7 @@ package struct IDJournal: ~Copyable {
     private static let tab = UInt8(ascii: "\t")
 
     /// What follows a line's checksum; nil where that is another.
-    private static func soundBody(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+    static func soundBody(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
         guard let cut = line.firstIndex(of: tab) else { return nil }
         let body = line[(cut + 1)...]
         return String(decoding: line[..<cut], as: UTF8.self) == checksum(body) ? body : nil
@@ -158,7 +159,7 @@ package struct IDJournal: ~Copyable {
         return file
     }
 
-    private static func readFile(_ path: String) throws(AgentError) -> [UInt8] {
+    static func readFile(_ path: String) throws(AgentError) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         if file < 0 {
             if errno == ENOENT { return [] }
@@ -175,7 +176,7 @@ package struct IDJournal: ~Copyable {
         }
     }
 
-    private static func writeAll(_ file: Int32, _ bytes: [UInt8], _ path: String) throws(AgentError) {
+    static func writeAll(_ file: Int32, _ bytes: [UInt8], _ path: String) throws(AgentError) {
         var done = 0
         while done < bytes.count {
             let count = bytes.withUnsafeBytes { write(file, $0.baseAddress?.advanced(by: done), $0.count - done) }
@@ -187,7 +188,7 @@ package struct IDJournal: ~Copyable {
         }
     }
 
-    private static func failure(_ call: String, _ path: String, code: Int32 = errno) -> AgentError {
+    static func failure(_ call: String, _ path: String, code: Int32 = errno) -> AgentError {
         AgentError(.journal, "\(path): \(call): errno \(code) (\(String(cString: strerror(code))))")
     }
 }

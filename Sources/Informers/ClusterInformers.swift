@@ -1,4 +1,5 @@
 package import APIClient
+package import JSONText
 package import KubeObjects
 package import Logging
 import ServiceLifecycle
@@ -15,7 +16,11 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
     package let nodes: Informer<Node>
     private static let labelSets = Mutex(LabelSets())
 
-    package init(client: any APIClient, logger: Logger) {
+    /// The version of a policy that was in force before, by name and uid; nil where none is known.
+    package typealias Recall = @Sendable (ObjectKey, String) -> JSONValue?
+
+    /// - Parameter recall: asked for a policy that cannot be read.
+    package init(client: any APIClient, logger: Logger, recall: @escaping Recall = { _, _ in nil }) {
         let options = ListOptions(followsRevision: true)
         pods = Informer(.pods, options, client: client, logger: logger) { object in
             var pod = try Pod(object)
@@ -24,15 +29,36 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
         }
         namespaces = Informer(.namespaces, options, client: client, logger: logger) { try Namespace($0) }
         networkPolicies = Informer(
-            .networkPolicies, options, client: client, logger: logger, standIn: { NetworkPolicy(closing: $0) },
-            projection: { try NetworkPolicy($0) })
+            .networkPolicies, options, client: client, logger: logger,
+            standIn: { object in
+                Self.former(object, recall).flatMap { try? NetworkPolicy($0) }.map(Self.standIn)
+                    ?? NetworkPolicy(closing: object).map(Self.standIn)
+            }, projection: { try NetworkPolicy($0) })
         clusterNetworkPolicies = Informer(
             .clusterNetworkPolicies, options, client: client, logger: logger,
-            standIn: { ClusterNetworkPolicy(closing: $0) }, projection: { try ClusterNetworkPolicy($0) })
+            standIn: { object in
+                Self.former(object, recall).flatMap { try? ClusterNetworkPolicy($0) }.map(Self.standIn)
+                    ?? ClusterNetworkPolicy(closing: object).map(Self.standIn)
+            }, projection: { try ClusterNetworkPolicy($0) })
         services = Informer(.services, options, client: client, logger: logger) { try KubeObjects.Service($0) }
         endpointSlices = Informer(.endpointSlices, options, client: client, logger: logger) { try EndpointSlice($0) }
         nodes = Informer(.nodes, options, client: client, logger: logger) { try Node($0) }
     }
+
+    private static func former(_ object: JSONValue, _ recall: Recall) -> JSONValue? {
+        let metadata = object["metadata"]
+        return recall(
+            ObjectKey(metadata?["namespace"]?.string ?? "", metadata?["name"]?.string ?? ""),
+            metadata?["uid"]?.string ?? "")
+    }
+
+    private static func standIn(_ policy: NetworkPolicy) -> (item: NetworkPolicy, resourceVersion: String) {
+        (policy, policy.metadata.resourceVersion)
+    }
+
+    private static func standIn(
+        _ policy: ClusterNetworkPolicy
+    ) -> (item: ClusterNetworkPolicy, resourceVersion: String) { (policy, policy.metadata.resourceVersion) }
 
     package static let resources: [APIResource] = [
         .pods, .namespaces, .networkPolicies, .clusterNetworkPolicies, .services, .endpointSlices, .nodes,
@@ -144,7 +170,9 @@ package struct ClusterSnapshot: Sendable {
         package let lastGood: String?
 
         /// What holds instead, in words.
-        package var instead: String {
+        package var instead: String { Self.instead(of: lastGood) }
+
+        package static func instead(of lastGood: String?) -> String {
             lastGood.map { "version \($0) stays in force" } ?? "no good version of it is known"
         }
     }

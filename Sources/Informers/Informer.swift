@@ -13,8 +13,9 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
     /// Nil leaves the object out of the cache. An error leaves its last good version there, and is kept in
     /// `InformerCache.faults`.
     package typealias Projection = @Sendable (JSONValue) throws -> Item?
-    /// What takes the place of an object that cannot be read and of which no good version is known; nil: nothing.
-    package typealias StandIn = @Sendable (JSONValue) -> Item?
+    /// What takes the place of an object that cannot be read and of which no good version was seen: one that was in
+    /// force before, with its version, or what stands in, with none; nil: nothing.
+    package typealias StandIn = @Sendable (JSONValue) -> (item: Item, resourceVersion: String)?
 
     package let resource: APIResource
     private let client: any APIClient
@@ -198,7 +199,7 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
         enum Outcome {
             case item(Item)
             case leftOut
-            case refused(String, standIn: Item?)
+            case refused(String, standIn: (item: Item, resourceVersion: String)?)
         }
 
         let version: String

@@ -72,9 +72,9 @@ package struct InformerCache<Item: Sendable>: Sendable {
     }
 
     /// The last good version stays. Where there is none, `standIn` takes its place.
-    mutating func refuse(_ key: ObjectKey, _ fault: Fault, standIn: Item?) {
+    mutating func refuse(_ key: ObjectKey, _ fault: Fault, standIn: (item: Item, resourceVersion: String)?) {
         if resourceVersion(of: key) ?? "" == "" {
-            if let standIn { set(key, standIn, "") } else { remove(key) }
+            if let standIn { set(key, standIn.item, standIn.resourceVersion) } else { remove(key) }
         }
         faults[key] = fault
     }

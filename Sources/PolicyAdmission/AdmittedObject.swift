@@ -54,6 +54,14 @@ package struct AdmittedObject: Sendable {
         self.value = value
     }
 
+    private init(_ other: AdmittedObject, _ value: JSONValue?) {
+        (kind, key) = (other.kind, other.key)
+        self.value = value
+    }
+
+    /// The same object with another content; nil: none.
+    func with(_ value: JSONValue?) -> AdmittedObject { AdmittedObject(self, value) }
+
     package var isPolicy: Bool { kind == .networkPolicy || kind == .clusterNetworkPolicy }
 
     /// The object, unless it is the dry run of a policy: that counts as being gone.

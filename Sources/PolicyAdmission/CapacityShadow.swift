@@ -39,7 +39,7 @@ package struct AdmissionVerdict: Hashable, Sendable {
 /// Bounded by the tables that it stands for. Use: `take` all objects once; then for each write `judge`, and `take` the
 /// object as it is should the write not come about.
 package struct CapacityShadow: Sendable {
-    private(set) var world: JudgedPolicies
+    var world: JudgedPolicies
     /// As it will be without the policies that are being deleted; nil where there are none.
     private var last: JudgedPolicies?
     /// Policies that are being deleted.
@@ -52,6 +52,8 @@ package struct CapacityShadow: Sendable {
     private let endpoints: Int
     private var labelSets = LabelSets()
     private var serviceProblems: [ServiceError] = []
+    /// What is in force in place of policies whose committed version is not.
+    var standIns: [ObjectKey: StandIn] = [:]
 
     /// - Parameter podCIDRs: where pods get their addresses; what else no pod has is outside of the cluster.
     package init(
@@ -76,13 +78,15 @@ package struct CapacityShadow: Sendable {
     /// Invariants by name; nil: it holds.
     package var invariantStates: [String: BrokenInvariant?] { world.invariants.states }
 
-    /// Takes objects as they were committed. What cannot be read counts as gone, as it does for the agent.
+    /// Takes objects as they were committed. A policy that cannot be read or does not fit leaves its last good version,
+    /// as it does for the agent; anything else that cannot be read counts as gone.
     /// - Returns: invariants that held before and do not any more.
     @discardableResult
     package mutating func take(_ objects: some Sequence<AdmittedObject>) -> [BrokenInvariant] {
         var changed: [(name: String, invariant: NetworkInvariant?)] = []
         var pods: [ObjectKey] = []
         var ofPolicy: [PolicyChange] = []
+        var before: [PolicyChange] = []
         var ofServices: [ServiceChange] = []
         for object in objects {
             switch object.kind {
@@ -90,12 +94,9 @@ package struct CapacityShadow: Sendable {
                 ofPolicy += podChange(object)
                 pods.append(object.key)
             case .namespace: ofPolicy.append(namespaceChange(object))
-            case .networkPolicy:
-                let parsed = object.enforced.flatMap { try? NetworkPolicy($0) }
-                ofPolicy.append(policyChange(object, parsed.map { .policy($0) }))
-            case .clusterNetworkPolicy:
-                let parsed = object.enforced.flatMap { try? ClusterNetworkPolicy($0) }
-                ofPolicy.append(policyChange(object, parsed.map { .clusterPolicy($0) }))
+            case .networkPolicy, .clusterNetworkPolicy:
+                before += standIn(for: object)
+                ofPolicy += policyChange(object)
             case .node:
                 let parsed = object.value.flatMap { try? Node($0) }
                 ofPolicy.append(parsed.map { .node($0) } ?? .nodeRemoved(object.key.name))
@@ -114,6 +115,7 @@ package struct CapacityShadow: Sendable {
             services.release(delta.retired)
             serviceProblems = delta.problems
         }
+        if !before.isEmpty { _ = apply(before, [], pods: []) }
         return apply(ofPolicy, changed, pods: pods)
     }
 
@@ -171,10 +173,10 @@ package struct CapacityShadow: Sendable {
         return objects.filter { !$0.isGoing(from: stands[name($0)] ?? nil) }
     }
 
-    private mutating func policyChange(_ object: AdmittedObject, _ change: PolicyChange?) -> PolicyChange {
-        let isEnding = change != nil && object.value.map(InvariantOverride.isEnding) == true
+    private mutating func policyChange(_ object: AdmittedObject) -> [PolicyChange] {
+        let isEnding = object.enforced.map(InvariantOverride.isEnding) == true
         if isEnding { ending.insert(object.key) } else { ending.remove(object.key) }
-        return change ?? .policyRemoved(object.key)
+        return change(to: object)
     }
 
     private mutating func namespaceChange(_ object: AdmittedObject) -> PolicyChange {
@@ -218,7 +220,7 @@ package struct CapacityShadow: Sendable {
         return [.pod(PolicyPod(pod, endpoint: number, addresses: pod.addresses))]
     }
 
-    private static func unreadable(_ object: AdmittedObject) -> CapacityRefusal? {
+    static func unreadable(_ object: AdmittedObject) -> CapacityRefusal? {
         guard let value = object.value else { return nil }
         do throws(ObjectError) {
             switch object.kind {

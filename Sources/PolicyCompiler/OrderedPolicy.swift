@@ -48,6 +48,7 @@ struct OrderedPolicy: Hashable, Sendable {
 
     /// Without a namespace: of a ClusterNetworkPolicy.
     let key: ObjectKey
+    let uid: String
     let resourceVersion: String
     let tier: RuleTier
     /// Lower first, within the tier.
@@ -117,9 +118,9 @@ extension OrderedPolicy {
                 })
         }
         self.init(
-            key: policy.key, resourceVersion: policy.metadata.resourceVersion, tier: .networkPolicy, priority: 0,
-            subject: PodCondition(.namespace(namespace), policy.podSelector), onChange: policy.onChange,
-            ingress: lower(policy.ingress), egress: lower(policy.egress))
+            key: policy.key, uid: policy.metadata.uid, resourceVersion: policy.metadata.resourceVersion,
+            tier: .networkPolicy, priority: 0, subject: PodCondition(.namespace(namespace), policy.podSelector),
+            onChange: policy.onChange, ingress: lower(policy.ingress), egress: lower(policy.egress))
     }
 
     init(_ policy: ClusterNetworkPolicy) {
@@ -149,9 +150,9 @@ extension OrderedPolicy {
             case .baseline: .baseline
             }
         self.init(
-            key: policy.key, resourceVersion: policy.metadata.resourceVersion, tier: tier, priority: policy.priority,
-            subject: PodCondition(.namespaces(policy.namespaces), policy.pods), onChange: policy.onChange,
-            ingress: lower(policy.ingress), egress: lower(policy.egress))
+            key: policy.key, uid: policy.metadata.uid, resourceVersion: policy.metadata.resourceVersion, tier: tier,
+            priority: policy.priority, subject: PodCondition(.namespaces(policy.namespaces), policy.pods),
+            onChange: policy.onChange, ingress: lower(policy.ingress), egress: lower(policy.egress))
     }
 }
 

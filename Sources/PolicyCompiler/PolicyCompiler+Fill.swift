@@ -25,6 +25,12 @@ extension PolicyCompiler {
         return found.resourceVersion
     }
 
+    /// Which object and version `version(of:)` is about.
+    package func stamp(of policy: ObjectKey) -> (uid: String, version: String)? {
+        guard let version = version(of: policy), let found = policies[policy] else { return nil }
+        return (found.policy.uid, version)
+    }
+
     /// Why a policy is not in force as it is wanted now, and which version that is; nil where it is.
     package func refusal(of key: ObjectKey) -> (error: PolicyError, resourceVersion: String)? {
         if let error = policyProblems[key], let policy = refused[key] { return (error, policy.resourceVersion) }

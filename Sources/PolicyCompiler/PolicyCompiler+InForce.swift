@@ -3,6 +3,19 @@ import MapLayout
 
 /// What is in force where that is not what was written: for the evaluator, which reads objects and knows no tables.
 extension PolicyCompiler {
+    /// The version of a policy that is in force, as the change that brought it, without labels; nil where none is.
+    package func standing(_ key: ObjectKey) -> PolicyChange? {
+        guard version(of: key) != nil, let policy = policies[key]?.policy else { return nil }
+        if policy.tier == .networkPolicy { return .policy(NetworkPolicy(policy)) }
+        return ClusterNetworkPolicy(policy).map { .clusterPolicy($0) }
+    }
+
+    /// All policies of which a version is in force.
+    package var standingKeys: [ObjectKey] { policies.keys.filter { version(of: $0) != nil } }
+
+    /// Policies that do not fit as they are wanted.
+    package var misfits: Set<ObjectKey> { Set(policyProblems.keys) }
+
     /// The evaluator with what stands in for policies that do not fit, and with the directions of pods that are closed.
     /// - Parameters:
     ///   - evaluator: of the objects, with the stand-ins of those that cannot be read.
@@ -105,7 +118,7 @@ extension NetworkPolicy {
             }
         }
         var metadata = ObjectMeta(namespace: policy.key.namespace, name: policy.key.name)
-        metadata.resourceVersion = policy.resourceVersion
+        (metadata.uid, metadata.resourceVersion) = (policy.uid, policy.resourceVersion)
         self.init(
             metadata: metadata, podSelector: policy.subject.pods, ingress: raise(policy.ingress),
             egress: raise(policy.egress))
@@ -146,7 +159,7 @@ extension ClusterNetworkPolicy {
         case .networkPolicy: return nil
         }
         var metadata = ObjectMeta(name: policy.key.name)
-        metadata.resourceVersion = policy.resourceVersion
+        (metadata.uid, metadata.resourceVersion) = (policy.uid, policy.resourceVersion)
         self.init(
             metadata: metadata, tier: tier, priority: policy.priority, namespaces: namespaces,
             pods: policy.subject.pods, ingress: raise(policy.ingress), egress: raise(policy.egress))

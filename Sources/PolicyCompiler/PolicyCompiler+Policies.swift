@@ -10,7 +10,7 @@ extension PolicyCompiler {
         refused[key] = nil
         guard let policy else {
             if let old { drop(old, keptIDs: [], &batch) }
-            put(nil, at: key)
+            put(nil, at: key, &batch)
             resetting.remove(key)
             return
         }
@@ -18,8 +18,9 @@ extension PolicyCompiler {
         if let problem = misfit(policy) {
             policyProblems[key] = problem
             refused[key] = policy
-            guard let old else {
-                install(policy.shut, nil, &batch)
+            // Another object's version is none of this one, and what is left of one that does not fit is no good one.
+            guard let old, !old.policy.isShut, old.policy.uid == policy.uid else {
+                if old?.policy != policy.shut { install(policy.shut, old, &batch) }
                 return
             }
             if old.namedPorts.isDisjoint(with: batch.ports) { return }
@@ -33,7 +34,7 @@ extension PolicyCompiler {
     /// New uses are entered before old ones are given back, so that what both share lives on.
     private mutating func install(_ policy: OrderedPolicy, _ old: PolicyRecord?, _ batch: inout Batch) {
         let record = compile(policy, &batch)
-        put(record, at: policy.key)
+        put(record, at: policy.key, &batch)
         if policy.onChange == .reset { resetting.insert(policy.key) } else { resetting.remove(policy.key) }
         policiesBySubject[record.subject, default: []].insert(policy.key)
         for port in record.namedPorts { policiesByPort[port, default: []].insert(policy.key) }
@@ -41,7 +42,8 @@ extension PolicyCompiler {
         if let old { drop(old, keptIDs: record.ruleIDs, replacedBy: record, &batch) }
     }
 
-    private mutating func put(_ record: PolicyRecord?, at key: ObjectKey) {
+    private mutating func put(_ record: PolicyRecord?, at key: ObjectKey, _ batch: inout Batch) {
+        if record?.policy != policies[key]?.policy { batch.delta.policies.insert(key) }
         let change = RuleCounts(record) - RuleCounts(policies[key])
         policies[key] = record
         ruleCounts[key.namespace, default: RuleCounts()] += change

@@ -49,6 +49,8 @@ package struct PolicyDelta: Sendable, Equatable {
     package var journal: [JournalEntry] = []
     /// What does not fit, by object; empty where all is enforced.
     package var problems: [PolicyError] = []
+    /// Policies of which another version is in force with this, or none any more.
+    package var policies: Set<ObjectKey> = []
 
     package init() {}
 
@@ -86,6 +88,7 @@ package struct PolicyDelta: Sendable, Equatable {
         networksGone += later.networksGone
         retired += later.retired
         journal += later.journal
+        policies.formUnion(later.policies)
     }
 }
 
@@ -142,10 +145,13 @@ package enum PolicyChange: Sendable {
     case podCIDRs([CIDR])
 
     /// The policy that is put here; nil for other changes.
-    package var policy: ObjectKey? {
+    package var policy: ObjectKey? { policyMetadata?.key }
+
+    /// Of the policy that is put here; nil for other changes.
+    package var policyMetadata: ObjectMeta? {
         switch self {
-        case .policy(let policy): policy.key
-        case .clusterPolicy(let policy): policy.key
+        case .policy(let policy): policy.metadata
+        case .clusterPolicy(let policy): policy.metadata
         case .pod, .podRemoved, .unmanaged, .orphaned, .namespace, .namespaceRemoved, .policyRemoved, .node,
             .nodeRemoved, .podCIDRs:
             nil

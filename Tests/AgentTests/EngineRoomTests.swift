@@ -39,7 +39,10 @@ import Testing
             (0..<4).map { policy("p\($0)", selectors: $0 * 1024..<($0 + 1) * 1024) }
                 + [policy("z", selectors: 5000..<5001)])
         #expect(
-            await engine.standing(of: late, version: "7") == .refused("needs 1 more peer selectors; 0 of 4096 are free")
+            await engine.standing(of: late, version: "7")
+                == .refused(
+                    "needs 1 more peer selectors; 0 of 4096 are free; "
+                        + "no version of it fitted: what it selects is isolated")
         )
         try await take([.policyRemoved(ObjectKey("shop", "p0"))])
         #expect(await engine.policy.refusals.map(\.error.object) == [late])

@@ -48,6 +48,8 @@ struct Interleaving {
     var fault: String?
     /// What the writer persisted.
     var journal: [String: String] = [:]
+    /// Policies as the writer put them in force.
+    var standing: [ObjectKey: PolicyChange] = [:]
     /// Addresses under which packets find an endpoint.
     var found: [UInt32: [IPAddress]] = [:]
     /// The moment at which the writer is killed.
@@ -72,6 +74,7 @@ struct Interleaving {
         }
         submit(delta)
         guard !isDead else { return }
+        note(changes)
         for case .pod(let pod) in changes where compiler.knows(endpoint: pod.endpoint) {
             found[pod.endpoint] = pod.addresses
         }
@@ -214,13 +217,46 @@ struct Interleaving {
         if adopting { compiler.reserve(inForce: image) }
         planner.start()
         let changes = cluster.everything()
-        var delta = compiler.apply(changes)
+        let (first, later) = byStanding(changes)
+        var delta = compiler.apply(first)
         if adopting { delta = delta.adopting(image) }
         delta.append(compiler.finishAdoption())
+        delta.append(compiler.apply(later))
         found = found.filter { compiler.knows(endpoint: $0.key) }
         submit(delta)
         guard !isDead else { return }
+        standing = [:]
+        note(changes)
         for case .pod(let pod) in changes { found[pod.endpoint] = pod.addresses }
+    }
+
+    private mutating func note(_ changes: [PolicyChange]) {
+        for change in changes {
+            if let key = change.policy { standing[key] = change }
+            if case .policyRemoved(let key) = change { standing[key] = nil }
+        }
+    }
+
+    /// What was in force, as the next writer's journal has it, and what is to take its place.
+    private func byStanding(_ changes: [PolicyChange]) -> (first: [PolicyChange], later: [PolicyChange]) {
+        var (first, later): ([PolicyChange], [PolicyChange]) = ([], [])
+        for change in changes {
+            guard let key = change.policy else {
+                first.append(change)
+                continue
+            }
+            if let former = standing[key] { first.append(former) }
+            if !isSame(standing[key], change) { later.append(change) }
+        }
+        return (first, later)
+    }
+
+    private func isSame(_ left: PolicyChange?, _ right: PolicyChange) -> Bool {
+        switch (left, right) {
+        case (.policy(let left), .policy(let right)): left == right
+        case (.clusterPolicy(let left), .clusterPolicy(let right)): left == right
+        default: false
+        }
     }
 
     /// Until nothing waits and no packet is under way; false where that takes too long.

@@ -1,9 +1,6 @@
 import APIClient
-import APIServer
 import Foundation
 import JSONText
-import Logging
-import Store
 import TestKit
 import Testing
 
@@ -49,31 +46,6 @@ import Testing
         ],
     ]
 
-    /// Writes objects as they are into the store of a node whose daemon has just been told to end.
-    private func write(_ policies: [JSONValue], _ node: OwnNode) async throws {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        var opened: Store?
-        try await until("the daemon has left its store") {
-            opened = try? Store(
-                directory: node.directory + "/state/store", options: APICore.storeOptions, logger: logger)
-            return opened != nil
-        }
-        let store = try #require(opened)
-        defer { store.close() }
-        for policy in policies {
-            let form = StoredForm(policy)
-            let name = policy[path: "metadata", "name"]?.string ?? ""
-            let place =
-                policy["kind"] == "NetworkPolicy"
-                ? "networking.k8s.io/networkpolicies/default/"
-                : "policy.networking.k8s.io/clusternetworkpolicies/"
-            _ = try await store.commit([
-                .put(key: place + name, value: form.bytes, stampAt: form.stampAt, expected: .absent)
-            ])
-        }
-    }
-
     private func report(_ node: OwnNode) async throws -> JSONValue? {
         try await node.withClient {
             try await $0.get(ObjectReference(.nodeDataplanes, name: "martlet-" + node.id), subresource: "")
@@ -92,8 +64,7 @@ import Testing
             try await node.unsupervised {
                 kill(old, SIGTERM)
                 let many = (0..<1_025).map { "192.0.\($0 / 256).\($0 % 256)/32" }
-                try await write(
-                    [Self.policy("long", blocks: many), Self.policy("stray", blocks: ["everywhere"])], node)
+                try await node.write([Self.policy("long", blocks: many), Self.policy("stray", blocks: ["everywhere"])])
             }
             try await until("another daemon tells of both") {
                 guard try node.process("martletd") != old else { return false }
@@ -151,7 +122,7 @@ import Testing
             let old = try node.process("martletd")
             try await node.unsupervised {
                 kill(old, SIGTERM)
-                try await write([Self.half("half1"), Self.half("half2"), Self.unreadable], node)
+                try await node.write([Self.half("half1"), Self.half("half2"), Self.unreadable])
             }
             try await until("another daemon tells of all") {
                 guard try node.process("martletd") != old else { return false }

@@ -17,9 +17,12 @@ package struct NotEnforced: Hashable, Sendable {
     package let reason: String
     package let message: String
     /// The version that is in force instead; nil where there is none.
-    package let enforcedVersion: String?
+    package var enforcedVersion: String?
     /// What holds instead, in words; empty where the message says it.
     package var instead = ""
+
+    /// Why, and what holds instead; without the object's name.
+    package var sentence: String { message + (instead.isEmpty ? "" : "; \(instead)") }
 
     package var json: JSONValue {
         var members: [String: JSONValue] = [
@@ -131,15 +134,24 @@ package struct ReportSchedule: Sendable {
 extension Engine {
     /// - Parameter faults: objects whose present version the caches refused.
     package func report(faults: [ClusterSnapshot.Fault]) -> DataplaneReport {
-        let unreadable = faults.map { fault in
-            NotEnforced(
-                resource: fault.resource, key: fault.key, resourceVersion: fault.resourceVersion, reason: "Unreadable",
-                message: fault.reason, enforcedVersion: fault.lastGood,
-                instead: fault.instead)
-        }
+        let unreadable = faults.map(unreadable)
+        let named = Set(unreadable.map { [$0.resource.kind, $0.key.description] })
+        let others = refusals.filter { !named.contains([$0.resource.kind, $0.key.description]) }
         return DataplaneReport(
             revision: enforcement.reported, generation: planner.generation, tables: fill,
-            notEnforced: unreadable + refusals, lastError: lastError ?? journalFault ?? "")
+            notEnforced: unreadable + others, lastError: lastError ?? journalFault ?? "")
+    }
+
+    private func unreadable(_ fault: ClusterSnapshot.Fault) -> NotEnforced {
+        var entry = NotEnforced(
+            resource: fault.resource, key: fault.key, resourceVersion: fault.resourceVersion, reason: "Unreadable",
+            message: fault.reason, enforcedVersion: fault.lastGood, instead: fault.instead)
+        // The version before it did not fit: one before that is in force, or none.
+        if fault.resource.isPolicy, policy.misfits.contains(fault.key) {
+            entry.enforcedVersion = policy.version(of: fault.key)
+            entry.instead = ClusterSnapshot.Fault.instead(of: entry.enforcedVersion)
+        }
+        return entry
     }
 
     /// What the tables have no room for.
@@ -162,7 +174,7 @@ extension Engine {
             }
     }
 
-    private func refused(_ error: PolicyError, version: String) -> NotEnforced {
+    func refused(_ error: PolicyError, version: String) -> NotEnforced {
         let isCluster = error.object.namespace.isEmpty
         let compiled = policy.version(of: error.object)
         let instead: String

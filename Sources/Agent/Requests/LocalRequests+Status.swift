@@ -175,6 +175,17 @@ extension LocalRequests {
                 "warning", "\(fault): a restart may give other numbers, enforcement goes on",
                 next: "is the disk of the state directory full?")
         }
+        if let journal = engine.policyJournal {
+            if !journal.fault.isEmpty {
+                problems.add(
+                    "warning",
+                    "\(journal.fault): after a restart the last good versions of policies may not be known",
+                    next: "is the disk of the state directory full?")
+            }
+            if !journal.damage.isEmpty {
+                problems.add("warning", journal.damage, next: "nothing, where no policy stands here as not enforced")
+            }
+        }
         if !informers.isSynced {
             problems.add(
                 "error", "the objects of the API are not read yet",
@@ -186,8 +197,7 @@ extension LocalRequests {
         for entry in missing.prefix(Self.missingMax) {
             problems.add(
                 "error",
-                "\(entry.resource.kind) \(entry.key): \(entry.message)"
-                    + (entry.instead.isEmpty ? "" : "; \(entry.instead)"), next: Self.next(entry))
+                "\(entry.resource.kind) \(entry.key): \(entry.sentence)", next: Self.next(entry))
         }
         if missing.count > Self.missingMax {
             problems.add(

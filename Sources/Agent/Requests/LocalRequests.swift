@@ -109,17 +109,13 @@ struct LocalRequests: RequestHandler {
 
     /// Why policies are not in force as the API has them.
     private func policyProblems(_ snapshot: ClusterSnapshot) async -> [ObjectKey: String] {
-        var problems = Dictionary(
-            await engine.policy.refusals.map { ($0.error.object, $0.error.message) }, uniquingKeysWith: { $1 })
+        let missing = await engine.report(faults: snapshot.faults).notEnforced.filter(\.resource.isPolicy)
+        var problems = Dictionary(missing.map { ($0.key, $0.sentence) }, uniquingKeysWith: { first, _ in first })
         let compiled = await engine.policy
         if !compiled.podsWithoutRoom.isEmpty {
             for key in snapshot.networkPolicies.keys + snapshot.clusterNetworkPolicies.keys where problems[key] == nil {
                 problems[key] = compiled.shortfall(of: key)
             }
-        }
-        for fault in snapshot.faults
-        where fault.resource == .networkPolicies || fault.resource == .clusterNetworkPolicies {
-            problems[fault.key] = fault.reason
         }
         return problems
     }

@@ -47,7 +47,10 @@ struct Daemon {
         }
         try KernelProbe.require(cgroup: options.connect ? options.cgroup : nil)
         let datapath = try KernelDatapath(setup.datapathSettings)
-        let judge = DatapathJudge(podCIDRs: setup.clusterCIDRs)
+        let policyJournal = PolicyJournal(path: options.state + "/policies.journal", logger: logger)
+        let judge = DatapathJudge(podCIDRs: setup.clusterCIDRs) {
+            policyJournal.former($0, uid: $1.uid, version: $1.resourceVersion)
+        }
         var serving = serverConfiguration
         serving.core.judge = judge
         let steps = StepTimes { store.commitNanoseconds(of: $0) }
@@ -56,7 +59,7 @@ struct Daemon {
         let server = try APIServerService(store: store, configuration: serving)
         let client = LocalClient(
             core: server.core, user: UserInfo(name: DatapathJudge.ownUser, groups: [UserInfo.mastersGroup]))
-        let informers = ClusterInformers(client: client, logger: logger)
+        let informers = ClusterInformers(client: client, logger: logger) { policyJournal.object($0, uid: $1) }
         let controllers = try ControllerSet(
             ControllerContext(client: client, cluster: informers, logger: logger), options: controllerOptions(server))
         let node = try NodeAgent(configuration: nodeConfiguration, client: client, logger: logger)
@@ -64,7 +67,7 @@ struct Daemon {
             node: node, store: store, controllers: controllers, stateDirectory: options.state)
         let agent = try Agent(
             setup.agentConfiguration, datapath: datapath, informers: informers, client: client, logger: logger,
-            steps: steps, writes: writes, parts: { await reports.all })
+            steps: steps, writes: writes, policyJournal: policyJournal, parts: { await reports.all })
         server.core.nodeStreams = NodeStreamsAdapter(streams: node.streams)
         let watch = ReadinessWatch(node: node, network: agent.network)
         let registration = NodeRegistration(

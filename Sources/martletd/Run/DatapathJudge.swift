@@ -31,11 +31,15 @@ final class DatapathJudge: CommitJudge, InvariantSource {
     let signals: AsyncStream<Void>
     private let signaller: AsyncStream<Void>.Continuation
     private let podCIDRs: [CIDR]
+    private let former: @Sendable (ObjectKey, ObjectMeta) -> FormerPolicy
     private let state: Mutex<State>
 
-    /// - Parameter podCIDRs: where all pods of the cluster get their addresses.
-    init(podCIDRs: [CIDR]) {
+    /// - Parameters:
+    ///   - podCIDRs: where all pods of the cluster get their addresses.
+    ///   - former: what of a policy was in force before, by its name and its present metadata.
+    init(podCIDRs: [CIDR], former: @escaping @Sendable (ObjectKey, ObjectMeta) -> FormerPolicy) {
         self.podCIDRs = podCIDRs
+        self.former = former
         state = Mutex(State(shadow: CapacityShadow(podCIDRs: podCIDRs)))
         (signals, signaller) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -60,7 +64,9 @@ final class DatapathJudge: CommitJudge, InvariantSource {
     func reset(_ objects: [CommittedObject]) {
         var fresh = CapacityShadow(podCIDRs: podCIDRs)
         // One tree at a time: all of them would take several times what is kept.
-        fresh.take(objects.lazy.compactMap(Self.admitted))
+        fresh.begin(objects.lazy.compactMap(Self.admitted)) { [former] object in
+            object.metadata.map { former(object.key, $0) } ?? .present
+        }
         state.withLock { [fresh] in $0.shadow = fresh }
         signalWhereChanged()
     }

@@ -140,9 +140,8 @@ actor DataplaneReporter: ServiceLifecycle.Service {
             told.insert(entry)
             let object = ObjectReference(entry.resource, namespace: entry.key.namespace, name: entry.key.name)
             guard let body = try? await client.get(object, subresource: "") else { continue }
-            let instead = entry.instead.isEmpty ? "" : "; \(entry.instead)"
             await recorder.record(
-                body, isWarning: true, reason: "NotEnforced", "node \(nodeName): \(entry.message)\(instead)")
+                body, isWarning: true, reason: "NotEnforced", "node \(nodeName): \(entry.sentence)")
         }
     }
 }
