@@ -57,6 +57,32 @@ import Testing
         #expect(answers(compiled, 1, 80))
     }
 
+    @Test func aPolicyThatNeverFitIsolatesWhatItsNewestVersionSelects() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
+        compiled.apply([pod("a", ["x": "1"], 1), pod("b", ["x": "2"], 2)])
+        compiled.apply([.policy(allow("p", ["x": "1"], ports: 90...99))])
+        #expect(!answers(compiled, 1, 90) && answers(compiled, 2, 90))
+        compiled.apply([.policy(allow("p", ["x": "2"], ports: 90...99))])
+        #expect(answers(compiled, 1, 90) && !answers(compiled, 2, 90))
+        // Asked for again, it is what it was.
+        let again = compiled.apply([])
+        #expect(again.policies.isEmpty && again.classLists.isEmpty && !answers(compiled, 2, 90))
+    }
+
+    @Test func anotherObjectOfTheNameDoesNotKeepItsNamesakesVersion() {
+        var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
+        func object(_ uid: String, _ ports: ClosedRange<Int>) -> PolicyChange {
+            var policy = allow("p", [:], ports: ports)
+            (policy.metadata.uid, policy.metadata.resourceVersion) = (uid, uid)
+            return .policy(policy)
+        }
+        let key = ObjectKey("n", "p")
+        let good = compiled.apply([pod("a", [:], 1), object("1", 80...82)])
+        #expect(good.policies == [key] && compiled.compiler.stamp(of: key)?.uid == "1")
+        #expect(compiled.apply([object("2", 90...99)]).policies == [key])
+        #expect(!answers(compiled, 1, 81) && compiled.compiler.stamp(of: key) == nil)
+    }
+
     @Test func twoPoliciesTooLongForOnePodRefuseTheSecond() {
         var compiled = CompiledCluster(PolicyCompiler(limits: PolicyLimits(listRules: 4)))
         compiled.apply([pod("a", ["x": "1"], 1), .policy(allow("p", ["x": "1"], ports: 80...82))])
