@@ -1,7 +1,7 @@
 /// The newest events of a table, whole revisions only: what watchers read, and how far behind they may be.
 struct EventHistory: Sendable {
     private var events: [StoreEvent] = []
-    /// Events before it are dropped; the array is closed up once an eighth of it is, as it holds their values until then.
+    /// Events before it are dropped; the array, which holds their values until then, is closed up once an eighth is.
     private var head = 0
     private var bytes = 0
     /// Events of this revision and before are gone.

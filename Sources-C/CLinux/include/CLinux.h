@@ -57,8 +57,8 @@ int clinux_loopback_listen(uint16_t *port);
 
 // Memory. --------------------------------------------------------------------------------------------------------
 
-// Large blocks get pages of their own and give them back when they are freed. To be called before there are any; returns
-// 0 or -EINVAL.
+// Large blocks get pages of their own and give them back when they are freed. To be called before there are any.
+// Returns 0 or -EINVAL.
 int clinux_set_up_heap(void);
 // Gives the heap's idle pages back to the kernel, where more of them are resident than `idle_bytes_max` and a 32nd of
 // what is in use, and more than the last call left. Returns 1 where it did, 0 where there was nothing to do. For one
