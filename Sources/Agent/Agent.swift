@@ -233,7 +233,8 @@ package struct Agent: Service {
 
 /// Brings the journal of policies to the disk, so that no change of a policy waits for that.
 private actor PolicyJournalKeeper {
-    private static let interval = Duration.seconds(1)
+    /// The store's own sync waits for this one: not often.
+    private static let interval = Duration.seconds(5)
 
     private let journal: PolicyJournal
     private let thread: SerialThread

@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// The file is lines: the first names the format, each other one is `crc TAB policy TAB version TAB uid TAB object` or,
 /// where none is in force any more, `crc TAB policy`; the last line of a policy counts. It is appended to after a
-/// change is in force, and synced within a second, and before it is said of a policy that an earlier version stays. It
+/// change is in force, and synced within 5 s, and before it is said of a policy that an earlier version stays. It
 /// is made anew, synced and renamed, where it has grown to `growthMax` times what it holds, or is not as it should be.
 /// Nothing that is wrong with it stops the daemon: of policies that it does not tell, no earlier version is known.
 package final class PolicyJournal: Sendable {
