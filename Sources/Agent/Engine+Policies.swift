@@ -7,13 +7,9 @@ import PolicyCompiler
 /// Policies as they are in force, over a restart (`docs/decisions/0014`).
 extension Engine {
     /// What the compiler is told of a policy as the cache has it; nil: it is gone. A dry run is in no map.
-    func change(of key: ObjectKey, _ present: PolicyChange?) -> PolicyChange {
-        let dryRun = present?.policyMetadata?.isDryRun == true ? present : nil
-        if dryRun != nil || dryRuns[key] != nil {
-            dryRuns[key] = dryRun
-            unnoted.insert(key)
-        }
-        return dryRun == nil ? present ?? .policyRemoved(key) : .policyRemoved(key)
+    static func change(of key: ObjectKey, _ present: PolicyChange?) -> PolicyChange {
+        guard let present, present.policyMetadata?.isDryRun != true else { return .policyRemoved(key) }
+        return present
     }
 
     /// Parts the changes of the first compile: what was in force when the daemon before ended, so that it has the room
@@ -32,9 +28,7 @@ extension Engine {
             case .present: standing.append(change)
             case .none: later.append(change)
             case .another(let object):
-                if let former = PolicyChange(object), former.policyMetadata?.isDryRun == false {
-                    standing.append(former)
-                }
+                if let former = PolicyChange(object) { standing.append(former) }
                 later.append(change)
             }
         }
@@ -50,20 +44,16 @@ extension Engine {
         unreadable = Set(snapshot.networkPolicies.faults.keys).union(snapshot.clusterNetworkPolicies.faults.keys)
     }
 
-    /// Notes for a next daemon of which policies another version is in force now. It is on the disk before anybody can
+    /// Notes for a next daemon of which policies another version comes into force. It is on the disk before anybody can
     /// hear that a policy is in force in another version than it is wanted.
     func notePolicies(_ changed: Set<ObjectKey>) {
         guard let policyJournal else { return }
         // With the first compile most stand in the file already.
         let keys = changed.union(unnoted).sorted().filter { key in
-            let dryRun = dryRuns[key]?.policyMetadata.map { (uid: $0.uid, version: $0.resourceVersion) }
-            let stamp = policy.stamp(of: key) ?? dryRun
-            return stamp.map { !policyJournal.holds(key, uid: $0.uid, version: $0.version) } ?? true
+            policy.stamp(of: key).map { !policyJournal.holds(key, uid: $0.uid, version: $0.version) } ?? true
         }
         unnoted = []
-        policyJournal.note(keys, all: { policy.standingKeys + dryRuns.keys }) { key in
-            (policy.standing(key) ?? dryRuns[key])?.object
-        }
+        policyJournal.note(keys, all: { policy.standingKeys }, object: { policy.standing($0)?.object })
         let missing = policy.misfits.union(unreadable)
         if !missing.isSubset(of: notedMissing) { policyJournal.sync() }
         notedMissing = missing

@@ -140,11 +140,11 @@ extension Engine {
             namespace.map { .namespace(name: $0.name, labels: $0.metadata.labels) } ?? .namespaceRemoved(key.name)
         }
         all += Self.changes(of: .networkPolicies, notice, snapshot.networkPolicies, &knownPolicies) { key, policy in
-            change(of: key, policy.map { .policy($0) })
+            Self.change(of: key, policy.map { .policy($0) })
         }
         let ordered = snapshot.clusterNetworkPolicies
         all += Self.changes(of: .clusterNetworkPolicies, notice, ordered, &knownClusterPolicies) { key, policy in
-            change(of: key, policy.map { .clusterPolicy($0) })
+            Self.change(of: key, policy.map { .clusterPolicy($0) })
         }
         all += Self.changes(of: .nodes, notice, snapshot.nodes, &knownNodes) { key, node in
             node.map { .node($0) } ?? .nodeRemoved(key.name)

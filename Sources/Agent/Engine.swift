@@ -49,8 +49,6 @@ package actor Engine {
     var knownSlices: Set<ObjectKey> = []
     /// Policies as they are in force, for a next daemon; nil where none will come.
     let policyJournal: PolicyJournal?
-    /// Dry runs, which are in no map.
-    var dryRuns: [ObjectKey: PolicyChange] = [:]
     /// Policies of which the journal is to hear with the next change, whatever else that brings.
     var unnoted: Set<ObjectKey> = []
     /// Policies whose newest version cannot be read, and those that are not in force as they are wanted, as they were
@@ -142,9 +140,10 @@ package actor Engine {
         var change = KernelPlanner.Change(delta)
         change.retired += extra
         if let revision { pendingRevision = max(pendingRevision ?? revision, revision) }
+        // Before anybody is judged by it: a daemon that ends in between must not leave an older version as the last.
+        notePolicies(delta.policies)
         try perform(planner.submit(change))
         settle()
-        notePolicies(delta.policies)
         signalReport()
     }
 

@@ -160,12 +160,16 @@ package struct IDJournal: ~Copyable {
     }
 
     static func readFile(_ path: String) throws(AgentError) -> [UInt8] {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
+        // What is no file, a FIFO say, must not make a start wait.
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         if file < 0 {
             if errno == ENOENT { return [] }
             throw failure("open", path)
         }
         defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0 else { throw failure("fstat", path) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw AgentError(.journal, "\(path) is not a file") }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {

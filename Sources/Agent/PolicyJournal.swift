@@ -9,15 +9,18 @@ import Synchronization
 /// a version of it which does not fit or cannot be read (`docs/decisions/0014`).
 ///
 /// The file is lines: the first names the format, each other one is `crc TAB policy TAB version TAB uid TAB object` or,
-/// where none is in force any more, `crc TAB policy`; the last line of a policy counts. It is appended to after a
-/// change is in force, and synced within 5 s, and before it is said of a policy that an earlier version stays. It
+/// where none is in force any more, `crc TAB policy`; the last line of a policy counts. It is appended to before a
+/// change comes into force, and synced within 5 s, and before it is said of a policy that an earlier version stays. It
 /// is made anew, synced and renamed, where it has grown to `growthMax` times what it holds, or is not as it should be.
-/// Nothing that is wrong with it stops the daemon: of policies that it does not tell, no earlier version is known.
+/// Nothing that is wrong with it stops the daemon: of policies that it does not tell, no earlier version is known. It
+/// never tells an older version than the last one: where it cannot be appended to, it is emptied.
 package final class PolicyJournal: Sendable {
     static let growthMax = 8
     /// A file that is smaller is not worth making anew.
     static let rewriteBytesMin = 4 << 20
     static let format = "martlet policies 1"
+    /// Between the tries to make good what failed.
+    static let retryInterval = Duration.seconds(5)
 
     /// A version that was in force.
     private struct Entry {
@@ -42,6 +45,7 @@ package final class PolicyJournal: Sendable {
         var damage = ""
         /// Why the file is not up to date; empty where it is.
         var fault = ""
+        var failed: ContinuousClock.Instant?
     }
 
     private let path: String
@@ -114,8 +118,10 @@ package final class PolicyJournal: Sendable {
     ///   - object: the version that is; nil: none.
     func note(_ policies: [ObjectKey], all: () -> [ObjectKey], object: (ObjectKey) -> JSONValue?) {
         state.withLock { state in
-            // A file that could not be made is tried again with the next policy, not with whatever changes.
-            if policies.isEmpty, !state.isBehind || !state.fault.isEmpty { return }
+            if Self.isGone(state.file) { state.isBehind = true }
+            // A file that could not be made is tried again with the next policy, and not with each change of others.
+            let isDue = state.failed.map { ContinuousClock.now - $0 >= Self.retryInterval } ?? true
+            if policies.isEmpty, !state.isBehind || !isDue { return }
             do throws(AgentError) {
                 let isLarge = state.length > max(Self.rewriteBytesMin, Self.growthMax * state.liveBytes)
                 if state.isBehind || isLarge {
@@ -123,14 +129,30 @@ package final class PolicyJournal: Sendable {
                 } else {
                     try append(&state, policies, object)
                 }
-                state.fault = ""
+                (state.fault, state.failed) = ("", nil)
             } catch {
                 if state.fault.isEmpty {
                     logger.error("what is in force is not in the journal", metadata: ["why": "\(error)"])
                 }
-                (state.fault, state.isBehind) = ("\(error)", true)
+                Self.empty(&state, path)
+                (state.fault, state.failed, state.isBehind) = ("\(error)", .now, true)
             }
         }
+    }
+
+    /// Whether somebody took the file away.
+    private static func isGone(_ file: Int32) -> Bool {
+        var status = stat()
+        return file >= 0 && fstat(file, &status) == 0 && status.st_nlink == 0
+    }
+
+    /// What the file has may be older than what is in force: a version that opens what the last one closed. Takes no
+    /// room on the disk.
+    private static func empty(_ state: inout State, _ path: String) {
+        let isEmptied = state.file >= 0 && ftruncate(state.file, 0) == 0 || truncate(path, 0) == 0
+        if !isEmptied { unlink(path) }
+        if state.file >= 0 { fdatasync(state.file) }
+        state.length = 0
     }
 
     /// Returns when all that was noted before is on the disk. Notes need not wait for it.
@@ -156,13 +178,7 @@ package final class PolicyJournal: Sendable {
             state.former[policy] = nil
         }
         if bytes.isEmpty { return }
-        do throws(AgentError) {
-            try IDJournal.writeAll(state.file, bytes, path)
-        } catch {
-            // A piece of a line (a full disk) must not stand before the next one.
-            _ = ftruncate(state.file, off_t(state.length))
-            throw error
-        }
+        try IDJournal.writeAll(state.file, bytes, path)
         state.length += bytes.count
         state.isDirty = true
     }
@@ -210,7 +226,10 @@ package final class PolicyJournal: Sendable {
 
     private func read(_ state: inout State) throws(AgentError) {
         let text = try IDJournal.readFile(path)
-        if text.isEmpty { return }
+        if text.isEmpty {
+            if access(path, F_OK) == 0 { state.damage = "\(path) is empty: of no policy an earlier version is known" }
+            return
+        }
         var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         // What follows the last line end: nothing, or a line that its writer was killed over.
         let torn = lines.removeLast()
@@ -230,9 +249,7 @@ package final class PolicyJournal: Sendable {
             state.damage =
                 "\(path): line \(index + 1) is damaged: of policies noted before it no earlier version is known"
         }
-        if let name = torn.split(separator: UInt8(ascii: "\t"), maxSplits: 2).dropFirst().first {
-            _ = Self.take(name, &state.former)
-        }
+        Self.take(torn: torn, &state, path)
         state.knowsFormer = true
         state.length = text.count
         state.liveBytes = state.former.values.reduce(0) { $0 + $1.object.utf8.count }
@@ -242,6 +259,16 @@ package final class PolicyJournal: Sendable {
         (state.file, state.isBehind) = (file, false)
         // How the daemon before ended is not known.
         state.isDirty = true
+    }
+
+    /// What stands before the last line, of which a piece is there, is not what was in force last: of the policy that
+    /// it names, and where it does not have the name whole, of any.
+    private static func take(torn: ArraySlice<UInt8>, _ state: inout State, _ path: String) {
+        if torn.isEmpty { return }
+        let fields = torn.split(separator: UInt8(ascii: "\t"), maxSplits: 2, omittingEmptySubsequences: false)
+        if fields.count == 3, take(fields[1], &state.former) { return }
+        state.former = [:]
+        state.damage = "\(path) ends in a piece of a line: of policies noted before it no earlier version is known"
     }
 
     /// False where the line makes no sense.

@@ -30,19 +30,27 @@ package final class ClusterInformers: ServiceLifecycle.Service, Sendable {
         namespaces = Informer(.namespaces, options, client: client, logger: logger) { try Namespace($0) }
         networkPolicies = Informer(
             .networkPolicies, options, client: client, logger: logger,
-            standIn: { object in
-                Self.former(object, recall).flatMap { try? NetworkPolicy($0) }.map(Self.standIn)
+            standIn: { object, seen in
+                if let seen, Self.holds(seen.item.metadata, for: object) { return seen }
+                return Self.former(object, recall).flatMap { try? NetworkPolicy($0) }.map(Self.standIn)
                     ?? NetworkPolicy(closing: object).map(Self.standIn)
             }, projection: { try NetworkPolicy($0) })
         clusterNetworkPolicies = Informer(
             .clusterNetworkPolicies, options, client: client, logger: logger,
-            standIn: { object in
-                Self.former(object, recall).flatMap { try? ClusterNetworkPolicy($0) }.map(Self.standIn)
+            standIn: { object, seen in
+                if let seen, Self.holds(seen.item.metadata, for: object) { return seen }
+                return Self.former(object, recall).flatMap { try? ClusterNetworkPolicy($0) }.map(Self.standIn)
                     ?? ClusterNetworkPolicy(closing: object).map(Self.standIn)
             }, projection: { try ClusterNetworkPolicy($0) })
         services = Informer(.services, options, client: client, logger: logger) { try KubeObjects.Service($0) }
         endpointSlices = Informer(.endpointSlices, options, client: client, logger: logger) { try EndpointSlice($0) }
         nodes = Informer(.nodes, options, client: client, logger: logger) { try Node($0) }
+    }
+
+    /// A version stays in force where it was in force, which a dry run was not, and is of the same object, not of a
+    /// former one of its name.
+    private static func holds(_ seen: ObjectMeta, for object: JSONValue) -> Bool {
+        !seen.isDryRun && seen.uid == object[path: "metadata", "uid"]?.string ?? ""
     }
 
     private static func former(_ object: JSONValue, _ recall: Recall) -> JSONValue? {

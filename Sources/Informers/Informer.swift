@@ -13,9 +13,9 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
     /// Nil leaves the object out of the cache. An error leaves its last good version there, and is kept in
     /// `InformerCache.faults`.
     package typealias Projection = @Sendable (JSONValue) throws -> Item?
-    /// What takes the place of an object that cannot be read and of which no good version was seen: one that was in
-    /// force before, with its version, or what stands in, with none; nil: nothing.
-    package typealias StandIn = @Sendable (JSONValue) -> (item: Item, resourceVersion: String)?
+    /// What holds in place of an object that cannot be read, given the last good version under its name that was seen:
+    /// a version, or what stands in, with an empty one; nil: nothing.
+    package typealias StandIn = @Sendable (JSONValue, InformerCache<Item>.Version?) -> InformerCache<Item>.Version?
 
     package let resource: APIResource
     private let client: any APIClient
@@ -38,7 +38,7 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
     package init(
         _ resource: APIResource, _ options: ListOptions = ListOptions(), client: any APIClient, logger: Logger,
         backoff: Backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(15)),
-        standIn: @escaping StandIn = { _ in nil }, projection: @escaping Projection
+        standIn: @escaping StandIn = { $1 }, projection: @escaping Projection
     ) {
         self.resource = resource
         self.options = options
@@ -134,7 +134,7 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
                 if state.cache.resourceVersion(of: key) == seen.version { continue }
                 changed.insert(key)
                 state.cache.noteChange(seen.version)
-                Self.store(seen, key, &state.cache)
+                store(seen, key, &state.cache)
             }
             for key in gone { state.cache.remove(key) }
             if !gone.isEmpty { state.cache.noteChange(revision) }
@@ -181,7 +181,7 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
         // Of the revision itself more may follow, where one commit wrote several objects.
         let progress = Int64(seen.version).map { $0 - 1 }
         let feeds = state.withLock { state in
-            if isDeleted { state.cache.remove(key) } else { Self.store(seen, key, &state.cache) }
+            if isDeleted { state.cache.remove(key) } else { store(seen, key, &state.cache) }
             if !seen.version.isEmpty { state.cache.resourceVersion = seen.version }
             state.cache.noteChange(seen.version)
             state.cache.noteProgress(progress)
@@ -199,7 +199,7 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
         enum Outcome {
             case item(Item)
             case leftOut
-            case refused(String, standIn: (item: Item, resourceVersion: String)?)
+            case refused(String, JSONValue)
         }
 
         let version: String
@@ -211,17 +211,18 @@ package final class Informer<Item: Sendable>: ServiceLifecycle.Service, Sendable
         do {
             return Seen(version: version, outcome: try projection(object).map { .item($0) } ?? .leftOut)
         } catch {
-            return Seen(version: version, outcome: .refused("\(error)", standIn: standIn(object)))
+            return Seen(version: version, outcome: .refused("\(error)", object))
         }
     }
 
-    private static func store(_ seen: Seen, _ key: ObjectKey, _ cache: inout InformerCache<Item>) {
+    private func store(_ seen: Seen, _ key: ObjectKey, _ cache: inout InformerCache<Item>) {
         switch seen.outcome {
         case .item(let item): cache.put(key, item, resourceVersion: seen.version)
         case .leftOut: cache.remove(key)
-        case .refused(let reason, let standIn):
+        case .refused(let reason, let object):
             cache.refuse(
-                key, InformerCache.Fault(reason: reason, resourceVersion: seen.version), standIn: standIn)
+                key, InformerCache.Fault(reason: reason, resourceVersion: seen.version),
+                instead: standIn(object, cache.lastGood(key)))
         }
     }
 

@@ -22,6 +22,8 @@ package struct InformerCache<Item: Sendable>: Sendable {
         package let resourceVersion: String
     }
 
+    package typealias Version = (item: Item, resourceVersion: String)
+
     private var namespaces: [String: [String: Entry]] = [:]
     package private(set) var count = 0
     /// Objects whose present version the projection refused, and why. The version before it stays among the items.
@@ -71,10 +73,19 @@ package struct InformerCache<Item: Sendable>: Sendable {
         if namespaces[key.namespace]?.isEmpty == true { namespaces[key.namespace] = nil }
     }
 
-    /// The last good version stays. Where there is none, `standIn` takes its place.
-    mutating func refuse(_ key: ObjectKey, _ fault: Fault, standIn: (item: Item, resourceVersion: String)?) {
-        if resourceVersion(of: key) ?? "" == "" {
-            if let standIn { set(key, standIn.item, standIn.resourceVersion) } else { remove(key) }
+    /// Nil where none is known.
+    func lastGood(_ key: ObjectKey) -> Version? {
+        guard let entry = namespaces[key.namespace]?[key.name], !entry.resourceVersion.isEmpty else { return nil }
+        return (entry.item, entry.resourceVersion)
+    }
+
+    /// Keeps why a version cannot be read, and what holds in its place.
+    mutating func refuse(_ key: ObjectKey, _ fault: Fault, instead: Version?) {
+        if let instead {
+            let stays = lastGood(key)?.resourceVersion == instead.resourceVersion
+            if !stays { set(key, instead.item, instead.resourceVersion) }
+        } else {
+            remove(key)
         }
         faults[key] = fault
     }

@@ -121,10 +121,12 @@ import Testing
             for cut in length + 1..<whole.count {
                 try whole.prefix(cut).write(to: URL(filePath: path))
                 let next = open(path)
-                #expect(next.damage.isEmpty && next.object(Self.guarding, uid: "u") == object(1))
-                // Where the line tells whom it is about, what stood before is not what was in force last.
-                let found = next.object(Self.db, uid: "u")
-                #expect(found == nil || (found == object(1) && cut < length + 16))
+                // Where the line tells whom it is about, what stood before is not what was in force last of that one.
+                // Else it may not be of any.
+                let hasName = whole[length..<cut].count(where: { $0 == UInt8(ascii: "\t") }) > 1
+                #expect(next.damage.isEmpty == hasName)
+                #expect(next.object(Self.guarding, uid: "u") == (hasName ? object(1) : nil))
+                #expect(next.object(Self.db, uid: "u") == nil)
                 note(next, [Self.db: object(2), Self.guarding: object(1)])
                 #expect(open(path).object(Self.db, uid: "u") == object(2))
             }
@@ -189,9 +191,27 @@ import Testing
             setrlimit(__rlimit_resource_t(1), &old)
             signal(SIGXFSZ, handler)
             #expect(journal.fault.contains("write"))
-            #expect(open(path).object(Self.db, uid: "u") == object(1))
+            // Version 1 may open what version 2 closed.
+            let next = open(path)
+            #expect(next.object(Self.db, uid: "u") == nil && next.damage.contains("is empty"))
             note(journal, [Self.db: object(3)])
             #expect(journal.fault.isEmpty && open(path).object(Self.db, uid: "u") == object(3))
+        }
+    }
+
+    @Test func aFileThatSomebodyTakesAwayIsMadeAnewAndWhatIsNoFileIsReplaced() throws {
+        try withPath { path in
+            let journal = open(path)
+            note(journal, [Self.db: object(1)])
+            try FileManager.default.removeItem(atPath: path)
+            note(journal, [Self.db: object(1), Self.guarding: object(2)], changed: [])
+            #expect(open(path).formerKeys == [Self.db, Self.guarding])
+            try FileManager.default.removeItem(atPath: path)
+            try #require(mkfifo(path, 0o600) == 0)
+            let next = open(path)
+            #expect(next.damage.contains("is not a file"))
+            note(next, [Self.db: object(1)])
+            #expect(open(path).formerKeys == [Self.db])
         }
     }
 

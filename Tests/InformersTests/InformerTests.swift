@@ -169,7 +169,9 @@ import Testing
         cluster.set(.configMaps, object("a", "bad"))
         let informer = Informer<String>(
             .configMaps, client: cluster, logger: Logger(label: "test"),
-            standIn: { $0[path: "metadata", "resourceVersion"]?.string.map { ("closed \($0)", "") } }
+            standIn: { object, seen in
+                seen ?? object[path: "metadata", "resourceVersion"]?.string.map { ("closed \($0)", "") }
+            }
         ) { object in
             let value = object[path: "data", "value"]?.string
             if value == "bad" { throw ObjectError(.invalid, field: "data.value", "must not be bad") }

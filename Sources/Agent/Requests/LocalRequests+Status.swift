@@ -179,7 +179,8 @@ extension LocalRequests {
             if !journal.fault.isEmpty {
                 problems.add(
                     "warning",
-                    "\(journal.fault): after a restart the last good versions of policies may not be known",
+                    "\(journal.fault): after a restart no last good version of a policy is known, and one that "
+                        + "cannot be read or does not fit isolates",
                     next: "is the disk of the state directory full?")
             }
             if !journal.damage.isEmpty {

@@ -80,7 +80,8 @@ extension LocalRequests {
         var standing = PolicyStanding.underWay
         while standing != .inForce {
             if let fault = fault(of: reference), Engine.reaches(fault.resourceVersion, wanted) {
-                throw DaemonError(.stateMismatch, "policy \(key) cannot be read: \(fault.reason)")
+                throw DaemonError(
+                    .stateMismatch, "policy \(key) cannot be read: \(fault.reason); \(fault.instead)")
             }
             standing = await engine.standing(of: key, version: wanted)
             if case .refused(let reason) = standing {
@@ -104,12 +105,9 @@ extension LocalRequests {
         ]
     }
 
-    private func fault(of reference: ObjectReference) -> (reason: String, resourceVersion: String)? {
+    private func fault(of reference: ObjectReference) -> ClusterSnapshot.Fault? {
         let key = ObjectKey(reference.namespace, reference.name)
-        if reference.namespace.isEmpty {
-            return informers.clusterNetworkPolicies.cache.faults[key].map { ($0.reason, $0.resourceVersion) }
-        }
-        return informers.networkPolicies.cache.faults[key].map { ($0.reason, $0.resourceVersion) }
+        return informers.snapshot().faults.first { $0.resource == reference.resource && $0.key == key }
     }
 
     /// `NAMESPACE/NAME` is a NetworkPolicy, `NAME` a ClusterNetworkPolicy.
