@@ -43,11 +43,19 @@ extension PolicyCompiler {
     }
 
     private mutating func put(_ record: PolicyRecord?, at key: ObjectKey, _ batch: inout Batch) {
-        if record?.policy != policies[key]?.policy { batch.delta.policies.insert(key) }
-        let change = RuleCounts(record) - RuleCounts(policies[key])
+        let old = policies[key]
+        if record?.policy != old?.policy { batch.delta.policies.insert(key) }
+        let change = RuleCounts(record) - RuleCounts(old)
+        if let old { count(RuleCounts() - RuleCounts(old), of: old.subject) }
+        if let record { count(RuleCounts(record), of: record.subject) }
         policies[key] = record
         ruleCounts[key.namespace, default: RuleCounts()] += change
         if ruleCounts[key.namespace] == RuleCounts() { ruleCounts[key.namespace] = nil }
+    }
+
+    private mutating func count(_ change: RuleCounts, of subject: UInt32) {
+        let sum = (subjectCounts[subject] ?? RuleCounts()) + change
+        subjectCounts[subject] = sum == RuleCounts() ? nil : sum
     }
 
     private mutating func drop(
@@ -107,16 +115,17 @@ extension PolicyCompiler {
     /// reason that a list is closed which is closed with it.
     private func longList(_ policy: OrderedPolicy) -> PolicyError? {
         guard mostRules(beside: policy).longest > limits.listRules else { return nil }
-        let isCompiled = policy.means(policies[policy.key]?.policy)
+        let standing = policies[policy.key]
+        let isCompiled = policy.means(standing?.policy)
+        let own = mostRules(of: policy)
         for (index, entry) in classes.classes {
             if isCompiled, classProblems[index]?.code == .listTooLong { continue }
             guard let pod = entry.members.first.flatMap(anyPod),
                 policy.subject.matches(pod, namespaceLabels: namespaces[pod.key.namespace] ?? [:])
             else { continue }
-            var counts = mostRules(of: policy)
-            for id in entry.signature {
-                for key in policiesBySubject[id] ?? [] where key != policy.key { counts += RuleCounts(policies[key]) }
-            }
+            var counts = own
+            for id in entry.signature { counts += subjectCounts[id] ?? RuleCounts() }
+            if let standing, entry.signature.contains(standing.subject) { counts = counts - RuleCounts(standing) }
             guard counts.longest > limits.listRules else { continue }
             return PolicyError(
                 .listTooLong, policy.key,

@@ -19,6 +19,8 @@ package struct PolicyCompiler: Sendable {
     var policiesBySubject: [UInt32: Set<ObjectKey>] = [:]
     /// Of the policies of each namespace together; without a namespace, of ClusterNetworkPolicies.
     var ruleCounts: [String: RuleCounts] = [:]
+    /// Of the policies of each subject together.
+    var subjectCounts: [UInt32: RuleCounts] = [:]
     /// Policies that reset the flows they forbid.
     var resetting: Set<ObjectKey> = []
     var policiesByPort: [NamedPort: Set<ObjectKey>] = [:]

@@ -26,4 +26,5 @@ package enum LintCheck: String, CaseIterable, Sendable {
     case networksHoldPods = "networks-hold-pods"
     case samePriority = "same-priority"
     case notJudged = "not-judged"
+    case notCompared = "not-compared"
 }

@@ -22,7 +22,7 @@ extension PolicyLint {
                 peers(rule, paths: Self.paths(text?[direction.peers], "\(field).\(direction.peers)"), &report)
                 networksOverPods(rule, index, field, direction, &report)
                 names(rule, field, direction, &report)
-                if let by = decided(rule, index, policy, direction) {
+                if let by = decided(rule, index, policy, direction, &report.budget) {
                     report.add(
                         .warning, .shadowed, field, "is never asked: \(by) all that it matches",
                         "remove it, or put it before the other")
@@ -42,7 +42,7 @@ extension PolicyLint {
             return
         }
         guard hasPods else { return }
-        let isIdle = pods.pods(policy.namespaces, policy.pods).isEmpty
+        let isIdle = pods.isIdle(.pods(namespaces: policy.namespaces, pods: policy.pods), in: "")
         let selectedHosts = hosts.pods(policy.namespaces, policy.pods)
         if !ofHostNetwork(selectedHosts, isAll: isIdle, "spec.subject", &report), isIdle {
             report.add(
@@ -88,7 +88,7 @@ extension PolicyLint {
                     report.add(
                         .error, .neverMatches, field, "no object can satisfy what it asks of label \(key)",
                         "keep one of the requirements; alternatives are the values of one In")
-                } else if hasPods, self.pods.pods(namespaces, pods).isEmpty {
+                } else if hasPods, self.pods.isIdle(.pods(namespaces: namespaces, pods: pods), in: "") {
                     let hosts = self.hosts.pods(namespaces, pods)
                     if peersOfHostNetwork(hosts, "nodes, by the labels of the nodes", field, &report) { break }
                     report.add(

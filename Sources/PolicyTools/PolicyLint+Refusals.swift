@@ -1,7 +1,7 @@
 import APIMachinery
 import JSONText
 import KubeObjects
-import PolicyCompiler
+package import PolicyCompiler
 
 /// What the API server refuses: by its own schema and validation, and by what the tables hold.
 extension PolicyLint {
@@ -53,25 +53,36 @@ extension PolicyLint {
         }
     }
 
-    /// Policies, one after the other onto the pods that are known, that the tables have no room for.
+    /// Policies, one after the other in the order of their names, for which the tables have no room beside the pods
+    /// that are known.
     var misfits: [LintFinding] {
-        let enforced = world.inForce
-        let places = PodPlaces(enforced)
-        var compiler = PolicyCompiler()
-        let changes = enforced.changes(places)
-        _ = compiler.apply(changes.filter { !$0.isPolicy })
-        for change in changes where change.isPolicy { _ = compiler.apply([change]) }
         let named =
             world.policies.map { ($0.policy.key, ($0.object, $0.source)) }
             + world.clusterEntries.map { ($0.policy.key, ($0.object, $0.source)) }
         let sources = Dictionary(named) { $1 }
-        return compiler.problems.map { problem in
+        return Self.problems(world).map { problem in
             let (object, source) = sources[problem.object] ?? ("Pod \(problem.object)", "")
             return LintFinding(
                 severity: .error, check: .doesNotFit, object: object, source: source, field: "spec",
                 meaning: "the API server refuses it: \(problem.message)",
                 advice: "say it in fewer rules: a selector for many peers, a range for many ports, fewer pods")
         }
+    }
+
+    /// What would be refused if policies came one after the other. A batch compares each with those before it, as far
+    /// as classes of pods are there already: so all policies go in without their rules first.
+    package static func problems(_ world: PolicyWorld, _ limits: PolicyLimits = .admitted) -> [PolicyError] {
+        let enforced = world.inForce
+        let changes = enforced.changes(PodPlaces(enforced))
+        let policies = changes.filter(\.isPolicy)
+        var compiler = PolicyCompiler(limits: limits)
+        var delta = compiler.apply(changes.filter { !$0.isPolicy } + policies.map(\.withoutRules))
+        delta = compiler.release(delta.retired)
+        delta = compiler.apply(policies)
+        _ = compiler.release(delta.retired)
+        // What found no room beside that which was only just given back.
+        if compiler.lacksRoom { _ = compiler.apply([]) }
+        return compiler.problems
     }
 }
 
@@ -81,6 +92,23 @@ extension PolicyChange {
         case .policy, .clusterPolicy, .policyRemoved: true
         case .pod, .podRemoved, .orphaned, .unmanaged, .namespace, .namespaceRemoved, .node, .nodeRemoved, .podCIDRs:
             false
+        }
+    }
+
+    /// A policy that selects the same pods; other changes as they are.
+    fileprivate var withoutRules: PolicyChange {
+        switch self {
+        case .policy(var policy):
+            policy.ingress = policy.ingress.map { _ in [] }
+            policy.egress = policy.egress.map { _ in [] }
+            return .policy(policy)
+        case .clusterPolicy(var policy):
+            policy.ingress = []
+            policy.egress = []
+            return .clusterPolicy(policy)
+        case .policyRemoved, .pod, .podRemoved, .orphaned, .unmanaged, .namespace, .namespaceRemoved, .node,
+            .nodeRemoved, .podCIDRs:
+            return self
         }
     }
 }

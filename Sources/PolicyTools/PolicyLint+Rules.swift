@@ -53,7 +53,7 @@ extension PolicyLint {
                     .note, .everyPod, field, "means every pod of every namespace, but no address outside",
                     "name labels where that is not meant")
             }
-            guard hasPods, self.pods(of: peer, report).isEmpty else { return }
+            guard hasPods, self.pods.isIdle(peer, in: report.policy.metadata.namespace) else { return }
             let hosts = hosts.pods(of: peer, in: report.policy.metadata.namespace)
             if peersOfHostNetwork(hosts, "an ipBlock of the node's address", field, &report) { return }
             report.add(
@@ -165,12 +165,12 @@ extension PolicyLint {
     func names(_ report: inout Report<PolicyWorld.Entry>) {
         guard hasPods else { return }
         let policy = report.policy
-        let subjects = selected(by: policy)
         for direction in [Direction.ingress, .egress] {
-            for (index, rule) in (Self.rules(of: policy, direction) ?? []).enumerated() {
+            for (index, rule) in (Self.rules(of: policy, direction) ?? []).enumerated()
+            where rule.ports.contains(where: \.isNamed) {
                 let targets: [Pod]
                 switch direction {
-                case .ingress: targets = subjects
+                case .ingress: targets = selected(by: policy)
                 case .egress:
                     targets =
                         rule.peers.isEmpty ? self.pods.all : rule.peers.flatMap { pods(of: $0, report) }
@@ -188,5 +188,12 @@ extension PolicyLint {
                 }
             }
         }
+    }
+}
+
+extension PolicyPort {
+    fileprivate var isNamed: Bool {
+        if case .named = target { return true }
+        return false
     }
 }

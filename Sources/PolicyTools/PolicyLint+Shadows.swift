@@ -14,10 +14,14 @@ extension PolicyLint {
         }
     }
 
-    /// Other rules that one is compared with: the first of the policies that select all of its pods.
+    /// Other rules that one is compared with: the first that may take some part of it away, of the policies that
+    /// select all of its pods.
     package static let comparedMax = 4_096
 
     private static let names = 4
+
+    /// Whether two rules may mean one flow.
+    private static let stepsToMeet = 16
 
     private static func block(_ peer: PolicyPeer) -> AddressBlock? {
         guard case .block(let block) = peer else { return nil }
@@ -42,45 +46,61 @@ extension PolicyLint {
 
     /// Rules without which the others let through the same, all of them at once, and what does it in their place. Of
     /// those that cover each other the later go. What a dry run allows covers nothing that is enforced.
-    static func shadows(_ world: PolicyWorld) -> [RulePlace: String] {
+    static func shadows(_ world: PolicyWorld, _ budget: inout ComparisonBudget) -> [RulePlace: String] {
         var found: [RulePlace: String] = [:]
-        for policies in Dictionary(grouping: world.policies.map(\.policy), by: \.metadata.namespace).values {
+        let near = Dictionary(grouping: world.policies.map(\.policy), by: \.metadata.namespace)
+        for (_, policies) in near.sorted(by: { $0.key < $1.key }) {
             for direction in [Direction.ingress, .egress] {
-                found.merge(shadows(among: policies.sorted { $0.key < $1.key }, direction)) { $1 }
+                found.merge(shadows(among: policies.sorted { $0.key < $1.key }, direction, &budget)) { $1 }
             }
         }
         return found
     }
 
-    private static func shadows(among policies: [NetworkPolicy], _ direction: Direction) -> [RulePlace: String] {
+    private static func shadows(
+        among policies: [NetworkPolicy], _ direction: Direction, _ budget: inout ComparisonBudget
+    ) -> [RulePlace: String] {
         typealias Cover = RuleCover<PolicyPeer, PolicyPeer>
         let cover = Cover(covers: { $0.covers($1) }, block: { block($0) }, narrowBlock: { block($0) })
-        var left: [(owner: Int, place: RulePlace, rule: Cover.Rule)] = []
+        var owners: [Int] = []
+        var places: [RulePlace] = []
+        var rules: [Cover.Rule] = []
+        var index = RuleIndex()
+        var selectors = SelectorIndex()
         for (owner, policy) in policies.enumerated() {
-            for (number, rule) in (rules(of: policy, direction) ?? []).enumerated() {
-                let place = RulePlace(policy: policy.key, direction: direction, rule: number)
-                left.append((owner, place, Cover.Rule(peers: rule.peers, ports: rule.ports)))
+            selectors.add(policy.podSelector, owner)
+            for (number, rule) in (self.rules(of: policy, direction) ?? []).enumerated() {
+                index.add(rule.peers, rule.ports, rules.count)
+                owners.append(owner)
+                places.append(RulePlace(policy: policy.key, direction: direction, rule: number))
+                rules.append(Cover.Rule(peers: rule.peers, ports: rule.ports))
             }
         }
         var found: [RulePlace: String] = [:]
         // Of the policy at hand, those that select all of its pods.
         var (near, owner): (Set<Int>, Int?) = ([], nil)
-        for index in left.indices.reversed() {
-            let (mine, place, rule) = left[index]
-            if owner != mine {
-                owner = mine
-                near = Set(policies.indices.filter { isAsked(policies[$0], wherever: policies[mine]) })
+        for place in rules.indices.reversed() {
+            if owner != owners[place] {
+                let policy = policies[owners[place]]
+                owner = owners[place]
+                near = Set(selectors.candidates(policy.podSelector).filter { isAsked(policies[$0], wherever: policy) })
             }
-            var others: [Int] = []
-            for other in left.indices where other != index && near.contains(left[other].owner) {
-                others.append(other)
-                if others.count == comparedMax { break }
+            guard budget.left > 0 else {
+                budget.noteCut()
+                continue
             }
-            let needed = cover.needed(of: others.map { left[$0].rule }, covering: rule.peers, rule.ports)
+            let candidates = index.candidates(rules[place].peers, rules[place].ports)
+            _ = budget.spend(candidates.count)
+            let others = candidates.filter { other in
+                other != place && near.contains(owners[other]) && found[places[other]] == nil
+            }
+            if others.count > comparedMax { budget.noteCut() }
+            let needed = cover.needed(
+                of: rules, at: Array(others.prefix(comparedMax)), covering: rules[place].peers, rules[place].ports,
+                &budget)
             guard let needed else { continue }
-            let names = needed.map { left[others[$0]].place.name(in: place.policy) }
-            found[place] = together(names) + (names.count == 1 ? " lets" : " let")
-            left.remove(at: index)
+            let names = needed.map { places[$0].name(in: places[place].policy) }
+            found[places[place]] = together(names) + (names.count == 1 ? " lets" : " let")
         }
         return found
     }
@@ -123,7 +143,8 @@ extension PolicyLint {
     /// The rules that are asked before this one and together match all that it does. `Pass` hides what follows in the
     /// tier as well.
     func decided(
-        _ rule: ClusterPolicyRule, _ index: Int, _ policy: ClusterNetworkPolicy, _ direction: Direction
+        _ rule: ClusterPolicyRule, _ index: Int, _ policy: ClusterNetworkPolicy, _ direction: Direction,
+        _ budget: inout ComparisonBudget
     ) -> String? {
         typealias Cover = RuleCover<ClusterPolicyPeer, ClusterPolicyPeer>
         var earlier: [(place: RulePlace, action: ClusterPolicyAction, rule: Cover.Rule)] = []
@@ -141,7 +162,9 @@ extension PolicyLint {
         }
         let cover = Cover(covers: { $0.covers($1) }, block: { Self.block($0) }, narrowBlock: { Self.block($0) })
         let asked = earlier.prefix(Self.comparedMax).map(\.rule)
-        guard let needed = cover.needed(of: asked, covering: rule.peers, rule.ports) else { return nil }
+        if earlier.count > Self.comparedMax { budget.noteCut() }
+        guard let needed = cover.needed(of: asked, at: Array(asked.indices), covering: rule.peers, rule.ports, &budget)
+        else { return nil }
         let names = needed.map { "\(earlier[$0].place.name(in: policy.key)) (\(earlier[$0].action.rawValue))" }
         return Self.together(names) + (names.count == 1 ? " decides" : " decide")
     }
@@ -166,12 +189,20 @@ extension PolicyLint {
                 }
             }
             for (index, rule) in (Self.rules(of: policy, direction) ?? []).enumerated() {
+                // What a rule that is no Deny may let by is not cheap to say.
+                guard report.budget.spend(asked.count { $0.rule.action != .deny } * Self.stepsToMeet) else {
+                    report.budget.noteCut()
+                    continue
+                }
                 let denies = asked.prefix { $0.rule.action == .deny || !$0.rule.meets(rule, namespace: labels) }
                     .filter { $0.rule.action == .deny && $0.policy.pods.covers(policy.podSelector) }
                 let rules = denies.prefix(Self.comparedMax).map {
                     Cover.Rule(peers: $0.rule.peers, ports: $0.rule.ports)
                 }
-                guard let needed = cover.needed(of: rules, covering: rule.peers, rule.ports) else { continue }
+                if denies.count > Self.comparedMax { report.budget.noteCut() }
+                let needed = cover.needed(
+                    of: rules, at: Array(rules.indices), covering: rule.peers, rule.ports, &report.budget)
+                guard let needed else { continue }
                 let names = needed.map { place in
                     let deny = denies[place]
                     return "spec.\(direction.field)[\(deny.index)] of ClusterNetworkPolicy \(deny.policy.key)"

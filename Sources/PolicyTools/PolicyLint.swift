@@ -5,7 +5,7 @@ package import NetTypes
 /// Reads policies for what their authors probably did not mean. Checks that need pods are left out where no pod is
 /// known, and `hasPods` says so.
 package struct PolicyLint: Sendable {
-    enum Direction {
+    enum Direction: Hashable {
         case ingress
         case egress
 
@@ -35,6 +35,9 @@ package struct PolicyLint: Sendable {
     let nameServer: NameServer?
     /// Rules of NetworkPolicies that others make superfluous, and which ones do.
     let shadowed: [RulePlace: String]
+    /// Address blocks of NetworkPolicies.
+    let blocks: PlacedBlocks
+    private let budget: ComparisonBudget
     /// Those that policies can select, and those of the host network.
     let pods: PodIndex
     let hosts: PodIndex
@@ -42,11 +45,18 @@ package struct PolicyLint: Sendable {
     /// - Parameters:
     ///   - serviceBlocks: address ranges of Services, a setting of the cluster (`--service-cidr` of the daemon).
     ///   - nameServer: whom pods ask for names; nil: nobody, and nothing is said of it.
-    package init(_ world: PolicyWorld, serviceBlocks: [CIDR], nameServer: NameServer? = .usual) {
+    ///   - budget: how much rules and blocks are compared with one another.
+    package init(
+        _ world: PolicyWorld, serviceBlocks: [CIDR], nameServer: NameServer? = .usual,
+        budget: ComparisonBudget = ComparisonBudget()
+    ) {
         self.world = world
         self.serviceBlocks = serviceBlocks
         self.nameServer = nameServer
-        shadowed = Self.shadows(world)
+        var left = budget
+        shadowed = Self.shadows(world, &left)
+        self.budget = left
+        blocks = PlacedBlocks(world.policies.map(\.policy))
         pods = PodIndex(world.policyPods, namespaces: world.namespaces)
         hosts = PodIndex(world.hostPods, namespaces: world.namespaces)
     }
@@ -61,8 +71,9 @@ package struct PolicyLint: Sendable {
     /// The worst first.
     package func findings() -> [LintFinding] {
         var found = refusals + misfits + repetitions
+        var budget = budget
         for entry in world.policies {
-            var report = Report(entry)
+            var report = Report(entry, budget)
             dryRun(entry.policy.metadata, &report)
             namespace(&report)
             subject(&report)
@@ -72,14 +83,16 @@ package struct PolicyLint: Sendable {
             overruled(&report)
             names(&report)
             found += report.findings
+            budget = report.budget
         }
         for entry in world.clusterEntries {
-            var report = Report(entry)
+            var report = Report(entry, budget)
             dryRun(entry.policy.metadata, &report)
             cluster(&report)
             found += report.findings
+            budget = report.budget
         }
-        return (found + nameServerFindings + notJudged).sorted()
+        return (found + nameServerFindings + notJudged + Self.notCompared(budget)).sorted()
     }
 
     /// Objects that stand in the files more than once: a file that is named twice is one place.
@@ -109,13 +122,29 @@ package struct PolicyLint: Sendable {
         ]
     }
 
+    /// That something may have been missed, for want of time.
+    private static func notCompared(_ budget: ComparisonBudget) -> [LintFinding] {
+        if budget.cut == 0 { return [] }
+        return [
+            LintFinding(
+                severity: .note, check: .notCompared, object: budget.cut.counted("comparison"), source: "", field: "",
+                meaning: "not made, or not with all of the other rules and blocks: there are too many of them, and "
+                    + "shadowed, overruled and overlapping-blocks may miss some",
+                advice: "read fewer policies at a time, a namespace with the ClusterNetworkPolicies for example")
+        ]
+    }
+
     /// What is found in one policy.
     struct Report<Entry: PolicyWorldEntry> {
         let entry: Entry
         var findings: [LintFinding] = []
+        var budget: ComparisonBudget
         var policy: Entry.Policy { entry.policy }
 
-        init(_ entry: Entry) { self.entry = entry }
+        init(_ entry: Entry, _ budget: ComparisonBudget = ComparisonBudget()) {
+            self.entry = entry
+            self.budget = budget
+        }
 
         mutating func add(
             _ severity: LintFinding.Severity, _ check: LintCheck, _ field: String, _ meaning: String, _ advice: String
@@ -167,8 +196,8 @@ package struct PolicyLint: Sendable {
             return
         }
         guard hasPods else { return }
-        let isIdle = selected(by: policy).isEmpty
         let own = PolicyPeer.pods(namespaces: nil, pods: policy.podSelector)
+        let isIdle = pods.isIdle(own, in: policy.metadata.namespace)
         let hosts = hosts.pods(of: own, in: policy.metadata.namespace)
         if ofHostNetwork(hosts, isAll: isIdle, field, &report) || !isIdle || policy.podSelector.isEverything { return }
         report.add(

@@ -18,18 +18,46 @@ struct RuleCover<Wide, Narrow> {
     /// With more rules that help, those that are not needed are not told from the others.
     private static var neededMax: Int { 64 }
 
-    /// Indices of the rules that are needed for it: one where one will do. Nil where something is left.
-    func needed(of rules: [Rule], covering peers: [Narrow], _ ports: [PolicyPort]) -> [Int]? {
-        let helpful = rules.indices.filter { helps(rules[$0], peers, ports) }
-        if let one = helpful.first(where: { isCovered(peers, ports, by: [rules[$0]]) }) { return [one] }
-        guard helpful.count > 1, isCovered(peers, ports, by: helpful.map { rules[$0] }) else { return nil }
+    /// Of the rules at `places` those that are needed for it: one where one will do. Nil where something is left, or
+    /// where the budget is spent.
+    func needed(
+        of rules: [Rule], at places: [Int], covering peers: [Narrow], _ ports: [PolicyPort],
+        _ budget: inout ComparisonBudget
+    ) -> [Int]? {
+        if places.isEmpty { return nil }
+        var helpful: [Int] = []
+        var found: [Int]?
+        for place in places {
+            guard budget.spend(Self.steps(rules[place], peers, ports)) else { break }
+            guard helps(rules[place], peers, ports) else { continue }
+            if isCovered(peers, ports, by: [rules[place]], &budget) {
+                found = [place]
+                break
+            }
+            helpful.append(place)
+        }
+        if found == nil, helpful.count > 1, isCovered(peers, ports, by: helpful.map { rules[$0] }, &budget) {
+            found = fewest(of: helpful, rules, covering: peers, ports, &budget)
+        }
+        if budget.left == 0 { budget.noteCut() }
+        return budget.left == 0 ? nil : found
+    }
+
+    private func fewest(
+        of helpful: [Int], _ rules: [Rule], covering peers: [Narrow], _ ports: [PolicyPort],
+        _ budget: inout ComparisonBudget
+    ) -> [Int] {
         var needed = helpful
         for place in helpful.indices.reversed() where helpful.count <= Self.neededMax {
             var fewer = needed
             fewer.remove(at: place)
-            if isCovered(peers, ports, by: fewer.map { rules[$0] }) { needed = fewer }
+            if isCovered(peers, ports, by: fewer.map { rules[$0] }, &budget) { needed = fewer }
         }
         return needed
+    }
+
+    private static func steps(_ rule: Rule, _ peers: [Narrow], _ ports: [PolicyPort]) -> Int {
+        (rule.ports.count + 1) * (ports.count + 1) + (rule.peers.count + 1) * (peers.count + 1)
     }
 
     /// It takes some part away.
@@ -44,19 +72,28 @@ struct RuleCover<Wide, Narrow> {
             }
     }
 
-    private func isCovered(_ peers: [Narrow], _ ports: [PolicyPort], by rules: [Rule]) -> Bool {
-        pieces(ports, rules).allSatisfy { piece in
-            let asked = rules.filter { rule in
-                rule.ports.isEmpty || piece.map { piece in rule.ports.contains { $0.covers(piece) } } ?? false
-            }
-            if asked.contains(where: \.peers.isEmpty) { return true }
-            let wide = asked.flatMap(\.peers)
-            let blocks = wide.compactMap(block)
-            let isEverywhere = AddressBlock.everywhere.allSatisfy { $0.isCovered(by: blocks) }
-            if peers.isEmpty || isEverywhere { return isEverywhere }
-            return peers.allSatisfy { peer in
-                wide.contains { covers($0, peer) } || narrowBlock(peer)?.isCovered(by: blocks) ?? false
-            }
+    /// False too where the budget is spent.
+    private func isCovered(
+        _ peers: [Narrow], _ ports: [PolicyPort], by rules: [Rule], _ budget: inout ComparisonBudget
+    ) -> Bool {
+        for piece in pieces(ports, rules) {
+            let steps = rules.reduce(0) { $0 + $1.ports.count + $1.peers.count * (peers.count + 1) + 1 }
+            guard budget.spend(steps), isCovered(peers, on: piece, by: rules) else { return false }
+        }
+        return true
+    }
+
+    private func isCovered(_ peers: [Narrow], on piece: PolicyPort?, by rules: [Rule]) -> Bool {
+        let asked = rules.filter { rule in
+            rule.ports.isEmpty || piece.map { piece in rule.ports.contains { $0.covers(piece) } } ?? false
+        }
+        if asked.contains(where: \.peers.isEmpty) { return true }
+        let wide = asked.flatMap(\.peers)
+        let blocks = wide.compactMap(block)
+        let isEverywhere = AddressBlock.everywhere.allSatisfy { $0.isCovered(by: blocks) }
+        if peers.isEmpty || isEverywhere { return isEverywhere }
+        return peers.allSatisfy { peer in
+            wide.contains { covers($0, peer) } || narrowBlock(peer)?.isCovered(by: blocks) ?? false
         }
     }
 
