@@ -4,7 +4,7 @@ import NetTypes
 /// How much lint compares rules and blocks with others in one run, so that it ends soon whatever it reads.
 package struct ComparisonBudget: Sendable {
     /// Steps: an entry of one rule against one of another.
-    package static let stepsMax = 16_000_000
+    package static let stepsMax = 8_000_000
 
     package private(set) var left: Int
     /// Rules and blocks that were compared with a part of the others alone.
