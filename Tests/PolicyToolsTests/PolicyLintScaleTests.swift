@@ -14,7 +14,8 @@ import Testing
             """
             apiVersion: v1
             kind: Pod
-            metadata: {name: p\(number), namespace: n\(number % 2), labels: {app: \(apps[number % 4]), i: i\(number % 3)}}
+            metadata: {name: p\(number), namespace: n\(number % 2),
+              labels: {app: \(apps[number % 4]), i: i\(number % 3)}}
             spec: {containers: [{name: c, ports: [{name: web, containerPort: \(8_000 + number % 2)}]}]}
 
             """
