@@ -108,8 +108,9 @@ extension CapacityShadow {
             list = .init(direction: direction, rules: rules(place.object, direction))
         }
         let isAlone = objects.count == 1 && objects[0].kind == place.kind && objects[0].key == place.object
-        var prefix = isAlone ? "" : "\(place.object): "
-        if others > 0 { prefix = "\(place.object) and \(others.counted("more pod")): " }
+        let subject = (place.kind == .pod ? "Pod " : "") + "\(place.object)"
+        var prefix = isAlone ? "" : "\(subject): "
+        if others > 0 { prefix = "\(subject) and \(others.counted("more pod")): " }
         return CapacityShortfall(
             table: table, place: place, prefix: prefix, message: problem.message, list: list, most: Self.list(most))
     }

@@ -118,9 +118,11 @@ extension ReachWitness {
 
     var sender: String { isFromOutside ? "\(from), which no pod has," : "\(from)" }
 
-    /// `TCP 5432`, `ICMP`.
+    /// `TCP 5432`, the lowest; `TCP, any port`; `ICMP`.
     package var portText: String {
-        if let known = TransportProtocol(rawValue: transport) { return "\(known.kubernetesName) \(port)" }
-        return transport == 1 ? "ICMP" : "ICMPv6"
+        guard let known = TransportProtocol(rawValue: transport) else { return transport == 1 ? "ICMP" : "ICMPv6" }
+        if ports == .all { return "\(known.kubernetesName), any port" }
+        // Nothing listens on port 0.
+        return "\(known.kubernetesName) \(ports.low == 0 ? min(1, ports.high) : ports.low)"
     }
 }

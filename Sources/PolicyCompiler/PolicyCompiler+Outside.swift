@@ -19,7 +19,7 @@ extension PolicyCompiler {
                 guard let lowest, let receiver = receiver(among: members(of: entry), address.family) else { continue }
                 return ReachWitness(
                     from: .address(address), to: .pod(receiver), transport: lowest.span.transport,
-                    port: lowest.span.ports.low, egressRule: 0, ingressRule: lowest.rule)
+                    ports: lowest.span.ports, egressRule: 0, ingressRule: lowest.rule)
             }
         }
         return nil

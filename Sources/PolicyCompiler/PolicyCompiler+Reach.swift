@@ -1,6 +1,6 @@
 package import KubeObjects
 import MapLayout
-import NetTypes
+package import NetTypes
 
 /// Whether any pod of one set reaches any pod of another.
 package struct ReachQuestion: Hashable, Sendable {
@@ -23,9 +23,9 @@ package struct ReachQuestion: Hashable, Sendable {
 package struct ReachWitness: Hashable, Sendable {
     package let from: ReachEnd
     package let to: ReachEnd
-    /// The lowest port that gets through, of the protocol.
     package let transport: UInt8
-    package let port: UInt16
+    /// Of the protocol, ports that get through by these rules; the first is the lowest that gets through at all.
+    package let ports: PortRange
     package let egressRule: UInt32
     package let ingressRule: UInt32
 }
@@ -80,7 +80,7 @@ extension PolicyCompiler {
         for pass in passes(from: sender, to: receiver) {
             guard let span = question.ports.lazy.compactMap(pass.span.common).first else { continue }
             return ReachWitness(
-                from: witness.from, to: witness.to, transport: span.transport, port: span.ports.low,
+                from: witness.from, to: witness.to, transport: span.transport, ports: span.ports,
                 egressRule: pass.egressRule, ingressRule: pass.ingressRule)
         }
         return nil
@@ -202,10 +202,11 @@ extension PolicyCompiler {
             for (allowed, ingressRule) in incoming {
                 guard let common = span.common(with: allowed) else { continue }
                 let witness = ReachWitness(
-                    from: .pod(from), to: .pod(to), transport: common.transport, port: common.ports.low,
+                    from: .pod(from), to: .pod(to), transport: common.transport, ports: common.ports,
                     egressRule: egressRule,
                     ingressRule: ingressRule)
-                guard let best = found, (best.transport, best.port) <= (witness.transport, witness.port) else {
+                guard let best = found, (best.transport, best.ports.low) <= (witness.transport, witness.ports.low)
+                else {
                     found = witness
                     continue
                 }

@@ -40,7 +40,8 @@ package struct NameServer: Sendable {
     /// Pods of it that are looked at: they are replicas of one another.
     package static let targetsMax = 16
 
-    private static let question: UInt16 = 53
+    /// The port of a question, as it is asked.
+    static let question: UInt16 = 53
 
     private let place: Place
     /// As it was written.

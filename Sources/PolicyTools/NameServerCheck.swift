@@ -170,19 +170,31 @@ struct NameServerCheck {
         }
         for step in question.refusal(by: judge)?.steps ?? [] {
             guard let index = step.rule, let policy = group.policies.first(where: { $0.key == step.policy }),
-                let rule = policy.egress?[index], rule.isAbout(.udp, question.target.port)
+                let rule = policy.egress?[index]
+            else { continue }
+            let isOfServices = isOfServices(rule)
+            // The Service's own port may be another one than its pods'.
+            guard
+                rule.isAbout(.udp, question.target.port)
+                    || isOfServices && rule.isAbout(.udp, NameServer.question)
             else { continue }
             let name = "spec.egress[\(index)]" + (policy.key == blamed.key ? "" : " of \(policy.key)")
-            let isOfServices = rule.peers.allSatisfy { peer in
-                guard case .block(let block) = peer else { return false }
-                return holdsServicesAlone(block.cidr)
-            }
             return isOfServices
-                ? "\(name) opens the port to Service addresses alone, which policy never meets"
+                ? "\(name) opens it at a Service address alone, which policy never meets: it is asked after the "
+                    + "Service has become a pod"
                 : "\(name) opens the port to others alone (\(question.told(step.reason)))"
         }
         let names = group.policies.prefix(4).map { "\($0.key)" }.joined(separator: ", ")
         return "no rule of \(names)\(group.policies.count > 4 ? ", …" : "") lets the question through"
+    }
+
+    /// All that it opens.
+    private func isOfServices(_ rule: PolicyRule) -> Bool {
+        !rule.peers.isEmpty
+            && rule.peers.allSatisfy { peer in
+                guard case .block(let block) = peer else { return false }
+                return holdsServicesAlone(block.cidr)
+            }
     }
 
     // MARK: Answers

@@ -69,13 +69,15 @@ extension PolicyLint {
         return true
     }
 
-    /// A block that lets nothing more through, of a rule that does.
+    /// A block that lets nothing more through, of a rule that does. What is to be removed itself stands for nothing.
     private func liesWithin(
         _ block: PlacedBlocks.Block, _ others: [PlacedBlocks.Block], _ report: inout Report<PolicyWorld.Entry>
     ) {
         let wider = others.first { other in
             guard other.block.covers(block.block), other.rule.coversPorts(block.rule),
-                other.policy.podSelector.covers(block.policy.podSelector)
+                other.policy.podSelector.covers(block.policy.podSelector),
+                shadowed[
+                    RulePlace(policy: other.policy.key, direction: other.direction, rule: other.ruleIndex)] == nil
             else { return false }
             let isMutual =
                 block.block.covers(other.block) && block.rule.coversPorts(other.rule)

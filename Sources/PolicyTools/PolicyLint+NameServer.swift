@@ -38,12 +38,13 @@ extension PolicyLint {
         case (.egress, nil):
             report.add(
                 .warning, .egressWithoutDNS, field, "\(whose) cannot ask \(question): \(reason)",
-                "allow UDP and TCP port \(port) to \(server.peer), in one entry of to; or address by number")
+                Self.way(to: shut.target, server))
         case (.egress, .some):
             report.add(
                 .warning, .egressWithoutDNS, field,
                 "denies \(whose) \(question), and no rule before it lets the question by: \(reason)",
-                "before it, Accept or Pass UDP and TCP port \(port) to the pods \(server.name)")
+                "before it, Accept or Pass UDP and TCP port \(port) to "
+                    + (Self.isHost(shut.target) ? "nodes, by the labels of the nodes" : "the pods \(server.name)"))
         case (.ingress, nil):
             report.add(
                 .warning, .nameServerClosed, field, "closes \(question) to \(whose): \(reason)",
@@ -55,6 +56,16 @@ extension PolicyLint {
                 "before it, Accept or Pass UDP and TCP port \(port), with the pods \(server.name) as the subject")
         }
         return report.findings
+    }
+
+    /// No selector finds pods of the host network.
+    private static func isHost(_ target: NameServer.Target) -> Bool { target.pod?.isHostNetwork == true }
+
+    private static func way(to target: NameServer.Target, _ server: NameServer.Found) -> String {
+        let allow = "allow UDP and TCP port \(target.port) to"
+        if !isHost(target) { return "\(allow) \(server.peer), in one entry of to; or address by number" }
+        let own = target.addresses.first.map { "ipBlock: {cidr: \(CIDR($0))}" } ?? "an ipBlock of the nodes' addresses"
+        return "\(allow) \(own): it is on the host network, where no selector finds it"
     }
 
     /// Workloads, the first of them by name.

@@ -130,22 +130,30 @@ extension PolicyLint {
 
     // MARK: Port names
 
-    /// What a port is called the pod at the destination says: another address has no names.
+    /// What a port is called the pod at the destination says: another address has no names. A pod from a file has no
+    /// address, which so may lie in any block.
     private func namesAtBlocks(_ rule: PolicyRule, _ path: String, _ report: inout Report<PolicyWorld.Entry>) {
         let blocks = rule.peers.enumerated().compactMap { number, peer -> (field: String, block: AddressBlock)? in
             guard case .block(let block) = peer, !block.isEmpty, !holdsServicesAlone(block.cidr) else { return nil }
             return ("\(path).to[\(number)]", block)
         }
-        if blocks.isEmpty { return }
+        if blocks.isEmpty || !hasPods { return }
         for (number, port) in rule.ports.enumerated() {
             guard case .named(let name) = port.target else { continue }
             let field = "\(path).ports[\(number)].port"
+            let named = self.pods.all.filter { $0.port(named: name, port.transport) != nil }
+            let open = named.filter(\.addresses.isEmpty)
             for (peer, block) in blocks {
                 let wanted = "\(port.transport.kubernetesName) port named \(name)"
-                let pods = self.pods.all.filter {
-                    $0.addresses.contains(where: block.contains) && $0.port(named: name, port.transport) != nil
-                }
-                if pods.isEmpty {
+                let pods = named.filter { $0.addresses.contains(where: block.contains) }
+                if pods.isEmpty, !open.isEmpty {
+                    report.add(
+                        .warning, .neverMatches, field,
+                        "matches at \(block) of \(peer) only where a pod with a \(wanted) gets an address in it: "
+                            + "only pods have port names, and the addresses of \(open.count.counted("such pod")) are "
+                            + "not known",
+                        "write the number of the port, or select the pods by their labels")
+                } else if pods.isEmpty {
                     report.add(
                         .error, .neverMatches, field,
                         "never matches at \(block) of \(peer): only pods have port names, and none with an address in "

@@ -118,8 +118,20 @@ package struct PolicyLint: Sendable {
             LintFinding(
                 severity: .note, check: .notJudged, object: count.counted("other object"), source: "",
                 field: "", meaning: "not looked at: \(world.passedText(templates: true))",
-                advice: "nothing of them is enforced as a policy: say it as NetworkPolicy or ClusterNetworkPolicy")
+                advice: Self.advice(for: Array(world.passed.keys)))
         ]
+    }
+
+    private static func advice(for kinds: [PassedKind]) -> String {
+        let own = kinds.filter(\.isOwn)
+        let foreign =
+            kinds.count == own.count
+            ? nil
+            : "nothing of \(own.isEmpty ? "them" : "the others") is enforced as a policy: say it as NetworkPolicy or "
+                + "ClusterNetworkPolicy"
+        let mine =
+            own.isEmpty ? nil : "kinds of \(PassedKind.ownGroup) say nothing that lint judges: the API server does"
+        return [mine, foreign].compactMap { $0 }.joined(separator: "; ")
     }
 
     /// That something may have been missed, for want of time.

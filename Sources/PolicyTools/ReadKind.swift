@@ -46,6 +46,10 @@ package struct PassedKind: Hashable, Sendable {
     let apiVersion: String
     /// The pod of its template is read.
     let hasTemplate: Bool
+
+    static let ownGroup = "martlet.io"
+    /// `NetworkInvariant` and its sisters.
+    var isOwn: Bool { apiVersion.hasPrefix("\(Self.ownGroup)/") }
 }
 
 extension PolicyWorld {

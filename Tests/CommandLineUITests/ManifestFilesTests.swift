@@ -48,16 +48,51 @@ import Testing
         let documents = try ManifestFiles.parse(
             policy("web", "shop") + policy("db", "shop") + policy("db", "shop-web") + policy("d", "shop"), file: "f")
         let message =
-            #"networkpolicies.networking.k8s.io "web" is forbidden: it breaks i: out by shop/db egress rule 0"#
+            #"networkpolicies.networking.k8s.io "web" is forbidden: it does not fit: shop/db: needs 3 rules"#
         #expect(
             ManifestFiles.located(message, in: documents)
-                == message + "; networkpolicies/web is f, document 1; networkpolicies/db is f, document 2")
+                == message + "; objects named in the message: NetworkPolicy shop/web at f, document 1; "
+                + "NetworkPolicy shop/db at f, document 2")
         // Of others it says nothing.
         let other = #"configmaps "web" is forbidden: shop/d-b, x/shop/db"#
         #expect(ManifestFiles.located(other, in: documents) == other)
         let many = try ManifestFiles.parse((0..<6).map { policy("p\($0)", "ns") }.joined(), file: "f")
         let all = ManifestFiles.located("ns/p0, ns/p1, ns/p2, ns/p3, ns/p4 and ns/p5.", in: many)
-        #expect(all.hasSuffix("networkpolicies/p3 is f, document 4; …"), "\(all)")
+        #expect(all.hasSuffix("NetworkPolicy ns/p3 at f, document 4; …"), "\(all)")
+    }
+
+    /// Of one name may be objects of several kinds and namespaces, and the pods of a witness.
+    @Test func aPlaceIsThatOfTheKindAndNamespaceThatTheMessageIsAbout() throws {
+        func object(_ kind: String, _ version: String, _ namespace: String, _ name: String) -> String {
+            "apiVersion: \(version)\nkind: \(kind)\nmetadata: {name: \(name), namespace: \(namespace)}\n---\n"
+        }
+        let policy = ("NetworkPolicy", "networking.k8s.io/v1")
+        let objects = [
+            object(policy.0, policy.1, "a", "same"), object(policy.0, policy.1, "b", "same"),
+            object("Service", "v1", "a", "same"), object("Pod", "v1", "a", "same"),
+            object(policy.0, policy.1, "a", "web"),
+            "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: all}\n",
+        ]
+        let documents = try ManifestFiles.parse(objects.joined(), file: "f")
+        func places(_ message: String) -> String {
+            let told = ManifestFiles.located(message, in: documents)
+            return String(told.dropFirst(message.count)).replacing("; objects named in the message: ", with: "")
+                .replacing(" at f, document", with: "")
+        }
+        let head = #"networkpolicies.networking.k8s.io "same" is forbidden: "#
+        #expect(places(head + "no right") == "NetworkPolicy a/same 1; NetworkPolicy b/same 2")
+        #expect(places(head + "it does not fit: b/same: needs 9 rules") == "NetworkPolicy b/same 2")
+        #expect(places("2 objects: Service a/same: needs 9 frontends") == "Service a/same 3")
+        #expect(places("needs 9; most is taken by a/same (1 frontend), b/x (1 backend).") == "Service a/same 3")
+        #expect(
+            places("Pod a/same and 2 more pods: needs 2 rules; most is taken by a/web (9 rules)")
+                == "Pod a/same 4; NetworkPolicy a/web 5")
+        let witness =
+            "2 objects of one write are forbidden together: it breaks NetworkInvariant i (no pod of {pods app=a} "
+            + "reaches {pods b/same=c} on TCP 1): a/web reaches a/same on TCP 1, out as no policy selects it, in by "
+        #expect(places(witness + "b/same ingress rule 0") == "NetworkPolicy b/same 2")
+        #expect(places(witness + "all ingress rule 0") == "ClusterNetworkPolicy all 6")
+        #expect(places(witness + "x/y ingress rule 0") == "")
     }
 
     @Test func anEmptyListHasNoObjectsAndAnObjectWhoseKindEndsSoIsOne() throws {

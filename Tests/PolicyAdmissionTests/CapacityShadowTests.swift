@@ -173,7 +173,7 @@ import Testing
         shadow.take([other])
         let refusals = shadow.judge(namespace(["e": "1"]), present: namespace()).refusals
         #expect(refusals.count == 1)
-        let text = "n/a0 and 8 more pods: needs 2 more ingress rules in a list; 1 of 4 are free; "
+        let text = "Pod n/a0 and 8 more pods: needs 2 more ingress rules in a list; 1 of 4 are free; "
         #expect(refusals.first?.message.hasPrefix(text) == true, "\(refusals)")
     }
 
@@ -217,7 +217,7 @@ import Testing
         let before = short.fill
         let refusals = short.judge(namespaces("prod"), present: namespaces("dev")).refusals
         #expect(refusals.count == 1)
-        let text = "n0/p and 999 more pods: needs 2 more ingress rules in a list; 1 of 4 are free; "
+        let text = "Pod n0/p and 999 more pods: needs 2 more ingress rules in a list; 1 of 4 are free; "
         #expect(refusals.first?.message.hasPrefix(text) == true, "\(refusals)")
         #expect(short.fill == before)
         var wide = shadow(listRules: 5)
@@ -275,7 +275,7 @@ import Testing
         #expect(refusals.map(\.table) == ["rules"])
         #expect(
             refusals.first?.message
-                == "n/b: its policies make 3 rules; 2 of 5 are free; most is taken by n/p (3 rules)")
+                == "Pod n/b: its policies make 3 rules; 2 of 5 are free; most is taken by n/p (3 rules)")
         #expect(shadow.fill == before)
         #expect(shadow.judge(policy("q", ports: 2, selecting: "y"), present: gone(second)).isEmpty)
     }

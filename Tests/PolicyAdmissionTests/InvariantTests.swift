@@ -129,10 +129,29 @@ import Testing
         #expect(shadow.judge(policy("p", "open", allowing: "dev"), present: opening).broken.count == 1)
     }
 
+    @Test func aWitnessOnAllPortsOfAProtocolNamesNone() {
+        func text(_ ports: JSONValue) -> String {
+            var shadow = cluster()
+            shadow.take([
+                invariant(
+                    "Never", from: ["namespaceSelector": ["matchLabels": ["env": "dev"]]],
+                    to: ["namespaceSelector": ["matchLabels": ["env": "prod"]]], ports: [["protocol": "TCP"]])
+            ])
+            let opening = object(
+                .networkPolicy, "p", "open",
+                spec: ["podSelector": [:], "policyTypes": ["Ingress"], "ingress": [["ports": ports]]])
+            return shadow.judge(opening, present: gone(opening)).broken.first?.description ?? ""
+        }
+        #expect(text([]).contains("d/web reaches p/db on TCP, any port, out"))
+        #expect(text([["protocol": "TCP"]]).contains("d/web reaches p/db on TCP, any port, out"))
+        #expect(text([["port": 80, "endPort": 90]]).contains("d/web reaches p/db on TCP 80, out"))
+        #expect(text([["port": 1, "endPort": 65_535]]).contains("d/web reaches p/db on TCP 1, out"))
+    }
+
     @Test func whatIsBrokenAlreadyIsSaidAndHoldsNobodyUp() {
         var shadow = cluster()
         shadow.take([policy("p", "open", allowing: "dev")])
-        #expect(shadow.invariantStates["i"].flatMap { $0 }?.witness.port == 5432)
+        #expect(shadow.invariantStates["i"].flatMap { $0 }?.witness.ports.low == 5432)
         #expect(shadow.judge(pod("d", "other"), present: gone(pod("d", "other"))).isEmpty)
         shadow.take([gone(policy("p", "open", allowing: nil))])
         #expect(holds(shadow))

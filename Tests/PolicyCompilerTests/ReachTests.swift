@@ -100,7 +100,7 @@ import Testing
             to.contains { other in
                 mine.address.family == other.address.family
                     && evaluator.judge(
-                        .init(source: mine, destination: other, transport: witness.transport, port: witness.port)
+                        .init(source: mine, destination: other, transport: witness.transport, port: witness.ports.low)
                     ).isAllowed
             }
         }
@@ -138,7 +138,7 @@ import Testing
         compiled.apply(
             [.podCIDRs(RandomCluster.podCIDRs), .namespace(name: "red", labels: [:]), .policy(policy)] + pods)
         let witness = compiled.compiler.reach(ReachQuestion(from: held[0], isFromInverted: true, to: held[1]))
-        if let witness { #expect(witness.transport == 6 && witness.port == 5432 && witness.ingressRule != 0) }
+        if let witness { #expect(witness.transport == 6 && witness.ports.low == 5432 && witness.ingressRule != 0) }
         return witness?.from
     }
 

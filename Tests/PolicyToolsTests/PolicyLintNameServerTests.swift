@@ -89,7 +89,7 @@ import Testing
         #expect(own.contains("spec.egress[0] opens the port to others alone (kube-system/coredns is not in namespace"))
         #expect(try meaning(Self.rule(Self.toServer, "{port: 53}")).contains("is open for TCP alone"))
         let service = try meaning(Self.rule("{ipBlock: {cidr: 10.96.0.10/32}}"))
-        #expect(service.contains("to Service addresses alone"), "\(service)")
+        #expect(service.contains("at a Service address alone"), "\(service)")
         #expect(try meaning(Self.rule("{podSelector: {}}", "{port: 80}")).contains("no rule of shop/p lets"))
         #expect(!own.contains("is assumed"))
         let assumed = try Self.findings(Self.clients + Self.policy("p", egress: Self.rule("{podSelector: {}}")))
@@ -103,6 +103,31 @@ import Testing
         #expect(try Self.places(world + Self.policy("p", egress: target)) == [])
         let named = Self.rule(Self.toServer, "{port: dns, protocol: UDP}")
         #expect(try Self.places(world + Self.policy("p", egress: named)) == [])
+    }
+
+    @Test func theServicesOwnPortAtItsAddressIsToldWhereThePodsHaveAnother() throws {
+        let atService = Self.rule("{ipBlock: {cidr: 10.96.0.10/32}}")
+        let found = try Self.findings(Self.clients + Self.server(5_353) + Self.policy("p", egress: atService))
+        #expect(found.map { $0.meaning.contains("spec.egress[0] opens it at a Service address alone") } == [true])
+        // Neither is a rule without peers one for Services.
+        let anybody = Self.policy("p", egress: "{ports: [{port: 53, protocol: UDP}]}")
+        let other = try Self.findings(Self.clients + Self.server(5_353) + anybody)
+        #expect(other.map { $0.meaning.contains("no rule of shop/p lets") } == [true], "\(other)")
+    }
+
+    @Test(arguments: ["10.9.0.1", ""])
+    func aNameServerOnTheHostNetworkIsReachedByAddress(address: String) throws {
+        let server = Self.pod(
+            "coredns", "kube-system", "k8s-app: kube-dns", "{hostNetwork: true, containers: [{name: c}]}", at: address)
+        let way = address.isEmpty ? "an ipBlock of the nodes' addresses" : "ipBlock: {cidr: \(address)/32}"
+        let mine = try Self.findings(Self.clients + server + Self.policy("p", egress: Self.rule(Self.toServer)))
+        #expect(
+            mine.map(\.advice)
+                == ["allow UDP and TCP port 53 to \(way): it is on the host network, where no selector finds it"])
+        // As it is advised it works.
+        let cidr = address.isEmpty ? "10.9.0.0/24" : "\(address)/32"
+        let block = Self.rule("{ipBlock: {cidr: \(cidr)}}")
+        #expect(try Self.places(Self.clients + server + Self.policy("p", egress: block)) == [])
     }
 
     @Test func policiesOfThePodsAreJudgedTogetherAndToldOnce() throws {

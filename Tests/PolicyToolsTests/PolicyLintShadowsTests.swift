@@ -89,6 +89,14 @@ import Testing
         #expect(try found(tried, b, c) == [])
     }
 
+    @Test func ofARuleThatIsToGoNothingElseIsSaidToBePart() throws {
+        // The last is all of the others together, and each of them lies within it.
+        let rules = policy(block("10.0.0.0/9"), block("10.128.0.0/9"), block("10.0.0.0/8"))
+        let advised = PolicyLint(try PolicyLintTests.world(rules), serviceBlocks: [], nameServer: nil).findings()
+            .filter { $0.advice.contains("remove it") }
+        #expect(advised.map { "\($0.check.rawValue) \($0.field)" } == ["shadowed spec.ingress[2]"])
+    }
+
     // MARK: ClusterNetworkPolicy
 
     private func cluster(_ name: String, _ priority: Int, _ rules: String...) -> String {

@@ -22,34 +22,6 @@ package enum ManifestFiles {
     static let bytesMax = 64 << 20
     private static let endings = [".yaml", ".yml", ".json"]
 
-    /// A refusal of a list made of these documents with the place in its stead where it begins with `items[N]`; else
-    /// with the places of those that it names, at most `placesMax`, after it.
-    package static func located(_ message: String, in documents: [ManifestDocument]) -> String {
-        if let item = message.prefixMatch(of: /items\[([0-9]+)\](?:: |\.)/), let number = Int(item.1),
-            documents.indices.contains(number)
-        {
-            return "\(documents[number].source): \(message[item.range.upperBound...])"
-        }
-        let named = documents.filter { isNamed($0.reference, in: message) }
-        if named.isEmpty { return message }
-        let places = named.prefix(placesMax).map {
-            "\($0.reference.resource.name)/\($0.reference.name) is \($0.source)"
-        }
-        return "\(message); " + (places + (named.count > placesMax ? ["…"] : [])).joined(separator: "; ")
-    }
-
-    private static let placesMax = 4
-
-    /// As `RESOURCE.GROUP "NAME"`, or as `NAMESPACE/NAME`.
-    private static func isNamed(_ object: ObjectReference, in message: String) -> Bool {
-        let (resource, name) = (object.resource, object.name)
-        let kind = resource.name + (resource.group.isEmpty ? "" : ".\(resource.group)")
-        if message.contains("\(kind) \"\(name)\"") { return true }
-        guard resource.isNamespaced else { return false }
-        let words = message.split { !($0.isLetter || $0.isNumber || "-./".contains($0)) }
-        return words.contains { $0 == "\(object.namespace)/\(name)" || $0 == "\(object.namespace)/\(name)." }
-    }
-
     /// Of each path, a file, a folder or `-` (standard input), at least one document is required: what is empty is not
     /// what was meant.
     package static func read(_ paths: [String]) throws -> [ManifestDocument] {

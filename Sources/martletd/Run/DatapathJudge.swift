@@ -101,7 +101,7 @@ final class DatapathJudge: CommitJudge, InvariantSource {
         let objects = writes.compactMap { write in
             AdmittedObject.Kind(storage: write.storage).map { AdmittedObject($0, path: write.key, write.new) }
         }
-        guard let first = writes.first, !objects.isEmpty else { return }
+        guard !objects.isEmpty else { return }
         try writes.forEach(checkReason)
         let verdict = state.withLock { $0.shadow.judge(objects, present: present.compactMap(Self.admitted)) }
         if verdict.isEmpty { return }
@@ -109,12 +109,12 @@ final class DatapathJudge: CommitJudge, InvariantSource {
             let guilty = writes.first { write in
                 verdict.refusals.contains { $0.kind.storage == write.storage && $0.object.description == write.key }
             }
-            throw Self.doesNotFit(guilty ?? first, verdict)
+            throw Self.doesNotFit(guilty.map { [$0] } ?? writes, verdict)
         }
         guard let holder = writes.first(where: { Self.reason($0) != nil }), let reason = Self.reason(holder) else {
-            throw Self.breaks(first, verdict, writes.lazy.compactMap(Self.hint).first)
+            throw Self.breaks(writes, verdict, writes.lazy.compactMap(Self.hint).first)
         }
-        try override(holder, objects, present.compactMap(Self.admitted), verdict, reason: reason)
+        try override(holder, writes, objects, present.compactMap(Self.admitted), verdict, reason: reason)
     }
 
     // MARK: Parts
@@ -141,7 +141,7 @@ final class DatapathJudge: CommitJudge, InvariantSource {
         let names = [""] + state.withLock { Array($0.shadow.invariantStates.keys) }
         if names.contains(where: { Self.mayOverride(write, $0) }) { return }
         throw Self.refusal(
-            write,
+            [write],
             "\(write.user.name) may not give a reason in the annotation \(annotation): "
                 + "that needs the verb override on a NetworkInvariant", [])
     }
@@ -152,11 +152,11 @@ final class DatapathJudge: CommitJudge, InvariantSource {
     }
 
     private func override(
-        _ write: ProposedWrite, _ objects: [AdmittedObject], _ present: [AdmittedObject], _ verdict: AdmissionVerdict,
-        reason: String
+        _ write: ProposedWrite, _ writes: [ProposedWrite], _ objects: [AdmittedObject], _ present: [AdmittedObject],
+        _ verdict: AdmissionVerdict, reason: String
     ) throws {
         let isFree = verdict.broken.allSatisfy { Self.mayOverride(write, $0.name) }
-        guard isFree else { throw Self.breaks(write, verdict) }
+        guard isFree else { throw Self.breaks(writes, verdict) }
         let isDeletion = InvariantOverride.isDeletion(old: write.old, new: write.new)
         state.withLock { state in
             _ = state.shadow.judge(objects, present: present, overriding: true)
@@ -169,26 +169,33 @@ final class DatapathJudge: CommitJudge, InvariantSource {
         }
     }
 
-    private static func doesNotFit(_ write: ProposedWrite, _ verdict: AdmissionVerdict) -> APIStatus {
+    private static func doesNotFit(_ writes: [ProposedWrite], _ verdict: AdmissionVerdict) -> APIStatus {
         let told = verdict.refusals.prefix(refusalsMax)
         let others = verdict.refusals.count - told.count
         return refusal(
-            write,
+            writes,
             "it does not fit: " + told.map(\.message).joined(separator: "; ")
                 + (others > 0 ? "; and \(others) more" : ""),
             told.map { .init(reason: "CapacityExceeded", message: $0.message, field: $0.table) })
     }
 
     private static func breaks(
-        _ write: ProposedWrite, _ verdict: AdmissionVerdict, _ hint: String? = nil
+        _ writes: [ProposedWrite], _ verdict: AdmissionVerdict, _ hint: String? = nil
     ) -> APIStatus {
         let witnesses = verdict.broken.map(\.description).joined(separator: "; ")
         return refusal(
-            write, "it breaks " + witnesses + (hint.map { "; \($0)" } ?? ""),
+            writes, "it breaks " + witnesses + (hint.map { "; \($0)" } ?? ""),
             verdict.broken.map { .init(reason: "InvariantBroken", message: $0.description, field: $0.name) })
     }
 
-    private static func refusal(_ write: ProposedWrite, _ why: String, _ causes: [APIStatus.Cause]) -> APIStatus {
+    /// Of several writes none is named: it is not known that one alone would be refused.
+    private static func refusal(_ writes: [ProposedWrite], _ why: String, _ causes: [APIStatus.Cause]) -> APIStatus {
+        guard writes.count == 1, let write = writes.first else {
+            return APIStatus(
+                code: 403, reason: "Forbidden",
+                message: "\(writes.count) objects of one write are forbidden together: \(why)",
+                details: .init(causes: causes))
+        }
         let plain = APIStatus.forbidden(group: write.group, resource: write.resource, name: write.name, why)
         return APIStatus(
             code: plain.code, reason: plain.reason, message: plain.message,
