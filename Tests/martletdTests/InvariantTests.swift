@@ -89,6 +89,30 @@ import Testing
         }
     }
 
+    /// Of objects that are written together none is the one that is forbidden.
+    @Test(.timeLimit(.minutes(2))) func aSetThatBreaksAnInvariantIsRefusedAsAWhole() async throws {
+        try await Self.withCluster { call in
+            func policy(_ name: String, _ spec: JSONValue) -> JSONValue {
+                [
+                    "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                    "metadata": ["name": .string(name), "namespace": "prod"], "spec": spec,
+                ]
+            }
+            let set: JSONValue = [
+                "apiVersion": "martlet.io/v1alpha1", "kind": "Transaction",
+                "options": ["fieldManager": "test", "force": true],
+                "items": [
+                    policy("innocent", ["podSelector": [:], "policyTypes": ["Ingress"]]),
+                    policy("open", ["podSelector": [:], "ingress": [[:]]]),
+                ],
+            ]
+            let answer = try await call("POST", "/apis/martlet.io/v1alpha1/transactions", set)
+            let head = "2 objects of one write are forbidden together: it breaks NetworkInvariant dev-prod"
+            #expect(APICaller.isRefused(answer, head, "in by prod/open ingress rule 0"), "\(answer)")
+            #expect(answer["message"]?.string?.contains("innocent") == false, "\(answer)")
+        }
+    }
+
     /// The collector acts in its own name, and has no reasons.
     private func deleteByOwner(_ call: APICaller) async throws {
         let maps = "/api/v1/namespaces/prod/configmaps"
