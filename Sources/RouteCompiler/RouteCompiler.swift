@@ -171,7 +171,7 @@ package struct RouteCompiler: Sendable {
         // All that may refuse comes before anything is taken: who finds no place costs nobody else theirs.
         for address in addresses {
             // A remote pod's status may lag behind an address that was given again; a local attachment never does.
-            if let taker = byAddress[address], holdings[taker]?.link != nil || !taker.hasPrefix("remote ") {
+            if let taker = byAddress[address], !taker.hasPrefix("remote ") {
                 throw Self.taken(address, owner, by: taker)
             }
         }

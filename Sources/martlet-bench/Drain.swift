@@ -7,6 +7,7 @@ enum Datagrams {
     /// The first byte of a packet that is answered in any case.
     private static let question: UInt8 = 2
     private static let answerSecondsMax = 1
+    static let lapPackets = 50
 
     /// Takes what comes until the process is ended, and gives back each packet or those that ask for it.
     static func serve(port: UInt16, isEcho: Bool) throws -> Never {
@@ -41,9 +42,10 @@ enum Datagrams {
 
     /// Sends `count` packets and returns the nanoseconds of each `send`: the packet's whole way to the receiver's
     /// socket, as far as the sender's core carries it. Each is the first of a flow, from `first` and the ports after
-    /// it; or all are of one flow, from `first`, that was opened and answered before.
+    /// it; or all are of one flow, from `first`, that was opened and answered before. `lap` is called before the first
+    /// and after each `lapPackets`.
     static func send(
-        _ address: String, _ port: UInt16, from first: UInt16, count: Int, isNew: Bool, before: () -> Void
+        _ address: String, _ port: UInt16, from first: UInt16, count: Int, isNew: Bool, lap: () -> Void
     ) throws -> [Double] {
         var sender: Int32 = -1
         var byte = plain
@@ -51,10 +53,10 @@ enum Datagrams {
             sender = try dial(address, port, from: first, Int32(SOCK_DGRAM.rawValue))
             try awaitAnswer(sender)
         }
-        before()
         var times: [Double] = []
         times.reserveCapacity(count)
         for index in 0..<count {
+            if index % lapPackets == 0 { lap() }
             if isNew {
                 close(sender)
                 sender = try dial(address, port, from: first + UInt16(index), Int32(SOCK_DGRAM.rawValue))
@@ -64,6 +66,7 @@ enum Datagrams {
             times.append((Shell.now - start) * 1e3)
             guard sent == 1 else { throw Echo.failure("send to \(address):\(port)") }
         }
+        if count % lapPackets == 0 { lap() }
         close(sender)
         return times
     }

@@ -29,7 +29,10 @@ struct RulesPart {
         let isNew: Bool
     }
 
-    static let counts = [0, 10, 100, 1_000]
+    static let counts = [0, 10, 100, most]
+    private static let most = 1_000
+    /// Rounds in which a further packet's run is counted with none and with most rules.
+    private static let pairs = 20
     /// Source ports of first packets: no two first packets of a run have the same.
     private static let ports = UInt16(2_000)..<UInt16(60_000)
     /// The source port of what is not first.
@@ -68,12 +71,22 @@ struct RulesPart {
             for rules in Self.counts {
                 try await set(rules, after: former, objects, kernel)
                 former = rules
-                for isNew in [true, false] {
-                    let asked = Case(side: .policy, rules: rules, isNew: isNew)
-                    runs[asked, default: []].append(try send(pod, to: address, asked, isCounted: true))
+                let first = Case(side: .policy, rules: rules, isNew: true)
+                runs[first, default: []].append(try send(pod, to: address, first, isCounted: true))
+                for asked in [first, Case(side: .policy, rules: rules, isNew: false)] {
                     sends[asked, default: []].append(try send(pod, to: address, asked))
                 }
                 if let filtered { try sendFiltered(filtered, rules) }
+            }
+        }
+        for round in 0..<session.count(Self.pairs, least: 2) {
+            // Each of the two comes first in turn.
+            for rules in round % 2 == 0 ? [0, Self.most] : [Self.most, 0] {
+                try await set(rules, after: former, objects, kernel)
+                former = rules
+                try await Task.sleep(for: .milliseconds(50))
+                let further = Case(side: .policy, rules: rules, isNew: false)
+                runs[further, default: []].append(try send(pod, to: address, further, isCounted: true))
             }
         }
         try await objects.remove(.networkPolicies, "rules")
@@ -124,7 +137,7 @@ struct RulesPart {
     private mutating func send(_ prefix: String, to address: String, _ asked: Case, isCounted: Bool = false) throws
         -> Double
     {
-        let count = session.count(1_000)
+        let count = session.count(asked.isNew ? 1_000 : 4_000)
         var port = Self.furtherPort
         if asked.isNew {
             port = nextPort[asked.side == .policy] ?? Self.ports.lowerBound
@@ -161,7 +174,7 @@ struct RulesPart {
         }
         let established = rounds(runs, .policy, 0, isNew: false)
         note("further packet of a flow, no policy: the program's run", established, "ns")
-        let ratios = Figure.ratios(rounds(runs, .policy, 1_000, isNew: false), to: established)
+        let ratios = Figure.ratios(rounds(runs, .policy, Self.most, isNew: false), to: established)
         note("further packet, 1,000 rules against none", ratios, "×", .atMost(1.05))
     }
 

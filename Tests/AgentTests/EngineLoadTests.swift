@@ -54,7 +54,7 @@ private final class MemoryNode {
             thread: SerialThread(), writes: writes, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await engine.start()
         try await engine.compileAll(objects.snapshot, podCIDRs: [CIDR("10.1.0.0/16")].compactMap { $0 })
-        try await settle()
+        try await engine.settle()
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }
@@ -64,7 +64,7 @@ private final class MemoryNode {
         var notice = ChangeNotice()
         notice.names = names
         try await engine.compile(notice, objects.snapshot)
-        try await settle()
+        try await engine.settle()
     }
 
     func attach(_ pod: Pod) async throws {
@@ -73,16 +73,7 @@ private final class MemoryNode {
             id: pod.metadata.name, owner: .pod(pod.key, uid: ""), addresses: pod.addresses,
             link: LocalLink(interface: 10, podMAC: mac))
         _ = try await engine.attach(attachment, pod: pod)
-        try await settle()
-    }
-
-    private func settle() async throws {
-        while await engine.planner.flipsInFlight > 0 {
-            for await ticket in await engine.graceTickets {
-                try await engine.graceElapsed(ticket)
-                break
-            }
-        }
+        try await engine.settle()
     }
 
     /// What the kernel's maps say, whatever the numbers. Throws where they are not as the engine wants them.

@@ -20,7 +20,6 @@ import Testing
 
 /// One daemon after the other over the same maps and the same journal.
 @Suite struct EngineRestartTests {
-    private static let names = ["web", "db"]
     private static let hooks = WantedHooks(uplinks: [], connectCgroup: nil)
     private let cluster = MemoryCluster()
     private let datapath = MemoryDatapath()
@@ -28,15 +27,7 @@ import Testing
 
     init() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        cluster.set(.namespaces, ["metadata": ["name": "shop"]])
-        for name in Self.names {
-            cluster.set(
-                .pods,
-                [
-                    "metadata": ["namespace": "shop", "name": .string(name), "labels": ["app": .string(name)]],
-                    "spec": ["nodeName": "here"], "status": ["phase": "Running"],
-                ])
-        }
+        Shop.fill(cluster)
     }
 
     private func setPolicy(port: Int64, block: String) {
@@ -59,18 +50,6 @@ import Testing
             ])
     }
 
-    private func attachments(uids: [String] = ["", ""]) throws -> [(attachment: LocalAttachment, cookie: UInt64)] {
-        try Self.names.enumerated().map { index, name in
-            let mac = try #require(MACAddress(bytes: [2, 0, 0, 0, 0, UInt8(index)]))
-            return (
-                LocalAttachment(
-                    id: name, owner: .pod(ObjectKey("shop", name), uid: uids[index]),
-                    addresses: [IPAddress(v4: 0x0a01_0005 + UInt32(index))],
-                    link: LocalLink(interface: UInt32(10 + index), podMAC: mac)), UInt64(100 + index)
-            )
-        }
-    }
-
     /// A daemon that has made its first compile; its grace periods are the test's to end.
     private func daemon(watching watcher: WatchedDatapath.Watcher? = nil, uids: [String] = ["", ""]) async throws
         -> Engine
@@ -82,7 +61,7 @@ import Testing
             thread: SerialThread(), logger: Logger(label: "test"))
         let informers = ClusterInformers(client: cluster, logger: Logger(label: "test"))
         try await engine.start()
-        await engine.adopt(try attachments(uids: uids))
+        await engine.adopt(try Shop.attachments(uids: uids))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await informers.run() }
             await informers.waitForSync()
@@ -178,7 +157,7 @@ import Testing
         let engine = try await daemon()
         let image = try datapath.image()
         var found: [UInt32?] = []
-        for name in Self.names {
+        for name in Shop.pods {
             let record = try #require(await engine.routes.record(of: ObjectKey("shop", name)))
             found.append(image.endpoints[record.number]?.classID)
         }
@@ -191,7 +170,7 @@ import Testing
     private func classes(_ engine: Engine) async throws -> [UInt32?] {
         let image = try datapath.image()
         var found: [UInt32?] = []
-        for name in Self.names {
+        for name in Shop.pods {
             let record = try #require(await engine.routes.record(of: ObjectKey("shop", name)))
             found.append(image.endpoints[record.number]?.classID)
         }
@@ -310,7 +289,7 @@ import Testing
         async let number = engine.attach(attachment, pod: nil)
         let deadline = ContinuousClock.now + .seconds(10)
         while try closed()[address] == nil, ContinuousClock.now < deadline { await Task.yield() }
-        let adopted = try attachments().map(\.attachment.addresses[0])
+        let adopted = try Shop.attachments().map(\.attachment.addresses[0])
         #expect(try closed() == [adopted[0]: false, adopted[1]: false, address: true])
         #expect(try await engine.differences(hooks: Self.hooks, repair: false).allSatisfy { $0.map != "endpoints" })
         try await settle(engine)

@@ -22,7 +22,6 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct StandingPolicyTests {
     private static let hooks = WantedHooks(uplinks: [], connectCgroup: nil)
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    private static let pods = ["web", "db"]
     private static let db = ObjectKey("shop", "db")
 
     /// A daemon up to the end of its first compile, with its caches behind it.
@@ -43,9 +42,9 @@ import Testing
             following = Task { try await informers.run() }
             await informers.waitForSync()
             try await engine.start()
-            await engine.adopt(try StandingPolicyTests.attachments())
+            await engine.adopt(try Shop.attachments())
             try await engine.compileAll(informers.snapshot(), podCIDRs: [#require(CIDR("10.1.0.0/16"))])
-            try await settle()
+            try await engine.settle()
         }
 
         deinit { following.cancel() }
@@ -67,17 +66,7 @@ import Testing
             var notice = ChangeNotice()
             notice.everything = Set(kinds)
             try await engine.compileOrRetry(notice, informers)
-            try await settle()
-        }
-
-        /// Ends grace periods until none is waited for.
-        private func settle() async throws {
-            while await engine.planner.flipsInFlight > 0 {
-                for await ticket in await engine.graceTickets {
-                    try await engine.graceElapsed(ticket)
-                    break
-                }
-            }
+            try await engine.settle()
         }
 
         /// What the kernel's maps say, whatever the numbers.
@@ -102,33 +91,13 @@ import Testing
         func report() async -> [NotEnforced] { await engine.report(faults: informers.snapshot().faults).notEnforced }
     }
 
-    private static func attachments() throws -> [(attachment: LocalAttachment, cookie: UInt64)] {
-        try pods.enumerated().map { index, name in
-            let mac = try #require(MACAddress(bytes: [2, 0, 0, 0, 0, UInt8(index)]))
-            return (
-                LocalAttachment(
-                    id: name, owner: .pod(ObjectKey("shop", name), uid: ""),
-                    addresses: [IPAddress(v4: 0x0a01_0005 + UInt32(index))],
-                    link: LocalLink(interface: UInt32(10 + index), podMAC: mac)), UInt64(100 + index)
-            )
-        }
-    }
-
     private let cluster = MemoryCluster()
     private let datapath = MemoryDatapath()
     private let folder = FileManager.default.temporaryDirectory.appending(path: "mt-\(UUID().uuidString)")
 
     init() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        cluster.set(.namespaces, ["metadata": ["name": "shop"]])
-        for name in Self.pods {
-            cluster.set(
-                .pods,
-                [
-                    "metadata": ["namespace": "shop", "name": .string(name), "labels": ["app": .string(name)]],
-                    "spec": ["nodeName": "here"], "status": ["phase": "Running"],
-                ])
-        }
+        Shop.fill(cluster)
     }
 
     private func daemon(watching watcher: WatchedDatapath.Watcher? = nil) async throws -> Daemon {

@@ -204,6 +204,35 @@ struct KernelDatapathTests {
         try datapath.write(MapCatalog.services, at: end - 1, martlet_service())
     }
 
+    /// KiB of kernel maps that this process has mapped and that count as its memory.
+    private func residentMaps() throws -> Int {
+        let sum = "/^[0-9a-f]+-/ { map = /bpf-map/ } /^Rss:/ { if (map) kib += $2 } END { print kib + 0 }"
+        // The shell's parent is this process.
+        let text = try run("awk '\(sum)' /proc/$PPID/smaps")
+        return try #require(Int(text.trimmingPrefix { $0.isWhitespace }.prefix { $0.isNumber }))
+    }
+
+    @Test("Of an array only what is used is mapped, and a read of all of it finds every value and keeps nothing mapped")
+    func windows() throws {
+        let filesystem = try TemporaryBPFFS()
+        let datapath = try KernelDatapath(settings(filesystem))
+        let opened = try residentMaps()
+        let values = [0, 20_000, MapCatalog.services.capacity - 1]
+        for index in values {
+            var service = martlet_service()
+            service.extent = UInt64(index) + 1
+            try datapath.write(MapCatalog.services, at: index, service)
+        }
+        let used = try residentMaps()
+        #expect((1...3 * 128).contains(used - opened))
+        let other = try KernelDatapath(settings(filesystem))
+        let before = try residentMaps()
+        let all = try other.read(MapCatalog.services, 0..<MapCatalog.services.capacity)
+        #expect(all.indices.filter { all[$0].extent != 0 } == values)
+        #expect(try residentMaps() == before)
+        #expect(try other.read(MapCatalog.services, at: 20_000).extent == 20_001)
+    }
+
     @Test("A grace period passes by membarrier and by its fallback", arguments: [false, true])
     func gracePeriod(fallback: Bool) throws {
         let grace = GracePeriod(prefersFallback: fallback)
