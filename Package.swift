@@ -98,6 +98,7 @@ let package = Package(
         cTarget("CLibbpf", links: ["bpf", "elf", "z"]),
         cTarget("CMnl", links: ["mnl"]),
         cTarget("CLinux"),
+        cTarget("CPacking", links: ["z"]),
         .plugin(name: "BPFCompile", capability: .buildTool()),
 
         // Pure targets.
@@ -119,7 +120,7 @@ let package = Package(
 
         // Shells.
         library("YAMLText", ["JSONText"], from: [yams]),
-        library("Store", from: [grdb, sqlite, logging, lifecycle]),
+        library("Store", ["CPacking"], from: [grdb, sqlite, logging, lifecycle]),
         library(
             "APIClient", ["KubeObjects", "JSONText"], from: [httpClient, nioCore, nioHTTP1, nioSSL, yams, logging]),
         library(

@@ -22,10 +22,10 @@ struct KeyTable: Sendable {
 
     mutating func put(_ entry: StoreEntry) {
         let place = place(of: entry.key)
-        bytes += entry.key.utf8.count + entry.value.count
+        bytes += entry.key.utf8.count + entry.content.count
         if place.isFound {
             let old = chunks[place.chunk][place.offset]
-            bytes -= old.key.utf8.count + old.value.count
+            bytes -= old.key.utf8.count + old.content.count
             chunks[place.chunk][place.offset] = entry
             return
         }
@@ -42,7 +42,7 @@ struct KeyTable: Sendable {
         let place = place(of: key)
         guard place.isFound else { return }
         let old = chunks[place.chunk].remove(at: place.offset)
-        bytes -= old.key.utf8.count + old.value.count
+        bytes -= old.key.utf8.count + old.content.count
         count -= 1
         if chunks[place.chunk].isEmpty { chunks.remove(at: place.chunk) }
     }

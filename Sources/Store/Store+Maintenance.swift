@@ -6,6 +6,8 @@ extension Store: Service {
     /// Rows that one slice of compaction looks at: the longest that a commit waits for it.
     static let compactionSliceRows = 512
     static let expirySliceRows = 256
+    private static let packedPieces = 32
+    private static let packedPieceValues = 64
 
     /// Compaction, checkpoints, expiry and bookmarks, until the group shuts down; then the store is closed.
     package func run() async throws {
@@ -33,6 +35,15 @@ extension Store: Service {
         for table in log.tables { try await expire(table) }
         try await compact()
         if log.ahead.uncopiedBytes > StoreLog.walBytesBeforeCheckpoint { try await log.checkpoint() }
+        await packWhatWasRead()
+    }
+
+    /// After a start all of the state is as it was read. Piece by piece: one takes about a millisecond.
+    private func packWhatWasRead() async {
+        for _ in 0..<Self.packedPieces {
+            guard pack(atMost: Self.packedPieceValues) > 0 else { return }
+            await Task.yield()
+        }
     }
 
     /// Gives up the history up to a revision: watches from before it are `tooOld`, superseded values leave the disk.

@@ -60,6 +60,7 @@ package final class Store: Sendable {
     }
     /// The state as the group being written sees it; touched on the log's queue alone.
     private let writer: Mutex<StoreModel>
+    private let fresh: Mutex<FreshValues>
     let published: Mutex<Published>
 
     /// Opens the store in a directory, which is made if it is not there. Reads the whole state. Throws `inUse` where
@@ -71,6 +72,9 @@ package final class Store: Sendable {
         log = try StoreLog(directory: directory, tables: model.tables)
         let loaded = try log.load(into: model)
         writer = Mutex(loaded.model)
+        var values: [StoredValue] = []
+        for table in loaded.model.keys { table.forEach { values.append($0.content) } }
+        fresh = Mutex(FreshValues(values))
         published = Mutex(Published(model: loaded.model, histories: loaded.histories))
     }
 
@@ -199,6 +203,24 @@ package final class Store: Sendable {
             follower.withLock { $0 }?.body()
         }
         for (pending, answer) in zip(group, answers) { pending.answer.resume(returning: answer) }
+        rest(committed)
+    }
+
+    /// Of what was written before, packs as much as has come now, and one more, so that after a start it gets less.
+    private func rest(_ committed: [[StoreEvent]]) {
+        let come = committed.joined().compactMap { $0.entry?.content }
+        guard !come.isEmpty else { return }
+        fresh.withLock { for value in come { $0.add(value) } }
+        pack(atMost: come.count + 1)
+    }
+
+    /// Packs values that have lain for a while.
+    /// - Returns: how many.
+    @discardableResult
+    func pack(atMost limit: Int) -> Int {
+        let old = fresh.withLock { $0.takeOld(atMost: limit) }
+        for value in old { value.pack() }
+        return old.count
     }
 
     private func publish(_ committed: [[StoreEvent]]) {

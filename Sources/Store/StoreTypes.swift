@@ -1,11 +1,21 @@
 /// A value under a key, as of one revision.
 package struct StoreEntry: Sendable, Hashable {
     package let key: String
-    package let value: [UInt8]
+    package let content: StoredValue
     /// The revision in which the key came into being (again).
     package let createRevision: Int64
     /// Where the entry stands in the log: its revision and its place in the transaction.
     let sequence: LogSequence
+
+    init(key: String, value: [UInt8], createRevision: Int64, sequence: LogSequence) {
+        self.key = key
+        content = StoredValue(value)
+        self.createRevision = createRevision
+        self.sequence = sequence
+    }
+
+    /// The value's bytes, which are unpacked for this where it has lain for a while.
+    package var value: [UInt8] { content.bytes }
 
     /// The revision that wrote this value.
     package var revision: Int64 { sequence.revision }
@@ -70,7 +80,7 @@ package struct StoreEvent: Sendable {
     package let previous: StoreEntry?
     let sequence: LogSequence
 
-    var bytes: Int { key.utf8.count + (entry?.value.count ?? previous?.value.count ?? 0) }
+    var bytes: Int { key.utf8.count + (entry?.content.count ?? previous?.content.count ?? 0) }
 }
 
 /// Entries of a list, in key order, all as of one revision.

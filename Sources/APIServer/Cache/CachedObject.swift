@@ -1,6 +1,7 @@
 import APIMachinery
 package import JSONText
 import KubeObjects
+import Store
 import Synchronization
 
 /// One object as the cache holds it: its encoded bytes once, from which lists, watches and answers are cut.
@@ -11,8 +12,7 @@ package final class CachedObject: Sendable {
     /// `namespace/name`, or `name` for kinds without namespace.
     package let key: String
     package let revision: Int64
-    /// The whole object as JSON.
-    package let bytes: [UInt8]
+    private let content: StoredValue
     /// Where `"metadata"` starts in `bytes`.
     let metadataOffset: Int
     private let projection = Mutex<Projection?>(nil)
@@ -24,12 +24,17 @@ package final class CachedObject: Sendable {
         let fields: [String]
     }
 
-    init(key: String, revision: Int64, bytes: [UInt8]) {
+    init(key: String, revision: Int64, content: StoredValue) {
         self.key = key
         self.revision = revision
-        self.bytes = bytes
-        metadataOffset = StoredForm.metadataOffset(in: bytes)
+        self.content = content
+        metadataOffset = StoredForm.metadataOffset(in: content.bytes)
     }
+
+    /// The whole object as JSON, unpacked for this where it has lain for a while: to be asked for once.
+    package var bytes: [UInt8] { content.bytes }
+
+    package var byteCount: Int { content.count }
 
     /// Empty for kinds without namespace.
     package var namespace: Substring {

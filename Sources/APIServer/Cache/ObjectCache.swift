@@ -123,7 +123,7 @@ final class ObjectCache: Sendable {
     }
 
     fileprivate static func object(_ key: String, _ entry: StoreEntry) -> CachedObject {
-        CachedObject(key: key, revision: entry.revision, bytes: entry.value)
+        CachedObject(key: key, revision: entry.revision, content: entry.content)
     }
 
     func get(_ storage: String, _ key: String) -> CachedObject? {
@@ -309,5 +309,5 @@ extension ObjectCache.State {
 }
 
 extension CacheEvent {
-    fileprivate var bytes: Int { (old?.bytes.count ?? 0) + (new?.bytes.count ?? 0) }
+    fileprivate var bytes: Int { (old?.byteCount ?? 0) + (new?.byteCount ?? 0) }
 }

@@ -27,7 +27,7 @@ final class RecentTrees: Sendable {
     private let entries = Mutex<[String: Entry]>([:])
 
     func tree(of object: CachedObject, storage: String) -> JSONValue {
-        guard object.bytes.count <= Self.objectBytesMax else { return object.plainTree() }
+        guard object.byteCount <= Self.objectBytesMax else { return object.plainTree() }
         let entry = entries.withLock { entries in
             if let known = entries[storage], known.object === object { return known }
             let fresh = Entry(object)

@@ -70,7 +70,7 @@ extension APICore {
         -> [UInt8]
     {
         var out: [UInt8] = []
-        out.reserveCapacity(page.objects.reduce(256) { $0 + $1.bytes.count })
+        out.reserveCapacity(page.objects.reduce(256) { $0 + $1.byteCount })
         out += "{\"kind\":\"\(kind.listKind)\",\"apiVersion\":\"\(kind.apiVersion)\",\"metadata\":".utf8
         JSONPrinter().write(.object(metadata), to: &out)
         out += ",\"items\":[".utf8

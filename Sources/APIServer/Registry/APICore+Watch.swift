@@ -56,7 +56,7 @@ struct TextWatchEncoder: WatchEncoder {
 
     func event(_ type: String, _ object: CachedObject, isFirst: Bool) -> [UInt8] {
         var out: [UInt8] = []
-        out.reserveCapacity(object.bytes.count + 48)
+        out.reserveCapacity(object.byteCount + 48)
         out += "{\"type\":\"\(type)\",\"object\":".utf8
         switch context.negotiation.form {
         case .object where !context.kind.needsConversion: out += object.bytes

@@ -1,5 +1,6 @@
 import APIMachinery
 import JSONText
+import Store
 import Synchronization
 
 /// What a watch sends of one object: turns cached bytes into the form that the client negotiated.
@@ -93,12 +94,13 @@ extension CachedObject {
     func restamped(revision: Int64) -> CachedObject {
         let marker = Array("\"metadata\":{\"resourceVersion\":\"".utf8)
         let start = metadataOffset + marker.count
+        let bytes = bytes
         guard bytes[metadataOffset...].starts(with: marker),
             let end = bytes[start...].firstIndex(of: UInt8(ascii: "\""))
         else { return self }
         var changed = Array(bytes[..<start])
         changed += String(revision).utf8
         changed += bytes[end...]
-        return CachedObject(key: key, revision: revision, bytes: changed)
+        return CachedObject(key: key, revision: revision, content: StoredValue(changed))
     }
 }

@@ -10,7 +10,7 @@ package enum Limits {
     static let streamsMax = 4000
     /// Events kept for watches that start in the past, and for lists at an older revision.
     static let historyEventsMax = 8192
-    static let historyBytesMax = 8 << 20
+    static let historyBytesMax = 16 << 20
     /// Events waiting for one slow watcher; above it the watch ends and the client starts anew.
     static let watchBufferEventsMax = 1000
     /// An answer at least this large is compressed when the client takes gzip.

@@ -1,0 +1,60 @@
+extension Packing {
+    /// What objects of a cluster have in common, the most frequent last. A change of it needs no care: packed values
+    /// are never written to the disk.
+    static let vocabulary: StaticString = #"""
+        {"kind":"ConfigMap","apiVersion":"v1","data":{"ca.crt":"-----BEGIN CERTIFICATE-----\n"}{"kind":"Service",\#
+        "spec":{"clusterIP":"10.","clusterIPs":["internalTrafficPolicy":"Cluster","ipFamilies":["IPv4"],\#
+        "ipFamilyPolicy":"SingleStack","ports":[{"name":"http","port":80,"protocol":"TCP","targetPort":8080}],\#
+        "selector":{"sessionAffinity":"None","type":"ClusterIP"},\#
+        "status":{"loadBalancer":{}}{"kind":"EndpointSlice","apiVersion":"discovery.k8s.io/v1",\#
+        "addressType":"IPv4","endpoints":[{"addresses":["conditions":{"ready":true,"serving":true,\#
+        "terminating":false},"nodeName":"targetRef":{"kind":"Pod",{"kind":"NetworkPolicy",\#
+        "apiVersion":"networking.k8s.io/v1","f:spec":{"f:egress":{},"f:ingress":{},"f:podSelector":{},\#
+        "f:policyTypes":{}},"spec":{"egress":[{"to":[{"ipBlock":{"cidr":"10.0.0.0/8"}}]}],\#
+        "ingress":[{"from":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"},\#
+        {"podSelector":{"matchExpressions":[{"key":"operator":"In","values":["matchLabels":{"app":"}}}],\#
+        "ports":[{"port":80,"protocol":"TCP"}]}],"podSelector":{"matchLabels":{"app":"}},"policyTypes":["Ingress",\#
+        "Egress"]}}{"kind":"Namespace","spec":{"finalizers":["kubernetes"]},\#
+        "status":{"phase":"Active"}}{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"1",\#
+        "creationTimestamp":"2026-01-01T00:00:00Z","deletionGracePeriodSeconds":30,"generateName":"generation":1,\#
+        "labels":{"app":"app.kubernetes.io/name":"pod-template-hash":"},"managedFields":[{"apiVersion":"v1",\#
+        "fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:annotations":{".":{}},"f:generateName":{},\#
+        "f:labels":{".":{},"f:app":{}},"f:ownerReferences":{".":{},"k:{\"uid\":\"":{}}}},\#
+        "f:spec":{"f:containers":{"k:{\"name\":\"main\"}":{".":{},"f:args":{},"f:command":{},"f:env":{},\#
+        "f:image":{},"f:imagePullPolicy":{},"f:livenessProbe":{},"f:name":{},"f:ports":{},"f:readinessProbe":{},\#
+        "f:resources":{},"f:terminationMessagePath":{},"f:terminationMessagePolicy":{}}},"f:dnsPolicy":{},\#
+        "f:enableServiceLinks":{},"f:nodeName":{},"f:restartPolicy":{},"f:schedulerName":{},\#
+        "f:securityContext":{},"f:terminationGracePeriodSeconds":{}}},"manager":"kube-controller-manager",\#
+        "operation":"Update","time":"2026-01-01T00:00:00Z"},{"apiVersion":"v1","fieldsType":"FieldsV1",\#
+        "fieldsV1":{"f:status":{"f:conditions":{".":{},"k:{\"type\":\"Ready\"}":{".":{},"f:lastTransitionTime":{},\#
+        "f:message":{},"f:reason":{},"f:status":{},"f:type":{}}},"f:containerStatuses":{},"f:hostIP":{},\#
+        "f:hostIPs":{},"f:phase":{},"f:podIP":{},"f:podIPs":{".":{},"k:{\"ip\":\"10.244.0.1\"}":{".":{},\#
+        "f:ip":{}}},"f:startTime":{}}},"manager":"kubelet","operation":"Update","subresource":"status",\#
+        "time":"2026-01-01T00:00:00Z"}],"name":"namespace":"default","ownerReferences":[{"apiVersion":"apps/v1",\#
+        "blockOwnerDeletion":true,"controller":true,"kind":"ReplicaSet","name":"uid":"},\#
+        "spec":{"containers":[{"args":["command":["env":[{"name":"value":"image":"registry.k8s.io/",\#
+        "imagePullPolicy":"IfNotPresent","livenessProbe":{"failureThreshold":3,"httpGet":{"path":"/healthz",\#
+        "port":8080,"scheme":"HTTP"},"periodSeconds":10,"successThreshold":1,"timeoutSeconds":1},"name":"main",\#
+        "ports":[{"containerPort":8080,"name":"http","protocol":"TCP"}],\#
+        "readinessProbe":{"resources":{"limits":{"cpu":"100m","memory":"128Mi"},"requests":{"cpu":"100m",\#
+        "memory":"128Mi"}},"securityContext":{},"terminationMessagePath":"/dev/termination-log",\#
+        "terminationMessagePolicy":"File",\#
+        "volumeMounts":[{"mountPath":"/var/run/secrets/kubernetes.io/serviceaccount","name":"kube-api-access-",\#
+        "readOnly":true}]}],"dnsPolicy":"ClusterFirst","enableServiceLinks":true,"nodeName":"node",\#
+        "preemptionPolicy":"PreemptLowerPriority","priority":0,"restartPolicy":"Always",\#
+        "schedulerName":"default-scheduler","securityContext":{},"serviceAccount":"default",\#
+        "serviceAccountName":"default","terminationGracePeriodSeconds":30,"tolerations":[{"effect":"NoExecute",\#
+        "key":"node.kubernetes.io/not-ready","operator":"Exists","tolerationSeconds":300},{"effect":"NoExecute",\#
+        "key":"node.kubernetes.io/unreachable","operator":"Exists","tolerationSeconds":300}],\#
+        "volumes":[{"name":"kube-api-access-","projected":{"defaultMode":420,\#
+        "sources":[{"serviceAccountToken":{"expirationSeconds":3607,"path":"token"}},\#
+        {"configMap":{"items":[{"key":"ca.crt","path":"ca.crt"}],"name":"kube-root-ca.crt"}},\#
+        {"downwardAPI":{"items":[{"fieldRef":{"apiVersion":"v1","fieldPath":"metadata.namespace"},\#
+        "path":"namespace"}]}}]}}]},"status":{"conditions":[{"lastTransitionTime":"2026-01-01T00:00:00Z",\#
+        "status":"True","type":"PodScheduled"},{"status":"True","type":"Ready"}],\#
+        "containerStatuses":[{"containerID":"containerd://","image":"imageID":"lastState":{},"name":"main",\#
+        "ready":true,"restartCount":0,"started":true,\#
+        "state":{"running":{"startedAt":"hostIP":"hostIPs":[{"ip":"phase":"Running","podIP":"10.244.0.1",\#
+        "podIPs":[{"ip":"10.244.0.1"}],"qosClass":"BestEffort","startTime":"
+        """#
+}
