@@ -241,6 +241,11 @@ void martlet_load_words(void *to, const void *from, size_t bytes)
     }
 }
 
+void martlet_store_word(void *to, uint32_t word)
+{
+    __atomic_store_n((uint32_t *)to, word, __ATOMIC_RELAXED);
+}
+
 void martlet_store_release(void *to, uint32_t word)
 {
     __atomic_store_n((uint32_t *)to, word, __ATOMIC_RELEASE);

@@ -25,15 +25,20 @@ static int anonymous_bytes(size_t *bytes) {
 
 // What was left the last time: pages that do not go back are not asked for again and again.
 static size_t left;
+// What was there at the last look into the heap. That walks over all free pieces, with an arena's lock held.
+static size_t seen;
 
-int clinux_trim_heap(size_t idle_bytes_max) {
+int clinux_trim_heap(size_t idle_bytes_max, int even_unchanged) {
     size_t anonymous;
     int error = anonymous_bytes(&anonymous);
     if (error) return error;
+    if (anonymous <= seen + idle_bytes_max && !even_unchanged) return 0;
+    seen = anonymous;
     struct mallinfo2 heap = mallinfo2();
     size_t used = heap.uordblks + heap.hblkhd;
     if (anonymous <= used + used / 32 + idle_bytes_max || anonymous <= left + idle_bytes_max) return 0;
     malloc_trim(0);
     error = anonymous_bytes(&left);
+    seen = left;
     return error ? error : 1;
 }

@@ -174,8 +174,7 @@ package actor Engine {
             switch action {
             case .write(let operations): try writer.perform(operations)
             case .fill(let values): try writer.fill(values)
-            case .writeSlot(let slot, let values):
-                for (key, value) in values { try writer.write(key, value, slot: slot) }
+            case .writeSlot(let slot, let values): try writer.write(values, slot: slot)
             case .publish(let generation):
                 steps.written(.policy)
                 try writer.publish(generation)

@@ -21,6 +21,8 @@ package protocol Datapath: Sendable {
     // Flat, memory-mapped arrays. Aligned words (eight bytes, or four) are stored whole.
     func read(_ map: MapIdentity, bytes: Range<Int>) throws(DatapathError) -> [UInt8]
     func write(_ map: MapIdentity, at offset: Int, _ bytes: [UInt8]) throws(DatapathError)
+    /// Many words of one map, in order.
+    func write(_ map: MapIdentity, _ words: [MapWord]) throws(DatapathError)
     /// Stores one word after everything written before it is visible: what publishes a generation.
     func storeRelease(_ map: MapIdentity, at offset: Int, _ word: UInt32) throws(DatapathError)
 

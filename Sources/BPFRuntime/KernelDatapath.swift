@@ -74,6 +74,10 @@ package final class KernelDatapath: Datapath {
         try self.map(map).mapped().write(at: offset, bytes)
     }
 
+    package func write(_ map: MapIdentity, _ words: [MapWord]) throws(DatapathError) {
+        try self.map(map).mapped().write(words)
+    }
+
     package func storeRelease(_ map: MapIdentity, at offset: Int, _ word: UInt32) throws(DatapathError) {
         try self.map(map).mapped().storeRelease(at: offset, word)
     }

@@ -1,5 +1,6 @@
 import CLibbpf
 import Glibc
+import MapLayout
 import Synchronization
 
 /// The memory of an array map, shared with the kernel. Our threads take turns; programs read meanwhile, word by word.
@@ -60,6 +61,18 @@ final class MappedRegion: Sendable {
     func write(at offset: Int, _ bytes: [UInt8]) throws(DatapathError) {
         try withMemory(at: offset, bytes.count) { target in
             bytes.withUnsafeBytes { martlet_store_words(target, $0.baseAddress, $0.count) }
+        }
+    }
+
+    /// - Precondition: the words are aligned.
+    func write(_ words: [MapWord]) throws(DatapathError) {
+        for word in words { try check(word.offset, 4) }
+        try state.withLock { state throws(DatapathError) in
+            for word in words {
+                let window = word.offset / Self.windowBytes
+                if !state.isMapped[window] { try map(window, &state) }
+                martlet_store_word(state.base + word.offset, word.value)
+            }
         }
     }
 

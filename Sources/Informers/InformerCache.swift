@@ -40,9 +40,10 @@ package struct InformerCache<Item: Sendable>: Sendable {
 
     package subscript(key: ObjectKey) -> Item? { namespaces[key.namespace]?[key.name]?.item }
 
-    package var items: some Sequence<Item> { namespaces.values.lazy.joined().map(\.value.item) }
+    /// A closure, as a key path here would be made anew with each call.
+    package var items: some Sequence<Item> { namespaces.values.lazy.joined().map { $0.value.item } }
 
-    package func items(in namespace: String) -> [Item] { namespaces[namespace]?.values.map(\.item) ?? [] }
+    package func items(in namespace: String) -> [Item] { namespaces[namespace]?.values.map { $0.item } ?? [] }
 
     package var keys: [ObjectKey] {
         namespaces.flatMap { namespace, entries in entries.keys.map { ObjectKey(namespace, $0) } }

@@ -1,3 +1,15 @@
+/// A word of four bytes in a flat array.
+package struct MapWord: Hashable, Sendable {
+    /// In bytes; a multiple of four.
+    package let offset: Int
+    package let value: UInt32
+
+    package init(offset: Int, value: UInt32) {
+        self.offset = offset
+        self.value = value
+    }
+}
+
 /// One write to a map of the kernel. Compilers return these in the order in which they have to happen; whoever holds
 /// the datapath performs them one by one.
 package enum MapOperation: Hashable, Sendable {

@@ -83,12 +83,17 @@ extension PolicyDelta {
 }
 
 extension PolicySlot {
+    /// The one word, in the map of endpoints, that says an endpoint's class in one of the four slots.
+    package static func endpointClassWord(_ number: UInt32, slot: Int, _ id: UInt32) -> MapWord {
+        MapWord(offset: Int(number) * MemoryLayout<martlet_endpoint>.stride + slot * 4, value: id)
+    }
+
     /// The writes that set the value in one of the four slots.
     package func operations(slot: Int, _ value: PolicySlotValue) -> [MapOperation] {
         switch (self, value) {
         case (.endpointClass(let number), .word(let id)):
-            let base = Int(number) * MemoryLayout<martlet_endpoint>.stride
-            return [.store(MapCatalog.endpoints.identity, offset: base + slot * 4, bytes: MapBytes.of(id))]
+            let word = Self.endpointClassWord(number, slot: slot, id)
+            return [.store(MapCatalog.endpoints.identity, offset: word.offset, bytes: MapBytes.of(word.value))]
         case (.networkClass(let number), .word(let id)):
             let base = Int(number) * MemoryLayout<martlet_network>.stride
             return [.store(MapCatalog.networks.identity, offset: base + slot * 4, bytes: MapBytes.of(id))]

@@ -204,6 +204,27 @@ struct KernelDatapathTests {
         try datapath.write(MapCatalog.services, at: end - 1, martlet_service())
     }
 
+    @Test(
+        "Words that are written together are each where they belong; one past the end is refused, and none is written")
+    func words() throws {
+        let filesystem = try TemporaryBPFFS()
+        let datapath = try KernelDatapath(settings(filesystem))
+        let map = MapCatalog.endpoints
+        let stride = MemoryLayout<martlet_endpoint>.stride
+        let numbers = [0, 1, 5_000, map.capacity - 1]
+        try datapath.write(map.identity, numbers.map { MapWord(offset: $0 * stride + 4, value: UInt32($0) + 1) })
+        let all = try datapath.read(map, 0..<map.capacity)
+        #expect(all.indices.filter { all[$0].class_id.1 != 0 } == numbers)
+        #expect(numbers.allSatisfy { all[$0].class_id.1 == UInt32($0) + 1 && all[$0].class_id.0 == 0 })
+        let error = #expect(throws: DatapathError.self) {
+            try datapath.write(
+                map.identity,
+                [MapWord(offset: 0, value: 7), MapWord(offset: map.capacity * stride, value: 7)])
+        }
+        #expect(error?.code == .layout)
+        #expect(try datapath.read(map, at: 0).class_id.0 == 0)
+    }
+
     /// KiB of kernel maps that this process has mapped and that count as its memory.
     private func residentMaps() throws -> Int {
         let sum = "/^[0-9a-f]+-/ { map = /bpf-map/ } /^Rss:/ { if (map) kib += $2 } END { print kib + 0 }"

@@ -72,6 +72,7 @@ size_t martlet_log_tail(char *out, size_t size);
 /* Stores with one instruction per aligned word of eight or four bytes, so that a reader sees old or new, never half. */
 void martlet_store_words(void *to, const void *from, size_t bytes);
 void martlet_load_words(void *to, const void *from, size_t bytes);
+void martlet_store_word(void *to, uint32_t word);
 void martlet_store_release(void *to, uint32_t word);
 
 /* A full RCU grace period by membarrier(2): -EINVAL under nohz_full, and of no effect on a machine with one CPU. */

@@ -16,14 +16,26 @@ struct KernelWriter: Sendable {
 
     // MARK: Policy
 
-    func write(_ place: PolicySlot, _ value: PolicySlotValue, slot: Int) throws(DatapathError) {
+    private func write(_ place: PolicySlot, _ value: PolicySlotValue, slot: Int) throws(DatapathError) {
         try perform(place.operations(slot: slot, value))
     }
 
-    func fill(_ values: [PolicySlot: PolicySlotValue]) throws(DatapathError) {
+    /// Values of one slot. Of endpoints there may be thousands: they are written in one go.
+    func write(_ values: [PolicySlot: PolicySlotValue], slot: Int) throws(DatapathError) {
+        var classes: [MapWord] = []
         for (place, value) in values {
-            for slot in 0..<MapLimits.generationSlots { try write(place, value, slot: slot) }
+            if case (.endpointClass(let number), .word(let id)) = (place, value) {
+                classes.append(PolicySlot.endpointClassWord(number, slot: slot, id))
+            } else {
+                try write(place, value, slot: slot)
+            }
         }
+        try datapath.write(MapCatalog.endpoints.identity, classes)
+        writes.wrote(classes.count)
+    }
+
+    func fill(_ values: [PolicySlot: PolicySlotValue]) throws(DatapathError) {
+        for slot in 0..<MapLimits.generationSlots { try write(values, slot: slot) }
     }
 
     /// Plain writes, in order.

@@ -12,6 +12,7 @@ package final class PodCleanup: ServiceLifecycle.Service, Sendable {
     /// A node that was replaced comes back within this time.
     static let missingNodeGrace = Duration.seconds(40)
     static let interval = Duration.seconds(20)
+    private static let pieceOfPods = 256
 
     private let context: ControllerContext
     private let finishedMax: Int
@@ -40,27 +41,38 @@ package final class PodCleanup: ServiceLifecycle.Service, Sendable {
     }
 
     private func clean(_ missingSince: inout [String: Duration]) async throws(APIError) {
-        let nodes = Set(context.cluster.nodes.cache.items.map(\.name))
-        let pods = Array(context.cluster.pods.cache.items)
+        let (unbound, missing, finished) = await look()
         let now = context.clock.now()
-        let missing = Set(pods.map(\.nodeName)).subtracting(nodes).subtracting([""])
-        missingSince = missingSince.filter { missing.contains($0.key) }
-        for node in missing where missingSince[node] == nil { missingSince[node] = now }
-        var gone: Set<String> = []
+        missingSince = missingSince.filter { missing[$0.key] != nil }
+        for node in missing.keys where missingSince[node] == nil { missingSince[node] = now }
         for (node, since) in missingSince where now - since >= Self.missingNodeGrace {
-            if try await isGone(node) { gone.insert(node) }
+            guard try await isGone(node) else { continue }
+            for pod in missing[node] ?? [] { try await remove(pod) }
         }
-        for pod in pods {
-            let isStranded = gone.contains(pod.nodeName)
-            let isUnbound = pod.nodeName.isEmpty && pod.metadata.isDeleting
-            if isStranded || isUnbound { try await remove(pod) }
-        }
-        let finished = pods.filter { $0.phase.isTerminal && !$0.metadata.isDeleting }
+        for pod in unbound { try await remove(pod) }
         guard finished.count > finishedMax else { return }
         let oldestFirst = finished.sorted {
             (Int64($0.metadata.resourceVersion) ?? 0, $0.key) < (Int64($1.metadata.resourceVersion) ?? 0, $1.key)
         }
         for pod in oldestFirst.prefix(finished.count - finishedMax) { try await remove(pod) }
+    }
+
+    /// Looks at all pods once, a piece at a time: whatever else the daemon does goes on in between.
+    private func look() async -> (unbound: [Pod], ofMissingNodes: [String: [Pod]], finished: [Pod]) {
+        let nodes = Set(context.cluster.nodes.cache.items.map(\.name))
+        var found: (unbound: [Pod], ofMissingNodes: [String: [Pod]], finished: [Pod]) = ([], [:], [])
+        var count = 0
+        for pod in context.cluster.pods.cache.items {
+            if pod.nodeName.isEmpty {
+                if pod.metadata.isDeleting { found.unbound.append(pod) }
+            } else if !nodes.contains(pod.nodeName) {
+                found.ofMissingNodes[pod.nodeName, default: []].append(pod)
+            }
+            if pod.phase.isTerminal, !pod.metadata.isDeleting { found.finished.append(pod) }
+            count += 1
+            if count % Self.pieceOfPods == 0 { await Task.yield() }
+        }
+        return found
     }
 
     private func isGone(_ node: String) async throws(APIError) -> Bool {

@@ -7,6 +7,8 @@ import ServiceLifecycle
 /// stays. Walks over the heap on a thread of its own.
 actor HeapTrimmer: Service {
     private static let interval = Duration.seconds(5)
+    /// Rounds after which the heap is looked into although it has not grown: what was freed may be more.
+    private static let roundsUnchangedMax = 12
     /// Less is not worth the walk over the heap.
     private static let idleBytesMax = 2 << 20
 
@@ -29,8 +31,10 @@ actor HeapTrimmer: Service {
 
     private func trimUntilCancelled() async {
         var isSaid = false
+        var round = 0
         while (try? await Task.sleep(for: Self.interval)) != nil {
-            let code = clinux_trim_heap(Self.idleBytesMax)
+            round += 1
+            let code = clinux_trim_heap(Self.idleBytesMax, round % Self.roundsUnchangedMax == 0 ? 1 : 0)
             if code < 0, !isSaid {
                 logger.warning("the heap cannot be measured", metadata: ["errno": "\(-code)"])
                 isSaid = true
