@@ -123,14 +123,15 @@ extension PolicyCompiler {
             guard let pod = entry.members.first.flatMap(anyPod),
                 policy.subject.matches(pod, namespaceLabels: namespaces[pod.key.namespace] ?? [:])
             else { continue }
-            var counts = own
-            for id in entry.signature { counts += subjectCounts[id] ?? RuleCounts() }
-            if let standing, entry.signature.contains(standing.subject) { counts = counts - RuleCounts(standing) }
-            guard counts.longest > limits.listRules else { continue }
+            var others = RuleCounts()
+            for id in entry.signature { others += subjectCounts[id] ?? RuleCounts() }
+            if let standing, entry.signature.contains(standing.subject) { others = others - RuleCounts(standing) }
+            let long = [("ingress", own.ingress, others.ingress), ("egress", own.egress, others.egress)]
+            guard let (direction, need, taken) = long.first(where: { $1 + $2 > limits.listRules }) else { continue }
             return PolicyError(
                 .listTooLong, policy.key,
-                "with the other policies of pod \(pod.key), a list of \(counts.longest) rules; "
-                    + "a list holds \(limits.listRules)", pod: pod.key)
+                "needs \(need.counted("\(direction) rule")) in the list of pod \(pod.key); "
+                    + "\(max(0, limits.listRules - taken)) of \(limits.listRules) are free", pod: pod.key)
         }
         return nil
     }

@@ -11,8 +11,8 @@ struct StartPart {
         let start = try await session.node.start()
         session.note(Measure(part: "control", "daemon start to Node Ready, containerd up", start, "ms", .atMost(1_000)))
         let memory = try session.node.memory()
-        session.note(Measure(part: "control", "daemon resident, idle, beside maps", memory.own, "MiB", .atMost(60)))
-        session.note(Measure(part: "control", "daemon resident, idle: mapped maps", memory.maps, "MiB"))
+        session.note(Measure(part: "control", "daemon resident, idle", memory.all, "MB", .atMost(60)))
+        session.note(Measure(part: "control", "daemon resident, idle: of it mapped maps", memory.maps, "MB"))
     }
 }
 

@@ -70,7 +70,7 @@ struct ServicesPart {
         // What other parts change is to be concerned by none of them.
         try await objects.each(total - 1) { try await objects.delete(.services, "more-\($0)") }
         session.note(
-            Measure(part: "services", "daemon resident with \(total) Services, beside maps", memory.own, "MiB"))
+            Measure(part: "services", "daemon resident with \(total) Services", memory.all, "MB"))
     }
 
     private func add(_ total: Int, _ objects: BenchObjects) async throws {

@@ -63,15 +63,15 @@ struct Node: Sendable {
         return "sh -c 'echo $$ > \(root)\(group)/cgroup.procs; exec \"$@\"' sh \(prefix)"
     }
 
-    /// MiB resident: of the maps of kernel programs that the daemon maps, and of all else.
-    func memory() throws -> (own: Double, maps: Double) {
+    /// The daemon's resident memory in MB (10^6 bytes), and how much of it is of maps of kernel programs that it maps.
+    func memory() throws -> (all: Double, maps: Double) {
         let awk =
-            "/^[0-9a-f]+-/ { bpf = /bpf-map/ } /^Rss:/ { if (bpf) maps += $2; else own += $2 } "
-            + "END { print own + 0, maps + 0 }"
+            "/^[0-9a-f]+-/ { bpf = /bpf-map/ } /^Rss:/ { all += $2; if (bpf) maps += $2 } "
+            + "END { print all + 0, maps + 0 }"
         let values = try Shell.run("awk '\(awk)' /proc/\(try daemon())/smaps").split(whereSeparator: \.isWhitespace)
             .compactMap { Double($0) }
         guard values.count == 2, values[0] > 0 else { throw BenchError("the daemon's smaps cannot be read") }
-        return (values[0] / 1_024, values[1] / 1_024)
+        return (values[0] * 1_024 / 1e6, values[1] * 1_024 / 1e6)
     }
 
     /// Starts the node. Milliseconds from the daemon's start (its containerd is up then) to the Node's condition Ready,

@@ -15,7 +15,7 @@ struct RestartPart {
             Measure(
                 part: "control", "SIGKILL to full service: API, datapath and CNI", rounds: times, "ms", .atMost(500)))
         let memory = try session.node.memory()
-        session.note(Measure(part: "control", "daemon resident after a restart, beside maps", memory.own, "MiB"))
+        session.note(Measure(part: "control", "daemon resident after a restart", memory.all, "MB"))
     }
 
     /// Milliseconds until the successor has its policy in force, says nothing is wrong, and has taken a write that a

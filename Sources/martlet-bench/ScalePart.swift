@@ -32,14 +32,14 @@ struct ScalePart {
         let changes = ScaleChanges(session: session, world: world, objects: objects, kernel: kernel)
         try await changes.small()
         let memory = try node.memory()
-        session.note(Measure(part: "scale", "daemon resident, beside maps", memory.own, "MiB", .atMost(150)))
-        session.note(Measure(part: "scale", "daemon resident: mapped maps", memory.maps, "MiB"))
+        session.note(Measure(part: "scale", "daemon resident", memory.all, "MB", .atMost(150)))
+        session.note(Measure(part: "scale", "daemon resident: of it mapped maps", memory.maps, "MB"))
         session.note(
             Measure(
                 part: "scale", "policy maps, as the kernel counts their memory", try policyMaps(), "MiB", .atMost(64)))
         try await changes.large()
         session.note(
-            Measure(part: "scale", "daemon resident after the large changes, beside maps", try node.memory().own, "MiB")
+            Measure(part: "scale", "daemon resident after the large changes", try node.memory().all, "MB")
         )
         await client.shutDown()
         session.note(

@@ -44,7 +44,7 @@ import Testing
             let body = CapacityRaceTests.policy(name)
             return Contender(
                 name: name,
-                lack: "with the other policies of pod room/main, a list of \(2 * rules) rules; a list holds 1024",
+                lack: "needs \(rules) ingress rules in the list of pod room/main; \(1_024 - rules) of 1024 are free",
                 write: { try await $0("POST", policies, body) },
                 undo: { try await $0("DELETE", policies + "/" + name) })
         }
