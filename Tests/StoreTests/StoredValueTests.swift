@@ -10,10 +10,9 @@ import Testing
         let managed =
             #"{"apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:status":{"f:phase":{},"f:podIP":{}}},"#
             + #""manager":"kubelet","operation":"Update","subresource":"status","time":"2026-02-03T04:05:06Z"}"#
+        let metadata = #""resourceVersion":"\#(number)","managedFields":[\#(managed)],"name":"pod-\#(number)""#
         return Array(
-            #"{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"\#(number)","managedFields":[\#(managed)],"#
-                .utf8)
-            + Array(#""name":"pod-\#(number)","namespace":"shop"},"spec":{"nodeName":"far"}}"#.utf8)
+            #"{"kind":"Pod","apiVersion":"v1","metadata":{\#(metadata)},"spec":{"nodeName":"far"}}"#.utf8)
     }
 
     private static func random(_ count: Int, _ generator: inout SeededGenerator) -> [UInt8] {
