@@ -17,8 +17,8 @@ final class StateLock: Sendable {
         guard descriptor >= 0 else { throw .system("open", path) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let number = errno
+            // The descriptor is closed by `deinit`, which runs for what is initialized as far as this is.
             let holder = Self.read(descriptor)
-            close(descriptor)
             guard number == EWOULDBLOCK else { throw .system("flock", path, number) }
             throw StoreError(.inUse, "\(path) is locked: the state is in use by process \(holder)")
         }

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Synchronization
 import Testing
 
 @testable import Store
@@ -27,6 +28,26 @@ import Testing
         #expect(await code { _ = try Store.open(directory) } == .inUse)
         store.close()
         _ = try Store.open(directory)
+    }
+
+    /// A descriptor that is closed twice may be somebody else's the second time.
+    @Test func anOpeningThatIsRefusedClosesNothingOfOthers() async throws {
+        let path = directory.path + "/lock"
+        let held = try StateLock(path: path)
+        let isOver = Atomic(false)
+        async let lost = { () -> Int in
+            var lost = 0
+            while !isOver.load(ordering: .relaxed) {
+                if close(open("/dev/null", O_RDONLY | O_CLOEXEC)) != 0 { lost += 1 }
+            }
+            return lost
+        }()
+        var refused = 0
+        for _ in 0..<20_000 where (try? StateLock(path: path)) == nil { refused += 1 }
+        isOver.store(true, ordering: .relaxed)
+        #expect(await lost == 0)
+        #expect(refused == 20_000)
+        held.release()
     }
 
     @Test(arguments: [0, 4_096 * 2 + 5]) func aDamagedFileIsSaidAndLeftAsItIs(offset: Int) async throws {

@@ -152,11 +152,14 @@ final class Traffic: Sendable {
 
     private func request() throws {
         while goesOn {
+            let begin = ContinuousClock.now
+            errno = 0
             let answer = try shop.visitor.ask(shop.serviceAddress, 80)
+            let error = errno
             if answer == "web" {
                 record.withLock { $0.requests += 1 }
             } else {
-                fault("a request got \(answer ?? "none")")
+                fault("a request got \(answer ?? "none") after \(begin.duration(to: .now)), errno \(error)")
             }
         }
     }
