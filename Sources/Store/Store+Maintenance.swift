@@ -35,13 +35,17 @@ extension Store: Service {
         for table in log.tables { try await expire(table) }
         try await compact()
         if log.ahead.uncopiedBytes > StoreLog.walBytesBeforeCheckpoint { try await log.checkpoint() }
-        await packWhatWasRead()
+        await packWhatWaits()
     }
 
-    /// After a start all of the state is as it was read. Piece by piece: one takes about a millisecond.
-    private func packWhatWasRead() async {
+    /// After a start all of the state is as it was read, and what is large waits for this. Piece by piece: of usual
+    /// objects one takes about a millisecond.
+    private func packWhatWaits() async {
         for _ in 0..<Self.packedPieces {
-            guard pack(atMost: Self.packedPieceValues) > 0 else { return }
+            guard
+                pack(atMost: Self.packedPieceValues, largest: Self.packedAtOnceBytesMax) > 0
+                    || pack(atMost: 1, largest: .max) > 0
+            else { return }
             await Task.yield()
         }
     }

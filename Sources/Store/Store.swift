@@ -13,6 +13,8 @@ package final class Store: Sendable {
     package static let pendingTransactionsMax = 16_384
     /// Transactions that share one sync.
     static let groupTransactionsMax = 1_024
+    /// A value of so many bytes is packed in about a millisecond.
+    static let packedAtOnceBytesMax = 64 << 10
     /// States that are kept so that a list in pages can go on where it was.
     package static let pagedSnapshotsMax = 32
 
@@ -207,18 +209,19 @@ package final class Store: Sendable {
     }
 
     /// Of what was written before, packs as much as has come now, and one more, so that after a start it gets less.
+    /// What is large would hold up the next commit: it waits for the maintenance.
     private func rest(_ committed: [[StoreEvent]]) {
         let come = committed.joined().compactMap { $0.entry?.content }
         guard !come.isEmpty else { return }
         fresh.withLock { for value in come { $0.add(value) } }
-        pack(atMost: come.count + 1)
+        pack(atMost: come.count + 1, largest: Self.packedAtOnceBytesMax)
     }
 
-    /// Packs values that have lain for a while.
+    /// Packs values that have lain for a while, the oldest first, up to one that has more bytes than `largest`.
     /// - Returns: how many.
     @discardableResult
-    func pack(atMost limit: Int) -> Int {
-        let old = fresh.withLock { $0.takeOld(atMost: limit) }
+    func pack(atMost limit: Int, largest: Int) -> Int {
+        let old = fresh.withLock { $0.takeOld(atMost: limit, largest: largest) }
         for value in old { value.pack() }
         return old.count
     }

@@ -50,24 +50,39 @@ extension StoredValue: Hashable {
     package func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
 }
 
-/// The values that were written last, oldest first: they are read soon, by the log, the caches and watches.
+/// The values that were written last, oldest first: they are read soon, by the log, the caches and watches. It holds
+/// what was deleted meanwhile, too, and so no more than a bounded number of bytes for long.
 struct FreshValues: Sendable {
-    /// So many are left as they are.
+    /// So many are left as they are,
     static let keptMax = 256
-    private var values: [StoredValue] = []
-    /// Those before it are taken already; the array is closed up once they are half of it.
+    /// and no more than so many bytes.
+    static let keptBytesMax = 2 << 20
+    private var values: [StoredValue?]
+    /// Those before it are taken already, and nil; the array is closed up once they are half of it.
     private var head = 0
+    private var bytes: Int
 
-    init(_ values: [StoredValue] = []) { self.values = values }
+    init(_ values: [StoredValue] = []) {
+        self.values = values
+        bytes = values.reduce(0) { $0 + $1.count }
+    }
 
-    mutating func add(_ value: StoredValue) { values.append(value) }
+    mutating func add(_ value: StoredValue) {
+        values.append(value)
+        bytes += value.count
+    }
 
-    /// The oldest of those that are more than are kept.
-    mutating func takeOld(atMost limit: Int) -> ArraySlice<StoredValue> {
-        let count = min(limit, values.count - head - Self.keptMax)
-        guard count > 0 else { return [] }
-        let taken = values[head..<head + count]
-        head += count
+    /// The oldest of those that are more than are kept, up to the first that has more bytes than `largest`.
+    mutating func takeOld(atMost limit: Int, largest: Int) -> [StoredValue] {
+        var taken: [StoredValue] = []
+        while taken.count < limit, values.count - head > Self.keptMax || bytes > Self.keptBytesMax,
+            let value = values[head], value.count <= largest
+        {
+            taken.append(value)
+            bytes -= value.count
+            values[head] = nil
+            head += 1
+        }
         if head > values.count / 2 {
             values.removeFirst(head)
             head = 0

@@ -65,13 +65,50 @@ import Testing
     func fresh() {
         let values = (0..<700).map { StoredValue(Self.object($0)) }
         var fresh = FreshValues(Array(values[..<300]))
-        var taken = Array(fresh.takeOld(atMost: 10))
+        var taken = fresh.takeOld(atMost: 10, largest: .max)
         for value in values[300...] {
             fresh.add(value)
-            taken += fresh.takeOld(atMost: 2)
+            taken += fresh.takeOld(atMost: 2, largest: .max)
         }
         #expect(taken.map(ObjectIdentifier.init) == values[..<444].map(ObjectIdentifier.init))
-        #expect(fresh.takeOld(atMost: 100).isEmpty)
+        #expect(fresh.takeOld(atMost: 100, largest: .max).isEmpty)
+    }
+
+    @Test("Of large values fewer stay as they are, and one that is taken is not held any longer")
+    func large() throws {
+        var generator = SeededGenerator(seed: 43)
+        let size = FreshValues.keptBytesMax / 4
+        let bytes = Self.random(size, &generator)
+        var fresh = FreshValues()
+        weak var first: StoredValue?
+        do {
+            let value = StoredValue(bytes)
+            first = value
+            fresh.add(value)
+        }
+        for _ in 0..<3 { fresh.add(StoredValue(bytes)) }
+        #expect(fresh.takeOld(atMost: 100, largest: .max).isEmpty && first != nil)
+        fresh.add(StoredValue(bytes))
+        // Who has no time for it leaves it, and what comes after it.
+        #expect(fresh.takeOld(atMost: 100, largest: size - 1).isEmpty && first != nil)
+        #expect(fresh.takeOld(atMost: 100, largest: size).count == 1)
+        #expect(first == nil)
+    }
+
+    @Test("A large value is packed by the maintenance, and holds up no commit")
+    func largeInTheStore() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store.open(directory)
+        let large = Array(repeating: UInt8(ascii: "a"), count: FreshValues.keptBytesMax + 1)
+        _ = try await store.commit([.put(key: "a", value: large)])
+        _ = try await store.commit([.put(key: "b", value: Self.object(1))])
+        #expect(store.get("a")?.content.bytesHeld == large.count)
+        try await store.maintain()
+        let held = try #require(store.get("a")?.content.bytesHeld)
+        #expect(held < large.count / 100)
+        #expect(store.get("a")?.value == large)
+        #expect(store.get("b")?.content.bytesHeld == Self.object(1).count)
+        store.close()
     }
 
     @Test("Reads, lists, watches, conflicts and a new opening see the same values, packed or not")
