@@ -258,7 +258,7 @@ let package = Package(
             "martletdTests",
             [
                 "APIClient", "APIServer", "Store", "Netlink", "NetTypes", "JSONText", "CLibbpf", "CMartletABI",
-                "TestKit",
+                "TestKit", "CLinux",
             ],
             from: [logging]),
         tests(

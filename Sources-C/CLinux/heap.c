@@ -23,22 +23,34 @@ static int anonymous_bytes(size_t *bytes) {
     return 0;
 }
 
-// What was left the last time: pages that do not go back are not asked for again and again.
+// Idle bytes that the last call could not give back, or fewer that were there since: pages that do not go back are not
+// asked for again and again. What is freed later comes on top of them.
 static size_t left;
 // What was there at the last look into the heap. That walks over all free pieces, with an arena's lock held.
 static size_t seen;
 
+// What is resident and not in use, though not at one instant: 0 where more is in use than was resident before.
+static size_t idle_bytes(size_t anonymous, size_t *used) {
+    struct mallinfo2 heap = mallinfo2();
+    *used = heap.uordblks + heap.hblkhd;
+    return anonymous > *used ? anonymous - *used : 0;
+}
+
 int clinux_trim_heap(size_t idle_bytes_max, int even_unchanged) {
-    size_t anonymous;
+    size_t anonymous, used;
     int error = anonymous_bytes(&anonymous);
     if (error) return error;
-    if (anonymous <= seen + idle_bytes_max && !even_unchanged) return 0;
+    if (anonymous <= seen + idle_bytes_max && !even_unchanged) {
+        if (anonymous < seen) seen = anonymous;
+        return 0;
+    }
     seen = anonymous;
-    struct mallinfo2 heap = mallinfo2();
-    size_t used = heap.uordblks + heap.hblkhd;
-    if (anonymous <= used + used / 32 + idle_bytes_max || anonymous <= left + idle_bytes_max) return 0;
+    size_t idle = idle_bytes(anonymous, &used);
+    if (idle < left) left = idle;
+    if (idle <= used / 32 + idle_bytes_max || idle <= left + idle_bytes_max) return 0;
     malloc_trim(0);
-    error = anonymous_bytes(&left);
-    seen = left;
-    return error ? error : 1;
+    error = anonymous_bytes(&seen);
+    if (error) return error;
+    left = idle_bytes(seen, &used);
+    return 1;
 }

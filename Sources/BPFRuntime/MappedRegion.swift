@@ -116,8 +116,11 @@ final class MappedRegion: Sendable {
         let found = mmap(
             state.base + start, count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor, start)
         guard found != MAP_FAILED else {
-            throw SystemCall.error(
+            let error = SystemCall.error(
                 "mmap", "map \(name): \(count) bytes at \(start); it has to be an array with BPF_F_MMAPABLE")
+            // The kernel may have taken the addresses back before it failed: nobody else may get them.
+            release([window], &state)
+            throw error
         }
         state.isMapped[window] = true
     }

@@ -43,6 +43,9 @@ package struct InformerCache<Item: Sendable>: Sendable {
     /// A closure, as a key path here would be made anew with each call.
     package var items: some Sequence<Item> { namespaces.values.lazy.joined().map { $0.value.item } }
 
+    /// Those that have items.
+    package var namespaceNames: [String] { Array(namespaces.keys) }
+
     package func items(in namespace: String) -> [Item] { namespaces[namespace]?.values.map { $0.item } ?? [] }
 
     package var keys: [ObjectKey] {

@@ -30,6 +30,7 @@ struct KernelWriter: Sendable {
                 try write(place, value, slot: slot)
             }
         }
+        guard !classes.isEmpty else { return }
         try datapath.write(MapCatalog.endpoints.identity, classes)
         writes.wrote(classes.count)
     }

@@ -12,7 +12,6 @@ package final class PodCleanup: ServiceLifecycle.Service, Sendable {
     /// A node that was replaced comes back within this time.
     static let missingNodeGrace = Duration.seconds(40)
     static let interval = Duration.seconds(20)
-    private static let pieceOfPods = 256
 
     private let context: ControllerContext
     private let finishedMax: Int
@@ -57,20 +56,21 @@ package final class PodCleanup: ServiceLifecycle.Service, Sendable {
         for pod in oldestFirst.prefix(finished.count - finishedMax) { try await remove(pod) }
     }
 
-    /// Looks at all pods once, a piece at a time: whatever else the daemon does goes on in between.
+    /// Looks at all pods once, a namespace at a time: whatever else the daemon does goes on in between, and no state of
+    /// the cache is held over it, of which a change would have to make a copy.
     private func look() async -> (unbound: [Pod], ofMissingNodes: [String: [Pod]], finished: [Pod]) {
         let nodes = Set(context.cluster.nodes.cache.items.map(\.name))
         var found: (unbound: [Pod], ofMissingNodes: [String: [Pod]], finished: [Pod]) = ([], [:], [])
-        var count = 0
-        for pod in context.cluster.pods.cache.items {
-            if pod.nodeName.isEmpty {
-                if pod.metadata.isDeleting { found.unbound.append(pod) }
-            } else if !nodes.contains(pod.nodeName) {
-                found.ofMissingNodes[pod.nodeName, default: []].append(pod)
+        for namespace in context.cluster.pods.cache.namespaceNames {
+            for pod in context.cluster.pods.items(in: namespace) {
+                if pod.nodeName.isEmpty {
+                    if pod.metadata.isDeleting { found.unbound.append(pod) }
+                } else if !nodes.contains(pod.nodeName) {
+                    found.ofMissingNodes[pod.nodeName, default: []].append(pod)
+                }
+                if pod.phase.isTerminal, !pod.metadata.isDeleting { found.finished.append(pod) }
             }
-            if pod.phase.isTerminal, !pod.metadata.isDeleting { found.finished.append(pod) }
-            count += 1
-            if count % Self.pieceOfPods == 0 { await Task.yield() }
+            await Task.yield()
         }
         return found
     }
