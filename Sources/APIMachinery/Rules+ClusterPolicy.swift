@@ -5,7 +5,8 @@ import KubeObjects
 /// goes through its reader.
 package enum ClusterNetworkPolicyRules: GeneratedStatusRules {
     package static func validateCreate(_ object: JSONValue, _ context: ValidationContext) -> [FieldError] {
-        let errors = ChangeMode.validate(object) + selectors(object["spec"], "spec")
+        let errors =
+            ChangeMode.validate(object) + selectors(object["spec"], "spec") + repeatedNetworks(object["spec"])
         guard errors.isEmpty else { return errors }
         do {
             _ = try ClusterNetworkPolicy(object)
@@ -46,6 +47,22 @@ package enum ClusterNetworkPolicyRules: GeneratedStatusRules {
             return elements.enumerated().flatMap { selectors($1, path[$0]) }
         case .null?, .bool?, .integer?, .number?, .string?, nil: return []
         }
+    }
+
+    /// Blocks that a peer names twice: `networks` is a set.
+    private static func repeatedNetworks(_ spec: JSONValue?) -> [FieldError] {
+        var errors: [FieldError] = []
+        let path: FieldPath = "spec"
+        for (rule, body) in (spec?["egress"]?.elements ?? []).enumerated() {
+            for (peer, body) in (body["to"]?.elements ?? []).enumerated() {
+                var seen: Set<String> = []
+                for (index, block) in (body["networks"]?.elements ?? []).enumerated() {
+                    guard let text = block.string, !seen.insert(text).inserted else { continue }
+                    errors.append(.duplicate(path["egress"][rule]["to"][peer]["networks"][index], block))
+                }
+            }
+        }
+        return errors
     }
 
     package static var table: TableColumns { TableColumns(["Name", "Tier", "Priority", "Subject", "Enforced", "Age"]) }

@@ -3,6 +3,19 @@ import JSONText
 import KubeObjects
 package import PolicyCompiler
 
+extension PolicyWorld {
+    /// Policies of files that can be read here and that the API server refuses all the same: where each stands, why.
+    package var refusals: [String] {
+        let entries: [any PolicyWorldEntry] = policies + clusterEntries
+        return entries.filter { !$0.source.isEmpty }.flatMap { entry in
+            PolicyLint.faults(entry.body).map { fault in
+                let field = fault.field.isEmpty ? "" : "\(fault.field): "
+                return "\(entry.source): \(entry.object): \(field)\(fault.message)"
+            }
+        }
+    }
+}
+
 /// What the API server refuses: by its own schema and validation, and by what the tables hold.
 extension PolicyLint {
     /// Every fault of every object that would be refused.
@@ -30,7 +43,7 @@ extension PolicyLint {
     }
 
     /// What the server finds in a new policy; empty for other kinds.
-    private static func faults(_ body: JSONValue) -> [(field: String, message: String)] {
+    fileprivate static func faults(_ body: JSONValue) -> [(field: String, message: String)] {
         let apiVersion = body["apiVersion"]?.string ?? ""
         guard let kind = ReadKind(kind: body["kind"]?.string ?? "", apiVersion: apiVersion), kind.isPolicy,
             let resource = ResourceRegistry.builtin.resources(group: kind.group, version: kind.version)

@@ -73,6 +73,15 @@ struct PolicySources: ParsableArguments {
         }
     }
 
+    /// A policy of a file that cannot be read, or that the API server refuses, ends the program with 66.
+    /// - Parameter base: what is there already; its policies are in force, whoever let them in.
+    static func requireAcceptable(_ world: PolicyWorld, over base: PolicyWorld = PolicyWorld()) throws {
+        let known = Set(base.refusals)
+        let faults = world.unreadable.map(\.text) + world.refusals.filter { !known.contains($0) }
+        for fault in faults { Terminal.error(fault) }
+        if !faults.isEmpty { throw ExitCode(66) }
+    }
+
     /// A namespace that is not there ends the program with 66.
     static func require(_ namespace: String?, in world: PolicyWorld) throws {
         guard let namespace, world.namespaces[namespace] == nil else { return }

@@ -51,8 +51,7 @@ struct PolicyDiffCommand: AsyncParsableCommand {
                 throw ExitCode(66)
             }
         }
-        for entry in new.unreadable { Terminal.error(entry.text) }
-        if !new.unreadable.isEmpty { throw ExitCode(66) }
+        try PolicySources.requireAcceptable(new, over: old)
         let diff = PolicyDiff(old.inForce, new.inForce, services: blocks)
         for misfit in diff.misfits { Terminal.error("does not fit: \(misfit)") }
         if !diff.misfits.isEmpty { throw ExitCode(1) }

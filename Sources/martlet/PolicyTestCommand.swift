@@ -44,8 +44,7 @@ struct PolicyTestCommand: AsyncParsableCommand {
         let world = all.inForce
         for name in all.dryRuns { Terminal.error("\(name) is a dry run and enforces nothing: left out") }
         PolicySources.namePassed(world)
-        for entry in world.unreadable { Terminal.error(entry.text) }
-        if !world.unreadable.isEmpty { throw ExitCode(66) }
+        try PolicySources.requireAcceptable(world)
         var expectations: [PolicyExpectation] = []
         for document in try PolicySources.read(tests) {
             do {

@@ -134,6 +134,20 @@ import Testing
                 == ["spec.podSelector.matchExpressions[0].values FieldValueForbidden"])
     }
 
+    @Test func aBlockStandsInNetworksOnce() throws {
+        func networks(_ blocks: String) throws -> [String] {
+            try causes(
+                "policy.networking.k8s.io/v1alpha2/clusternetworkpolicies",
+                #"{"kind":"ClusterNetworkPolicy","metadata":{"name":"x"},"spec":{"tier":"Admin","priority":1,"#
+                    + #""subject":{"namespaces":{}},"egress":[{"action":"Deny","to":[{"namespaces":{}},"#
+                    + #"{"networks":[\#(blocks)]},{"networks":["::/0"]}]}]}}"#)
+        }
+        #expect(try networks(#""10.0.0.0/8","::/0""#).isEmpty)
+        #expect(
+            try networks(#""10.0.0.0/8","::/0","10.0.0.0/8""#)
+                == ["spec.egress[0].to[1].networks[2] FieldValueDuplicate"])
+    }
+
     @Test func immutableConfigurationStaysAsItIs() throws {
         var object = try WriterFixture("configmaps", name: "x")
         try object.create(#"{"kind":"ConfigMap","metadata":{"name":"x"},"data":{"a":"1"},"immutable":true}"#)

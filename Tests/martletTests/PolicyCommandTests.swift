@@ -62,6 +62,26 @@ import Testing
         }
     }
 
+    /// What `kubectl apply` would not take is no result, although it could be judged; what a baseline has is given.
+    @Test func aPolicyThatTheServerRefusesIsRefused() async throws {
+        let refused = """
+            apiVersion: networking.k8s.io/v1
+            kind: NetworkPolicy
+            metadata: {name: quoted, namespace: shop}
+            spec: {podSelector: {}, ingress: [{ports: [{port: "8080"}]}]}
+            """
+        try await withFolder(["refused.yaml": refused]) { folder in
+            let file = folder + "/refused.yaml"
+            let field = "document 1: NetworkPolicy shop/quoted: spec.ingress[0].ports[0].port: "
+            let test = try await policy(["test"] + Self.sources + ["-f", file, "--engine", "maps", Self.holding])
+            #expect(test.status == 66 && test.output.contains(field), "\(test.output)")
+            let diff = try await policy(["diff"] + Self.sources + [file])
+            #expect(diff.status == 66 && diff.output.contains(field), "\(diff.output)")
+            let given = try await policy(["diff"] + Self.sources + ["-f", file, "\(Self.examples)/partner.yaml"])
+            #expect(given.status == 0, "\(given.output)")
+        }
+    }
+
     /// As somebody who may not load programs: the compiled maps are asked and the output says so, unless the kernel
     /// was insisted upon.
     @Test func withoutThePrivilegeTheMapsAreAskedAndTheOutputSaysSo() async throws {
