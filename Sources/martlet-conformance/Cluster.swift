@@ -65,16 +65,17 @@ struct Cluster {
         case "createPolicy", "updatePolicy", "createClusterNetworkPolicy", "updateClusterNetworkPolicy":
             add(policy: action["policy"] ?? .null)
         case "deletePolicy", "deleteClusterNetworkPolicy":
-            let key = ObjectKey(namespace, action["name"]?.string ?? "")
-            policies[key] = nil
-            clusterPolicies[key] = nil
-            take([.policyRemoved(key)])
+            remove(policy: ObjectKey(namespace, action["name"]?.string ?? ""))
         case "createNamespace", "setNamespaceLabels": setNamespace(namespace, Self.labels(action["labels"]))
         case "deleteNamespace":
             for key in pods.keys.filter({ $0.namespace == namespace }) { removePod(key) }
+            for key in policies.keys.filter({ $0.namespace == namespace }) { remove(policy: key) }
             namespaces[namespace] = nil
             take([.namespaceRemoved(namespace)])
-        case "createPod": setPod(pod, Self.labels(action["labels"]), action["ip"]?.string, defaultPorts)
+        case "createPod":
+            // Without an address of its own: the one after the highest.
+            let address = action["ip"]?.string ?? pods.values.flatMap(\.addresses).max()?.description
+            setPod(pod, Self.labels(action["labels"]), address, defaultPorts)
         case "setPodLabels":
             let old = pods[pod]
             setPod(
@@ -99,6 +100,12 @@ struct Cluster {
         } catch {
             faults.append("\(error)")
         }
+    }
+
+    private mutating func remove(policy key: ObjectKey) {
+        policies[key] = nil
+        clusterPolicies[key] = nil
+        take([.policyRemoved(key)])
     }
 
     mutating func set(node: Node) {

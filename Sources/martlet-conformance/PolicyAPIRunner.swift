@@ -21,9 +21,9 @@ enum PolicyAPIRunner {
             var object = request["object"]
             if let base = request["patchOf"]?.string {
                 object = cases.first { $0["id"]?.string == base }?["request"]?["object"]
-                var spec = object?["spec"]
-                spec?["egress"] = request["spec.egress"]
-                object?["spec"] = spec
+                for (name, value) in request.object ?? [:] where name.hasPrefix("spec.") {
+                    object?["spec"]?[String(name.dropFirst("spec.".count))] = value
+                }
             }
             var refusal: ObjectError?
             do { _ = try NetworkPolicy(object ?? .null) } catch { refusal = error }

@@ -10,8 +10,8 @@ struct ConformanceTests {
         let output: String
     }
 
-    /// Runs the program that was built beside the tests.
-    private func run(_ words: [String]) throws -> Ending {
+    /// Runs the program that was built beside the tests; `settings` are NAME=VALUE of its environment.
+    private func run(_ words: [String], _ settings: [String] = []) throws -> Ending {
         try #require(geteuid() == 0, "a node of its own and kernel programs need root")
         var path = [CChar](repeating: 0, count: 4_096)
         let count = readlink("/proc/self/exe", &path, path.count)
@@ -20,7 +20,7 @@ struct ConformanceTests {
         let built = access(program, X_OK) == 0 ? program : ".build/release/martlet-conformance"
         let output = clinux_memfd("output")
         defer { close(output) }
-        let strings = ([built] + words).map { strdup($0) }
+        let strings = (["/usr/bin/env"] + settings + [built] + words).map { strdup($0) }
         defer { for string in strings { free(string) } }
         var pointers = strings.map { UnsafePointer($0) } + [nil]
         let pid = pointers.withUnsafeMutableBufferPointer { arguments in
@@ -54,6 +54,42 @@ struct ConformanceTests {
             #expect(all > 5_000 && min(passed, all - passed) * 5 >= all, "\(way.0)")
         }
         print(ending.output)
+    }
+
+    /// A namespace takes its policies with it: one of the same name has none. A pod for which a case gives no address
+    /// has one all the same.
+    @Test("A namespace that comes back has no policies")
+    func aNamespaceComesBackWithoutPolicies() throws {
+        let cases = """
+            {"initialResources": {"namespaces": {"x": {}, "y": {}}, "pods": [
+              {"namespace": "x", "name": "a", "labels": {}, "ip": "10.1.0.1",
+               "ports": [{"name": "web", "port": 80, "protocol": "TCP"}]}]},
+             "cases": [{"id": "back", "steps": [
+              {"actions": [
+                {"op": "createPod", "namespace": "y", "pod": "b", "labels": {}},
+                {"op": "createPolicy", "policy": {"metadata": {"namespace": "y", "name": "closed"},
+                 "spec": {"podSelector": {}}}}],
+               "pods": ["x/a", "y/b"], "expect": [{"on": ["TCP/80"], "combined": [".X", ".."]}]},
+              {"actions": [
+                {"op": "deleteNamespace", "namespace": "y"},
+                {"op": "createNamespace", "namespace": "y", "labels": {}},
+                {"op": "createPod", "namespace": "y", "pod": "b", "labels": {}}],
+               "pods": ["x/a", "y/b"], "expect": [{"on": ["TCP/80"], "combined": "allow-all"}]}]}]}
+            """
+        var template = Array("/tmp/martlet-cases-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let folder = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer {
+            unlink("\(folder)/netpol/cyclonus.json")
+            rmdir("\(folder)/netpol")
+            rmdir(folder)
+        }
+        try #require(mkdir("\(folder)/netpol", 0o755) == 0)
+        let file = try #require(fopen("\(folder)/netpol/cyclonus.json", "w"))
+        fputs(cases, file)
+        try #require(fclose(file) == 0)
+        let ending = try run([], ["MARTLET_CASES=\(folder)", "CI="])
+        #expect(ending.output.contains("netpol/cyclonus.json: 1 passed, 0 failed (4 verdicts)"), "\(ending.output)")
     }
 
     /// Absent data is said, and a failure where CI asks for it.
