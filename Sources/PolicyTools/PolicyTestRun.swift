@@ -2,7 +2,7 @@ package import JSONText
 import KubeObjects
 package import NetTypes
 
-/// Asks an engine about every expectation, for each pair of pods that it means.
+/// Asks an engine about every expectation, for each pair of pods that it means and each address family that both have.
 package struct PolicyTestRun: Sendable {
     package struct Result: Sendable {
         package let name: String
@@ -52,7 +52,8 @@ package struct PolicyTestRun: Sendable {
         var pairs = 0
         for source in sources {
             for destination in destinations {
-                guard let (from, to) = Self.addresses(source, destination) else {
+                let ways = Self.addresses(source, destination)
+                if ways.isEmpty {
                     faults.append("\(source.name) and \(destination.name) have no address of one family")
                     continue
                 }
@@ -61,26 +62,38 @@ package struct PolicyTestRun: Sendable {
                     continue
                 }
                 pairs += 1
-                let isGiven: Bool
-                do throws(Missing) {
-                    isGiven = try isAlwaysAllowed(source, from, destination, to)
-                } catch {
-                    faults.append("\(source.name) to \(destination.name):\(port): \(error.text)")
-                    continue
+                for (from, to) in ways {
+                    guard let fault = fault(expectation, (source, from), (destination, to), port, engine) else {
+                        continue
+                    }
+                    let family = ways.count > 1 ? " over \(from.family.kubernetesName)" : ""
+                    faults.append("\(source.name) to \(destination.name):\(port)\(family): \(fault)")
                 }
-                let question = VerdictQuestion(
-                    source: from, destination: to, sourcePod: source.pod, destinationPod: destination.pod,
-                    transport: expectation.transport, port: port)
-                let fault: String?
-                do throws(EngineFault) {
-                    fault = Self.fault(expectation, isGiven ? Self.always : try engine.judge(question))
-                } catch {
-                    fault = "\(engine.name) does not answer: \(error)"
-                }
-                if let fault { faults.append("\(source.name) to \(destination.name):\(port): \(fault)") }
             }
         }
         return Result(name: expectation.name, pairs: pairs, faults: faults)
+    }
+
+    /// What is wrong over one address family; nil where the expectation holds.
+    private func fault(
+        _ expectation: PolicyExpectation, _ source: (place: Place, address: IPAddress),
+        _ destination: (place: Place, address: IPAddress), _ port: UInt16, _ engine: some VerdictEngine
+    ) -> String? {
+        do throws(Missing) {
+            if try isAlwaysAllowed(source.place, source.address, destination.place, destination.address) {
+                return Self.fault(expectation, Self.always)
+            }
+        } catch {
+            return error.text
+        }
+        let question = VerdictQuestion(
+            source: source.address, destination: destination.address, sourcePod: source.place.pod,
+            destinationPod: destination.place.pod, transport: expectation.transport, port: port)
+        do throws(EngineFault) {
+            return Self.fault(expectation, try engine.judge(question))
+        } catch {
+            return "\(engine.name) does not answer: \(error)"
+        }
     }
 
     private static let always = (
@@ -180,11 +193,14 @@ package struct PolicyTestRun: Sendable {
 
     private func place(_ pod: Pod) -> Place { Place(name: "\(pod.key)", pod: pod, addresses: pod.addresses) }
 
-    private static func addresses(_ source: Place, _ destination: Place) -> (IPAddress, IPAddress)? {
-        for from in source.addresses {
-            if let to = destination.addresses.first(where: { $0.family == from.family }) { return (from, to) }
+    /// The addresses of both ends, for each family that both have.
+    private static func addresses(_ source: Place, _ destination: Place) -> [(IPAddress, IPAddress)] {
+        IPFamily.allCases.compactMap { family in
+            guard let from = source.addresses.first(where: { $0.family == family }),
+                let to = destination.addresses.first(where: { $0.family == family })
+            else { return nil }
+            return (from, to)
         }
-        return nil
     }
 
     private func number(_ expectation: PolicyExpectation, _ destination: Place) -> UInt16? {

@@ -197,6 +197,45 @@ import Testing
         #expect(problems.first?.text.hasPrefix("prod/big: spec.ingress makes 1025 rules") == true)
     }
 
+    @Test func podsOfBothFamiliesAreJudgedOverBoth() throws {
+        var world = PolicyWorld()
+        for (name, host) in [("x", 1), ("y", 2)] {
+            world.add([
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": ["namespace": "a", "name": .string(name), "labels": ["app": .string(name)]],
+                "spec": ["containers": []],
+                "status": ["podIPs": [["ip": .string("10.1.0.\(host)")], ["ip": .string("fd00:1::\(host)")]]],
+            ])
+        }
+        world.add([
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": ["namespace": "a", "name": "six"],
+            "spec": [
+                "podSelector": ["matchLabels": ["app": "x"]], "policyTypes": ["Egress"],
+                "egress": [["to": [["ipBlock": ["cidr": "::/0"]]]]],
+            ],
+        ])
+        let expectations = try Self.expectations(
+            Self.head + """
+                  - {from: a/x, to: a/y, port: 80, allow: false}
+                  - {from: a/x, to: a/y, port: 80, allow: true}
+                  - {from: a/x, to: "fd00:1::2", port: 80, allow: true}
+                  - {from: a/x, to: 10.1.0.2, port: 80, allow: false}
+
+                """)
+        #expect(
+            try Self.faults(world, expectations) == [
+                [
+                    "a/x to a/y:80 over IPv6: is allowed: egress allowed by rule 0 of a/six, ingress open (no policy "
+                        + "selects it)"
+                ],
+                [
+                    "a/x to a/y:80 over IPv4: is denied: egress denied (isolated by a/six), ingress open (no policy "
+                        + "selects it)"
+                ], [], [],
+            ])
+    }
+
     @Test func misspelledFieldIsRefusedByItsPath() {
         #expect(throws: (any Error).self) {
             try Self.expectations(Self.head + "  - {from: a/b, to: a/c, port: 1, allows: true}\n")
