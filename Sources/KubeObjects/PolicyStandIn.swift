@@ -20,7 +20,8 @@ extension NetworkPolicy {
             egress = types.contains("Egress") ? [] : nil
         case (true, _):
             ingress = []
-            egress = spec["egress"].isPresent ? [] : nil
+            let rules = object["spec"]?["egress"] ?? .null
+            egress = rules.isNull || rules.array?.isEmpty == true ? nil : []
         case (false, _):
             ingress = []
             egress = []

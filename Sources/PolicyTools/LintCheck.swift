@@ -24,6 +24,7 @@ package enum LintCheck: String, CaseIterable, Sendable {
     case overruled
     case noRules = "no-rules"
     case networksHoldPods = "networks-hold-pods"
+    case ownNode = "own-node"
     case samePriority = "same-priority"
     case notJudged = "not-judged"
     case notCompared = "not-compared"

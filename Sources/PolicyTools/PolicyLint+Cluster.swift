@@ -21,6 +21,7 @@ extension PolicyLint {
                 let text = report.entry.body[path: "spec", direction.field]?[index]
                 peers(rule, paths: Self.paths(text?[direction.peers], "\(field).\(direction.peers)"), &report)
                 networksOverPods(rule, index, field, direction, &report)
+                ownNode(rule, field, direction, &report)
                 names(rule, field, direction, &report)
                 if let by = decided(rule, index, policy, direction, &report.budget) {
                     report.add(
@@ -116,6 +117,21 @@ extension PolicyLint {
                 report.add(.note, .overlappingBlocks, field, "\(cidr) lies within \(wide)", "remove it")
             }
         }
+    }
+
+    /// A pod and the node that it runs on reach each other whatever policies say.
+    private func ownNode(
+        _ rule: ClusterPolicyRule, _ field: String, _ direction: Direction, _ report: inout ClusterReport
+    ) {
+        let meansNodes = rule.peers.contains { peer in
+            if case .nodes = peer { return true }
+            return false
+        }
+        guard rule.action == .deny, direction == .egress, meansNodes else { return }
+        report.add(
+            .warning, .ownNode, "\(field).to",
+            "of the nodes it denies the others alone: a pod always reaches the node that it runs on",
+            "close on the node itself what pods must not reach there")
     }
 
     /// Deny by address takes pods along.

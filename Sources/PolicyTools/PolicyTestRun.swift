@@ -113,8 +113,13 @@ package struct PolicyTestRun: Sendable {
     }
 
     private static func text(_ verdict: EngineVerdict) -> String {
-        guard let policy = verdict.policy else { return verdict.isAllowed ? "open (no policy selects it)" : "closed" }
-        guard let rule = verdict.rule else { return "denied (isolated by \(policy))" }
+        guard let policy = verdict.policy else { return verdict.isAllowed ? "open (no policy decides)" : "closed" }
+        guard let rule = verdict.rule else {
+            // A policy of the cluster isolates nobody: it has rules about pods, and whether they hold is not known.
+            let isCluster = policy.namespace.isEmpty
+            return
+                "denied (\(isCluster ? "an address of pods that is no known pod's, under" : "isolated by") \(policy))"
+        }
         return "\(verdict.isAllowed ? "allowed" : "denied") by rule \(rule) of \(policy)"
     }
 

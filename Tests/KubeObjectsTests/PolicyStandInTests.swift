@@ -32,6 +32,11 @@ import Testing
         #expect(bare.ingress == [] && bare.egress == nil)
         let both = try #require(try standIn(#"{"podSelector":{},"egress":[{"future":1}]}"#))
         #expect(both.ingress == [] && both.egress == [])
+        // As the API has it, an empty list names no direction.
+        let empty = try #require(try standIn(#"{"podSelector":{},"egress":[],"ingress":[{"future":1}]}"#))
+        #expect(empty.ingress == [] && empty.egress == nil)
+        let odd = try #require(try standIn(#"{"podSelector":{},"egress":{"future":1}}"#))
+        #expect(odd.ingress == [] && odd.egress == [])
     }
 
     @Test func whatCannotBeToldIsClosedWhole() throws {

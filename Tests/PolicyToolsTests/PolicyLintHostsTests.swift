@@ -36,6 +36,19 @@ import Testing
         #expect(try found(PolicyLintTests.clusterPolicy("p", cluster)) == ["warning host-network spec.subject"])
     }
 
+    @Test func aDenyToNodesIsToldNotToHoldForThePodsOwn() throws {
+        func to(_ action: String, _ peer: String) throws -> [String] {
+            let rule = "egress: [{action: \(action), to: [\(peer)]}]"
+            return try found(
+                PolicyLintTests.clusterPolicy("p", "priority: 1, subject: {namespaces: {}}, \(rule)")
+            ).filter { $0.contains("own-node") }
+        }
+        #expect(try to("Deny", "{nodes: {}}") == ["warning own-node spec.egress[0].to"])
+        #expect(try to("Deny", "{namespaces: {}}, {nodes: {matchLabels: {zone: a}}}").count == 1)
+        #expect(try to("Accept", "{nodes: {}}") == [])
+        #expect(try to("Deny", "{namespaces: {}}") == [])
+    }
+
     @Test func aPeerThatMeansOnlyThemFindsNobody() throws {
         func from(_ peer: String) throws -> [String] {
             try found(

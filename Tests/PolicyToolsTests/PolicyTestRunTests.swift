@@ -88,7 +88,7 @@ import Testing
         #expect(faults.map(\.isEmpty) == [true, true, true, false, false, false])
         #expect(
             faults[3] == [
-                "prod/api to prod/db:22: is denied: egress open (no policy selects it), "
+                "prod/api to prod/db:22: is denied: egress open (no policy decides), "
                     + "ingress denied (isolated by prod/only-api)"
             ])
         #expect(faults[5] == ["no pod in namespace prod has app=none"])
@@ -227,11 +227,11 @@ import Testing
             try Self.faults(world, expectations) == [
                 [
                     "a/x to a/y:80 over IPv6: is allowed: egress allowed by rule 0 of a/six, ingress open (no policy "
-                        + "selects it)"
+                        + "decides)"
                 ],
                 [
                     "a/x to a/y:80 over IPv4: is denied: egress denied (isolated by a/six), ingress open (no policy "
-                        + "selects it)"
+                        + "decides)"
                 ], [], [],
             ])
     }
