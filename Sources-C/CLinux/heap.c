@@ -40,7 +40,7 @@ int clinux_trim_heap(size_t idle_bytes_max, int even_unchanged) {
     size_t anonymous, used;
     int error = anonymous_bytes(&anonymous);
     if (error) return error;
-    if (anonymous <= seen + idle_bytes_max && !even_unchanged) {
+    if (anonymous <= seen + seen / 32 + idle_bytes_max && !even_unchanged) {
         if (anonymous < seen) seen = anonymous;
         return 0;
     }

@@ -8,7 +8,8 @@ struct ScaleChanges {
     let world: ScaleWorld
     let objects: BenchObjects
     let kernel: KernelView
-    private var timer: ChangeTimer { ChangeTimer(changes: session.count(300, least: 30), perSecond: 100) }
+    /// So many that the 99th percentile stands on ten of them.
+    private var timer: ChangeTimer { ChangeTimer(changes: session.count(1_000, least: 30), perSecond: 100) }
     private var generation: (Int) -> UInt64 { { _ in kernel.generation } }
 
     /// Changes of one object that concern a few endpoints.

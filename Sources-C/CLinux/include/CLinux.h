@@ -61,9 +61,9 @@ int clinux_loopback_listen(uint16_t *port);
 // Returns 0 or -EINVAL.
 int clinux_set_up_heap(void);
 // Gives the heap's idle pages back to the kernel, where more of them are resident than `idle_bytes_max` and a 32nd of
-// what is in use, and more than the last call left idle. Looks only where that many pages have come since the last
-// look, or `even_unchanged` is not 0. Returns 1 where it did, 0 where there was nothing to do. For one thread at a
-// time.
+// what is in use, and more than the last call left idle. Looks only where that many have come since the last look,
+// and a 32nd of what was there, or `even_unchanged` is not 0: a look takes milliseconds. Returns 1 where it did, 0
+// where there was nothing to do. For one thread at a time.
 int clinux_trim_heap(size_t idle_bytes_max, int even_unchanged);
 
 // Processes. -----------------------------------------------------------------------------------------------------

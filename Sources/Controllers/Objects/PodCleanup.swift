@@ -62,7 +62,8 @@ package final class PodCleanup: ServiceLifecycle.Service, Sendable {
         let nodes = Set(context.cluster.nodes.cache.items.map(\.name))
         var found: (unbound: [Pod], ofMissingNodes: [String: [Pod]], finished: [Pod]) = ([], [:], [])
         for namespace in context.cluster.pods.cache.namespaceNames {
-            for pod in context.cluster.pods.items(in: namespace) {
+            // Of the cache's state, not within its lock.
+            for pod in context.cluster.pods.cache.items(in: namespace) {
                 if pod.nodeName.isEmpty {
                     if pod.metadata.isDeleting { found.unbound.append(pod) }
                 } else if !nodes.contains(pod.nodeName) {
