@@ -40,8 +40,9 @@ func library(
         swiftSettings: strict + settings, plugins: plugins)
 }
 
-func tests(_ name: String, _ ours: [String], from: [Target.Dependency] = []) -> Target {
-    .testTarget(name: name, dependencies: ours.map { .target(name: $0) } + from, swiftSettings: strict)
+func tests(_ name: String, _ ours: [String], from: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: ours.map { .target(name: $0) } + from, exclude: exclude, swiftSettings: strict)
 }
 
 func cTarget(_ name: String, links: [String] = []) -> Target {
@@ -246,7 +247,7 @@ let package = Package(
             [
                 "Agent", "APIClient", "Informers", "KubeObjects", "RouteCompiler", "Netlink", "BPFRuntime", "MapLayout",
                 "BPFObjects", "CMartletABI", "NetTypes", "PolicyCompiler", "Reconcile", "TestKit", "CLinux",
-            ], from: [logging]),
+            ], from: [logging], exclude: ["instructions.txt"]),
         tests(
             "PodNetworkTests",
             [
