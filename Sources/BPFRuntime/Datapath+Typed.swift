@@ -1,6 +1,13 @@
 import CMartletABI
 package import MapLayout
 
+extension Datapath {
+    /// One by one, where there is nothing to be gained by writing them together.
+    package func write(_ map: MapIdentity, _ words: [MapWord]) throws(DatapathError) {
+        for word in words { try write(map, at: word.offset, MapBytes.of(word.value)) }
+    }
+}
+
 /// Typed forms of the map calls.
 extension Datapath {
     package func get<Key, Value>(_ map: KeyedMap<Key, Value>, _ key: Key) throws(DatapathError) -> Value? {

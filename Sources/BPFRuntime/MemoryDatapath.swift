@@ -104,10 +104,6 @@ package final class MemoryDatapath: Datapath {
         }
     }
 
-    package func write(_ map: MapIdentity, _ words: [MapWord]) throws(DatapathError) {
-        for word in words { try write(map, at: word.offset, MapBytes.of(word.value)) }
-    }
-
     package func storeRelease(_ map: MapIdentity, at offset: Int, _ word: UInt32) throws(DatapathError) {
         try write(map, at: offset, MapBytes.of(word))
     }

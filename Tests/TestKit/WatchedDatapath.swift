@@ -107,10 +107,6 @@ package final class WatchedDatapath: Datapath {
         if try !holds(map, offset, bytes) { try inner.write(map, at: offset, bytes) }
     }
 
-    package func write(_ map: MapIdentity, _ words: [MapWord]) throws(DatapathError) {
-        for word in words { try write(map, at: word.offset, MapBytes.of(word.value)) }
-    }
-
     package func storeRelease(_ map: MapIdentity, at offset: Int, _ word: UInt32) throws(DatapathError) {
         try announce(.publish)
         try inner.storeRelease(map, at: offset, word)
