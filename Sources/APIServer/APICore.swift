@@ -111,6 +111,8 @@ package final class APICore: Sendable {
         do {
             return try await answer(request)
         } catch {
+            // It may tell of what another one has written and is not on the disk yet.
+            if request.viewer == .outside, request.method != "GET" { try? await cache.settle(cache.revision) }
             return Self.response(error, request)
         }
     }

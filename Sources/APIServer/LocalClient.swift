@@ -2,7 +2,8 @@ package import APIClient
 import APIMachinery
 package import JSONText
 
-/// The API for our own parts in the same process: the same checks as over HTTPS, without a socket.
+/// The API for our own parts in the same process: the same checks as over HTTPS, without a socket. They see what is
+/// committed before it is on the disk; who writes is answered when it is, as everybody.
 package struct LocalClient: APIClient {
     private let core: APICore
     private let user: UserInfo
@@ -30,9 +31,7 @@ package struct LocalClient: APIClient {
     package func list(_ resource: APIResource, _ options: ListOptions, each body: (JSONValue) -> Void)
         async throws(APIError) -> String
     {
-        let request = APIRequest(
-            method: "GET", path: path(resource, options.namespace), query: Self.query(options), headers: headers,
-            user: user)
+        let request = request("GET", path(resource, options.namespace), query: Self.query(options))
         do throws(APIStatus) {
             return String(try core.localList(request, isMetadataOnly: options.isMetadataOnly, body))
         } catch {
@@ -48,8 +47,7 @@ package struct LocalClient: APIClient {
             ("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", resourceVersion),
             ("timeoutSeconds", "2147483647"),
         ]
-        let request = APIRequest(
-            method: "GET", path: path(resource, options.namespace), query: query, headers: headers, user: user)
+        let request = request("GET", path(resource, options.namespace), query: query)
         let feed: LocalWatch
         do throws(APIStatus) {
             feed = try core.localWatch(request, options)
@@ -89,7 +87,12 @@ package struct LocalClient: APIClient {
 
     // MARK: Requests
 
-    private var headers: [(name: String, value: String)] { [("user-agent", userAgent)] }
+    private func request(_ method: String, _ path: String, query: [(name: String, value: String)]) -> APIRequest {
+        var request = APIRequest(
+            method: method, path: path, query: query, headers: [("user-agent", userAgent)], user: user)
+        request.viewer = .inside
+        return request
+    }
 
     private static func query(_ options: ListOptions) -> [(name: String, value: String)] {
         var query: [(name: String, value: String)] = []
@@ -112,9 +115,9 @@ package struct LocalClient: APIClient {
         _ method: String, _ path: String, query: [(name: String, value: String)] = [],
         contentType: String = "application/json", body: JSONValue? = nil
     ) async throws(APIError) -> JSONValue {
-        let request = APIRequest(
-            method: method, path: path, query: query, headers: headers + [("content-type", contentType)],
-            body: body?.compactBytes ?? [], user: user)
+        var request = request(method, path, query: query)
+        request.headers.append(("content-type", contentType))
+        request.body = body?.compactBytes ?? []
         let response = await core.respond(request)
         guard case .bytes(let bytes) = response.body, let value = try? JSONValue(parsing: bytes) else {
             throw APIError(code: 0, reason: "", message: "\(method) \(path) gave no JSON")
@@ -188,8 +191,8 @@ extension APICore {
         let context = try localContext(request)
         let query = try ListRequest(request, context.kind, isWatch: true)
         let queue = try openWatch(
-            context.kind, namespace: context.info.namespace, query: query,
-            timeout: query.timeoutSeconds ?? Limits.watchSecondsMin, followsRevision: options.followsRevision)
+            context, query: query, timeout: query.timeoutSeconds ?? Limits.watchSecondsMin,
+            followsRevision: options.followsRevision)
         return LocalWatch(
             queue: queue, cache: cache, kind: context.kind,
             filter: WatchFilter(selector: query.selector, rules: context.kind.rules))

@@ -4,8 +4,10 @@ import Synchronization
 
 /// A revisioned log with its present state in memory: compare-and-put, transactions under one revision, watches.
 ///
-/// A write is queued, joins the group that the log's own queue commits next (one sync for all of it), becomes visible,
-/// wakes watchers and whoever follows, and is then acknowledged. Reads never touch the disk and never wait for it.
+/// A write is queued, joins the group that the log's own queue commits next, and becomes visible, which wakes watchers
+/// and whoever follows; then the group is brought to the disk in one sync, and acknowledged. What is visible outlives
+/// this process; what is newer than `durableRevision` may be lost with the machine, so others are not to be told of it.
+/// Reads never touch the disk and never wait for it.
 ///
 /// Locks, outermost first: `inbox`, `writer`, `published`; none is held while a continuation is resumed.
 package final class Store: Sendable {
@@ -43,6 +45,8 @@ package final class Store: Sendable {
         /// History after this revision stays whatever its limits say.
         var unread = Int64.max
         var commits = CommitTimes()
+        /// Up to here all is on the disk.
+        var durable: Int64
         var isClosed = false
     }
 
@@ -71,13 +75,13 @@ package final class Store: Sendable {
         self.options = options
         self.logger = logger
         let model = StoreModel(options: options)
-        log = try StoreLog(directory: directory, tables: model.tables)
+        log = try StoreLog(directory: directory, tables: model.tables, syncFile: options.syncFile)
         let loaded = try log.load(into: model)
         writer = Mutex(loaded.model)
         var values: [StoredValue] = []
         for table in loaded.model.keys { table.forEach { values.append($0.content) } }
         fresh = Mutex(FreshValues(values))
-        published = Mutex(Published(model: loaded.model, histories: loaded.histories))
+        published = Mutex(Published(model: loaded.model, histories: loaded.histories, durable: loaded.model.revision))
     }
 
     // MARK: Reading
@@ -85,7 +89,10 @@ package final class Store: Sendable {
     /// The newest committed revision.
     package var revision: Int64 { published.withLock { $0.model.revision } }
 
-    /// When a revision was on the disk, in nanoseconds since 1970; nil for one that this process did not write, and for
+    /// The newest revision that is on the disk, with all before it.
+    package var durableRevision: Int64 { published.withLock { $0.durable } }
+
+    /// When a revision was committed, in nanoseconds since 1970; nil for one that this process did not write, and for
     /// what lies further back than `CommitTimes` reaches.
     package func commitNanoseconds(of revision: Int64) -> Int64? {
         published.withLock { $0.commits.time(of: revision) }
@@ -136,9 +143,11 @@ package final class Store: Sendable {
         return try result.get()
     }
 
-    /// Calls `body` on the log's queue as soon as a group is visible, before its writers are told. Replaces what was
-    /// set before; it has to be quick.
+    /// Calls `body` on the log's queue as soon as a group is visible, and again when it is on the disk, before its
+    /// writers are told. Replaces what was set before; it has to be quick.
     package func follow(_ body: @escaping @Sendable () -> Void) { follower.withLock { $0 = Follower(body) } }
+
+    private func tellFollower() { follower.withLock { $0 }?.body() }
 
     private func enqueue(_ pending: Pending) {
         let (refusal, startsDrain) = inbox.withLock { inbox -> (StoreError?, Bool) in
@@ -168,12 +177,34 @@ package final class Store: Sendable {
         }
     }
 
-    /// One group: apply, log, sync, publish, acknowledge.
+    /// One group: apply, log, show, sync, acknowledge.
     private func write(_ group: [Pending], _ database: Database) {
+        var committed: [[StoreEvent]] = []
+        do throws(StoreError) {
+            let answers = try append(group, &committed, database)
+            if !committed.isEmpty {
+                tellWritten()
+                publish(committed)
+                tellFollower()
+                try bringToDisk()
+                tellFollower()
+            }
+            for (pending, answer) in zip(group, answers) { pending.answer.resume(returning: answer) }
+        } catch {
+            if error.code != .diskFull { refuseWrites(error) }
+            tell(error, of: "a commit")
+            for pending in group { pending.answer.resume(returning: .failure(error)) }
+        }
+        rest(committed)
+    }
+
+    /// Applies a group to the state and logs what holds of it. Where it throws, none of it came about.
+    private func append(_ group: [Pending], _ committed: inout [[StoreEvent]], _ database: Database)
+        throws(StoreError) -> [Result<StoreCommit, StoreError>]
+    {
         var answers: [Result<StoreCommit, StoreError>] = []
         answers.reserveCapacity(group.count)
-        var committed: [[StoreEvent]] = []
-        let failure = writer.withLock { model -> StoreError? in
+        try writer.withLock { (model) throws(StoreError) in
             let before = model
             for pending in group {
                 do throws(StoreError) {
@@ -184,28 +215,24 @@ package final class Store: Sendable {
                     answers.append(.failure(error))
                 }
             }
-            if committed.isEmpty { return nil }
+            if committed.isEmpty { return }
             do throws(StoreError) {
                 try log.append(committed, of: model, seconds: options.unixSeconds(), database)
-                return nil
             } catch {
                 model = before
-                return error
+                committed = []
+                throw error
             }
         }
-        if let failure {
-            if failure.code != .diskFull { refuseWrites(failure) }
-            tell(failure, of: "a commit")
-            for pending in group { pending.answer.resume(returning: .failure(failure)) }
-            return
-        }
-        if !committed.isEmpty {
-            tellWritten()
-            publish(committed)
-            follower.withLock { $0 }?.body()
-        }
-        for (pending, answer) in zip(group, answers) { pending.answer.resume(returning: answer) }
-        rest(committed)
+        return answers
+    }
+
+    /// What is visible comes to the disk. Where that fails nobody knows what of it is there, and a second try would not
+    /// tell: no further write is taken, and what is visible stays so until the store is opened again.
+    private func bringToDisk() throws(StoreError) {
+        let revision = revision
+        try log.sync()
+        published.withLock { $0.durable = revision }
     }
 
     /// Of what was written before, packs as much as has come now, and one more, so that after a start it gets less.
@@ -270,9 +297,15 @@ package final class Store: Sendable {
             metadata: ["refused": "\(refused)", "seconds": "\(time.components.seconds)"])
     }
 
+    /// Those that wait already are refused too.
     private func refuseWrites(_ cause: StoreError) {
-        let message = "the store takes no more writes until it is opened again"
-        inbox.withLock { $0.refusal = StoreError(.closed, message, cause: cause) }
+        let refusal = StoreError(.closed, "the store takes no more writes until it is opened again", cause: cause)
+        let waiting = inbox.withLock { inbox in
+            inbox.refusal = refusal
+            defer { inbox.pending = [] }
+            return inbox.pending
+        }
+        for pending in waiting { pending.answer.resume(returning: .failure(refusal)) }
     }
 
     /// Waits for what is queued, ends every watch and releases the state. Later writes are refused.

@@ -29,7 +29,8 @@ extension StoreLog {
         return loaded
     }
 
-    /// One commit with one sync for all these transactions. On an error nothing of them is in the log.
+    /// One commit for all these transactions, which is on the disk after the next `sync`. On an error nothing of them
+    /// is in the log.
     func append(_ transactions: [[StoreEvent]], of model: StoreModel, seconds: Int64, _ database: Database)
         throws(StoreError)
     {

@@ -1,18 +1,20 @@
 import GRDB
 import GRDBSQLite
 import Glibc
+import Synchronization
 
 /// The log on the disk: one SQLite file in WAL mode, one table per `StoreTable`, rows appended in revision order.
 ///
 /// `state.db` comes into being by a rename, complete; whatever is found there and is not ours is left as it is.
-/// The writing connection syncs each commit and never checkpoints by itself; a second connection does that.
+/// A commit is in the write-ahead log, where it outlives the process, and on the disk with the next `sync`. The writing
+/// connection never checkpoints by itself; a second one does that.
 final class StoreLog: Sendable {
     static let fileName = "state.db"
     /// "MRTL" in the file's header.
     static let applicationID: Int32 = 0x4d52_544c
     static let formatVersion: Int32 = 1
     /// The WAL is copied back into the file when more than this is not there yet. After that the next commit begins it
-    /// anew, which takes a second sync: so not every second.
+    /// anew, which takes a sync: so not every second.
     static let walBytesBeforeCheckpoint = 4 << 20
     /// Above this the writer checkpoints by itself: only then can the WAL start from the beginning under steady load.
     static let walBytesMax = 64 << 20
@@ -23,6 +25,9 @@ final class StoreLog: Sendable {
     private let queue: DatabaseQueue
     private let checkpointQueue: DatabaseQueue
     let ahead = WriteAhead()
+    /// The write-ahead log; -1 once it is closed.
+    private let aheadFile = Mutex<Int32>(-1)
+    private let syncFile: @Sendable (Int32) -> Int32
 
     struct Loaded {
         var model: StoreModel
@@ -30,12 +35,15 @@ final class StoreLog: Sendable {
     }
 
     /// Opens or creates the file; checks that it is whole.
-    init(directory: String, tables: [StoreTable]) throws(StoreError) {
+    init(
+        directory: String, tables: [StoreTable], syncFile: @escaping @Sendable (Int32) -> Int32 = { fdatasync($0) }
+    ) throws(StoreError) {
         for table in tables where table.name.isEmpty || !table.name.allSatisfy({ $0.isASCII && $0.isLowercase }) {
             throw StoreError(.invalid, "table name \(table.name) is not made of lower-case letters")
         }
         path = "\(directory)/\(Self.fileName)"
         self.tables = tables
+        self.syncFile = syncFile
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else { throw .system("mkdir", directory) }
         lock = try StateLock(path: "\(directory)/lock")
         if access(path, F_OK) != 0 {
@@ -60,6 +68,20 @@ final class StoreLog: Sendable {
             }
             for table in tables { try database.execute(sql: Self.schema(of: table.name)) }
         }
+        // SQLite holds no lock on this file that a second descriptor would end.
+        let file = open(aheadPath, O_RDWR | O_CLOEXEC)
+        guard file >= 0 else { throw .system("open", aheadPath) }
+        aheadFile.withLock { $0 = file }
+        // What a process before wrote is here, and may not be on the disk yet.
+        try sync()
+    }
+
+    private var aheadPath: String { "\(path)-wal" }
+
+    /// Returns when all that was committed before is on the disk. Want of room is no `diskFull` here: it is committed.
+    func sync() throws(StoreError) {
+        guard aheadFile.withLock({ syncFile($0) }) != 0 else { return }
+        throw StoreError(.system, StoreError.system("fdatasync", aheadPath).message)
     }
 
     // MARK: Connections
@@ -99,6 +121,10 @@ final class StoreLog: Sendable {
     func close() {
         try? checkpointQueue.close()
         try? queue.close()
+        aheadFile.withLock { file in
+            if file >= 0 { Glibc.close(file) }
+            file = -1
+        }
         lock.release()
     }
 
@@ -107,9 +133,11 @@ final class StoreLog: Sendable {
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { database in
-            // Rows are appended, and read once: SQLite's own page cache is of little use, two MiB by default.
+            // A commit is synced by `sync`; SQLite by itself syncs where the order matters: around a checkpoint, and
+            // where the write-ahead log begins anew. Rows are appended, and read once: SQLite's own page cache is of
+            // little use, two MiB by default.
             try database.execute(
-                sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -256")
+                sql: "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -256")
         }
         return configuration
     }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A value under a key, as of one revision.
 package struct StoreEntry: Sendable, Hashable {
     package let key: String
@@ -141,6 +143,8 @@ package struct StoreOptions: Sendable {
 
     /// Nanoseconds since 1970, for the times of commits.
     package var unixNanoseconds: @Sendable () -> Int64
+    /// Brings a file to the disk, and answers as `fdatasync` does.
+    package var syncFile: @Sendable (Int32) -> Int32 = { fdatasync($0) }
 
     package init() {
         unixSeconds = { systemUnixSeconds() }

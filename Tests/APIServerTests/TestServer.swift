@@ -4,6 +4,7 @@ import JSONText
 import Logging
 import Store
 import Synchronization
+import TestKit
 import Testing
 
 @testable import APIServer
@@ -18,7 +19,9 @@ final class TestServer: Sendable {
     private let isOwner: Bool
 
     /// - Parameter directory: state to go on with; nil for a fresh one.
-    init(directory given: String? = nil, configure: (inout APICoreOptions) -> Void = { _ in }) throws {
+    init(
+        directory given: String? = nil, disk: HeldDisk? = nil, configure: (inout APICoreOptions) -> Void = { _ in }
+    ) throws {
         isOwner = given == nil
         directory = try given ?? Self.makeDirectory()
         clock = TestClock()
@@ -26,8 +29,9 @@ final class TestServer: Sendable {
         options.clock = clock
         options.logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         configure(&options)
-        store = try Store(
-            directory: "\(directory)/store", options: APICore.storeOptions, logger: options.logger)
+        var storing = APICore.storeOptions
+        if let disk { storing.syncFile = { disk.sync($0) } }
+        store = try Store(directory: "\(directory)/store", options: storing, logger: options.logger)
         core = try APICore(store: store, keyDirectory: "\(directory)/pki", options: options)
     }
 

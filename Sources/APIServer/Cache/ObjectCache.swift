@@ -15,10 +15,12 @@ struct CacheEvent: Sendable {
 /// All objects of the server in memory, in the order of the store's revisions, with a bounded past.
 ///
 /// Lists and watches are served from here and never read the database. A storage name stands for one kind; its objects
-/// lie in key order.
+/// lie in key order. Who is `outside` sees the state as it is on the disk, a moment behind.
 final class ObjectCache: Sendable {
     fileprivate struct State {
         var revision: Int64 = 0
+        /// What is on the disk, and those outside have been told of.
+        var durable: Int64 = 0
         var tables: [String: OrderedTable<CachedObject>] = [:]
         var history: [CacheEvent] = []
         var historyStart = 0
@@ -42,7 +44,7 @@ final class ObjectCache: Sendable {
         self.store = store
         prefixes = [""] + store.options.tables.map(\.prefix)
         var first = State()
-        first.revision = store.revision
+        (first.durable, first.revision) = (store.durableRevision, store.revision)
         first.historyEventsMax = historyEventsMax
         for prefix in prefixes {
             for entry in try store.list(prefix: prefix).entries {
@@ -60,6 +62,9 @@ final class ObjectCache: Sendable {
 
     /// The revision up to which everything is here.
     var revision: Int64 { state.withLock(\.revision) }
+
+    /// The revision up to which those outside see it.
+    var durableRevision: Int64 { state.withLock(\.durable) }
 
     /// Watches may start after this revision, not before.
     var historyFloor: Int64 { state.withLock(\.historyFloor) }
@@ -82,9 +87,17 @@ final class ObjectCache: Sendable {
         }
     }
 
-    /// Takes over what the store has and the cache has not, in the order of revisions.
+    /// Returns when everything up to a revision is on the disk, for who tells of it without having written it.
+    func settle(_ revision: Int64) async throws(StoreError) {
+        // A write of nothing comes to its turn behind all others.
+        if durableRevision < revision { _ = try await commit([]) }
+    }
+
+    /// Takes over what the store has and the cache has not, in the order of revisions; and what has come to the disk
+    /// meanwhile goes to those outside.
     func synchronize() throws(StoreError) {
         try state.withLock { (state) throws(StoreError) in
+            defer { state.show(through: store.durableRevision) }
             while true {
                 let newest = store.revision
                 guard newest > state.revision else { return }
@@ -126,26 +139,30 @@ final class ObjectCache: Sendable {
         CachedObject(key: key, revision: entry.revision, content: entry.content)
     }
 
-    func get(_ storage: String, _ key: String) -> CachedObject? {
-        state.withLock { $0.tables[storage]?[key] }
+    func get(_ storage: String, _ key: String, for viewer: Viewer = .inside) -> CachedObject? {
+        state.withLock { state in
+            var object = state.tables[storage]?[key]
+            for event in state.events(after: state.revision(for: viewer)).reversed()
+            where event.storage == storage && event.key == key { object = event.old }
+            return object
+        }
     }
 
     /// A kind's objects and the revision at which they are so. Copying costs nothing.
-    func table(_ storage: String) -> (objects: OrderedTable<CachedObject>, revision: Int64) {
-        state.withLock { ($0.tables[storage] ?? .init(), $0.revision) }
+    func table(_ storage: String, for viewer: Viewer = .inside)
+        -> (objects: OrderedTable<CachedObject>, revision: Int64)
+    {
+        state.withLock { state in
+            let revision = state.revision(for: viewer)
+            return (state.table(storage, at: revision), revision)
+        }
     }
 
     /// A kind's objects as they were at `revision`; nil when that past is gone. A revision to come gives the present.
     func table(_ storage: String, at revision: Int64) -> OrderedTable<CachedObject>? {
         state.withLock { state in
-            var table = state.tables[storage] ?? .init()
-            guard revision < state.revision else { return table }
-            guard revision >= state.historyFloor else { return nil }
-            for event in state.history[state.historyStart...].reversed() {
-                guard event.revision > revision else { break }
-                if event.storage == storage { table[event.key] = event.old }
-            }
-            return table
+            guard revision >= min(state.historyFloor, state.revision) else { return nil }
+            return state.table(storage, at: revision)
         }
     }
 
@@ -190,26 +207,25 @@ final class ObjectCache: Sendable {
     /// - Returns: the revision at which the queue's content stands, or nil.
     func watch(_ storage: String, _ queue: WatchQueue, from start: WatchStart) -> Int64? {
         state.withLock { state in
+            let present = state.revision(for: queue.viewer)
             switch start {
             case .present:
                 var initial: [CacheEvent] = []
-                state.tables[storage]?.forEach { key, object in
+                state.table(storage, at: present).forEach { key, object in
                     initial.append(
                         CacheEvent(revision: object.revision, storage: storage, key: key, old: nil, new: object))
                     return true
                 }
-                queue.start(initial: initial, revision: state.revision)
+                queue.start(initial: initial, revision: present)
             case .now:
-                queue.start(initial: [], revision: state.revision)
+                queue.start(initial: [], revision: present)
             case .after(let revision):
                 guard revision >= state.historyFloor else { return nil }
-                let past = state.history[state.historyStart...].filter {
-                    $0.storage == storage && $0.revision > revision
-                }
-                queue.start(initial: past, revision: max(revision, state.revision))
+                let past = state.events(after: revision).filter { $0.storage == storage && $0.revision <= present }
+                queue.start(initial: past, revision: max(revision, present))
             }
             state.watchers[storage, default: [:]][ObjectIdentifier(queue)] = queue
-            return state.revision
+            return present
         }
     }
 
@@ -221,7 +237,7 @@ final class ObjectCache: Sendable {
     func tick(now: ContinuousClock.Instant) {
         state.withLock { state in
             for queues in state.watchers.values {
-                for queue in queues.values { queue.tick(now: now, revision: state.revision) }
+                for queue in queues.values { queue.tick(now: now, revision: state.revision(for: queue.viewer)) }
             }
         }
     }
@@ -240,6 +256,40 @@ final class ObjectCache: Sendable {
 }
 
 extension ObjectCache.State {
+    fileprivate func revision(for viewer: Viewer) -> Int64 { viewer == .inside ? revision : durable }
+
+    /// Those that the history has, in the order of revisions.
+    fileprivate func events(after revision: Int64) -> ArraySlice<CacheEvent> {
+        let kept = history[historyStart...]
+        guard let last = kept.lastIndex(where: { $0.revision <= revision }) else { return kept }
+        return kept[(last + 1)...]
+    }
+
+    /// A kind's objects as they were at a revision that the history reaches.
+    fileprivate func table(_ storage: String, at revision: Int64) -> OrderedTable<CachedObject> {
+        var table = tables[storage] ?? .init()
+        for event in events(after: revision).reversed() where event.storage == storage {
+            table[event.key] = event.old
+        }
+        return table
+    }
+
+    /// Tells those outside of what has come to the disk.
+    fileprivate mutating func show(through revision: Int64) {
+        let revision = min(revision, self.revision)
+        guard revision > durable else { return }
+        var touched: Set<String> = []
+        for event in events(after: durable) {
+            guard event.revision <= revision else { break }
+            for queue in (watchers[event.storage] ?? [:]).values where queue.viewer == .outside { queue.offer(event) }
+            touched.insert(event.storage)
+        }
+        for storage in touched {
+            for queue in (watchers[storage] ?? [:]).values where queue.viewer == .outside { queue.mark(revision) }
+        }
+        durable = revision
+    }
+
     fileprivate mutating func apply(_ change: StoreEvent) {
         guard let (storage, key) = ObjectCache.split(change.key) else { return }
         let old = tables[storage]?[key]
@@ -249,7 +299,7 @@ extension ObjectCache.State {
         changed[storage] = change.revision
         let event = CacheEvent(revision: change.revision, storage: storage, key: key, old: old, new: new)
         remember(event)
-        for queue in (watchers[storage] ?? [:]).values { queue.offer(event) }
+        for queue in (watchers[storage] ?? [:]).values where queue.viewer == .inside { queue.offer(event) }
     }
 
     /// One commit wrote several objects: all who follow the revision are told, and may wait for each other.
@@ -257,11 +307,11 @@ extension ObjectCache.State {
         for queues in watchers.values { for queue in queues.values { queue.announce(revision) } }
     }
 
-    /// Tells the watches of the kinds that changed that nothing more of the revision comes.
+    /// Tells the watches inside of the kinds that changed that nothing more of the revision comes.
     fileprivate func mark(after events: [StoreEvent], everybody: Bool) {
         let touched = Set(events.compactMap { ObjectCache.split($0.key)?.storage })
         for storage in everybody ? Set(watchers.keys) : touched {
-            for queue in (watchers[storage] ?? [:]).values { queue.mark(revision) }
+            for queue in (watchers[storage] ?? [:]).values where queue.viewer == .inside { queue.mark(revision) }
         }
     }
 
@@ -287,13 +337,13 @@ extension ObjectCache.State {
         }
     }
 
-    /// Keeps an event, and drops the oldest whole revisions beyond the limits.
+    /// Keeps an event, and drops the oldest whole revisions beyond the limits that those outside have been told of.
     fileprivate mutating func remember(_ event: CacheEvent) {
         history.append(event)
         historyBytes += event.bytes
         while history.count - historyStart > historyEventsMax || historyBytes > Limits.historyBytesMax {
             let dropped = history[historyStart]
-            guard dropped.revision < event.revision else { break }
+            guard dropped.revision < event.revision, dropped.revision <= durable else { break }
             historyFloor = dropped.revision
             while historyStart < history.count, history[historyStart].revision == dropped.revision {
                 historyBytes -= history[historyStart].bytes

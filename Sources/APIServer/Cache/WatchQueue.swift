@@ -30,13 +30,15 @@ final class WatchQueue: Sendable {
     private let keyPrefix: String?
     private let deadline: ContinuousClock.Instant
     private let marksInitialEnd: Bool
+    let viewer: Viewer
     /// Whether the reader is told how far it is as soon as the revision has moved, not once a minute.
     let followsRevision: Bool
 
     init(
-        keyPrefix: String?, deadline: ContinuousClock.Instant, firstBookmark: ContinuousClock.Instant?,
-        marksInitialEnd: Bool, followsRevision: Bool = false
+        viewer: Viewer, keyPrefix: String?, deadline: ContinuousClock.Instant,
+        firstBookmark: ContinuousClock.Instant?, marksInitialEnd: Bool, followsRevision: Bool = false
     ) {
+        self.viewer = viewer
         self.keyPrefix = keyPrefix
         self.deadline = deadline
         self.marksInitialEnd = marksInitialEnd

@@ -54,7 +54,10 @@ extension APICore {
             do {
                 let done = try await judged(old: old, new: isGone ? nil : left, context, isDryRun: options.isDryRun) {
                     () async throws(APIStatus) -> JSONValue in
-                    if options.isDryRun || (!isGone && left == old) { return left }
+                    if options.isDryRun || (!isGone && left == old) {
+                        try await settle(present.revision)
+                        return left
+                    }
                     return try await leave(left, old, present, context, isGone: isGone)
                 }
                 return (done, isGone)

@@ -9,7 +9,8 @@ extension APICore {
                 "you requested PartialObjectMetadataList, but the requested object is not a list "
                     + "(*core.\(context.kind.kind.kind))")
         }
-        guard let object = cache.get(context.storage, context.key(context.info.name)) else {
+        guard let object = cache.get(context.storage, context.key(context.info.name), for: context.request.viewer)
+        else {
             throw context.notFound(context.info.name)
         }
         return try render(object, context)
@@ -64,7 +65,7 @@ extension APICore {
     private func snapshot(_ query: ListRequest, _ context: RequestContext) throws(APIStatus)
         -> (objects: OrderedTable<CachedObject>, revision: Int64)
     {
-        let present = cache.table(context.storage)
+        let present = cache.table(context.storage, for: context.request.viewer)
         if let continuation = query.continuation {
             if continuation.revision == Continuation.present { return present }
             guard let table = cache.table(context.storage, at: continuation.revision) else {

@@ -91,7 +91,11 @@ extension APICore {
     /// The revision; nil where another writer came between.
     private func commit(_ scope: TransactionScope, _ options: WriteOptions) async throws(APIStatus) -> Int64? {
         func write() async throws(APIStatus) -> Int64? {
-            if options.isDryRun || scope.operations.isEmpty { return cache.revision }
+            if options.isDryRun || scope.operations.isEmpty {
+                let revision = cache.revision
+                try await settle(revision)
+                return revision
+            }
             do {
                 let revision = try await cache.commit(scope.operations).revision
                 for staged in scope.staged {

@@ -76,6 +76,7 @@ extension APICore {
             ) { () async throws(APIStatus) -> JSONValue in
                 guard !options.isDryRun, changed != old else {
                     release(reserved)
+                    try await settle(present.revision)
                     return changed
                 }
                 return try await put(changed, old, present, context)
@@ -84,6 +85,11 @@ extension APICore {
             release(reserved)
             throw error
         }
+    }
+
+    /// Before an answer without a write of its own: nobody outside hears of a revision that is not on the disk.
+    func settle(_ revision: Int64) async throws(APIStatus) {
+        do { try await cache.settle(revision) } catch { throw Self.status(error) }
     }
 
     /// Whether nothing keeps an object that is being deleted.

@@ -10,7 +10,7 @@ extension APICore {
             selector.name = context.info.name
         }
         let opened = try openWatch(
-            context.kind, namespace: context.info.namespace, query: query,
+            context, query: query,
             timeout: query.timeoutSeconds ?? Int64.random(in: Limits.watchSecondsMin..<2 * Limits.watchSecondsMin))
         let filter = WatchFilter(selector: selector, rules: context.kind.rules)
         let isProtobuf = context.negotiation.format == .protobuf && context.negotiation.form == .object
@@ -25,9 +25,9 @@ extension APICore {
 
     /// Registers a queue for a watch. Throws 410 where its start lies too far back.
     func openWatch(
-        _ kind: ResourceDefinition, namespace: String, query: ListRequest, timeout: Int64,
-        followsRevision: Bool = false
+        _ context: RequestContext, query: ListRequest, timeout: Int64, followsRevision: Bool = false
     ) throws(APIStatus) -> WatchQueue {
+        let (kind, namespace) = (context.kind, context.info.namespace)
         let sendsInitial = query.sendsInitialEvents
         let start: ObjectCache.WatchStart
         if let sendsInitial {
@@ -37,6 +37,7 @@ extension APICore {
         }
         let now = ContinuousClock.now
         let queue = WatchQueue(
+            viewer: context.request.viewer,
             keyPrefix: kind.isNamespaced && !namespace.isEmpty ? "\(namespace)/" : nil,
             deadline: now + .seconds(timeout),
             firstBookmark: query.allowsBookmarks && timeout > 2

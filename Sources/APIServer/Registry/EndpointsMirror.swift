@@ -22,7 +22,8 @@ struct EndpointsMirror: Sendable {
         var index = Grouping<String, String>()
         while !Task.isCancelled {
             let queue = WatchQueue(
-                keyPrefix: nil, deadline: .now + .seconds(86_400), firstBookmark: nil, marksInitialEnd: true)
+                viewer: .inside, keyPrefix: nil, deadline: .now + .seconds(86_400), firstBookmark: nil,
+                marksInitialEnd: true)
             guard core.cache.watch(Self.slices, queue, from: .present) != nil else { return }
             // Of slices that went while nobody watched nothing else tells.
             var touched = Set(index.groups)

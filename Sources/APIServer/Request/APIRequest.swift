@@ -24,6 +24,14 @@ package struct UserInfo: Hashable, Sendable {
     var isMaster: Bool { groups.contains(Self.mastersGroup) }
 }
 
+/// How far somebody sees (`docs/decisions/0016`).
+package enum Viewer: Sendable {
+    /// Parts of this process: what is committed, so that nothing that is in force waits for the disk.
+    case inside
+    /// All others: what is on the disk, so that nobody is told of what may be lost with the machine.
+    case outside
+}
+
 /// One request, free of transport: the same value comes from HTTPS, from the process itself and from tests.
 package struct APIRequest: Sendable {
     /// Upper case: `GET`.
@@ -37,6 +45,7 @@ package struct APIRequest: Sendable {
     package var body: [UInt8]
     /// The identity that the connection proved (client certificate), or that a caller in this process has.
     package var user: UserInfo?
+    package var viewer = Viewer.outside
 
     package init(
         method: String, path: String, query: [(name: String, value: String)] = [],

@@ -1,0 +1,130 @@
+import APIClient
+import APIMachinery
+import JSONText
+import Store
+import TestKit
+import Testing
+
+@testable import APIServer
+
+/// Parts of the process see what is committed; all others what is on the disk.
+@Suite struct DurabilityTests {
+    private static let maps = "/api/v1/namespaces/a/configmaps"
+    private let disk = HeldDisk()
+    private let server: TestServer
+    private let inside: LocalClient
+
+    init() async throws {
+        server = try TestServer(disk: disk)
+        await server.makeNamespace("a")
+        await server.call("POST", Self.maps, TestServer.configMap("old"))
+        inside = LocalClient(core: server.core, user: .master("martlet"))
+    }
+
+    /// Begins a write while the disk is held; returns when it is committed.
+    private func begin(_ body: @escaping @Sendable () async -> TestServer.Answer) async throws
+        -> Task<TestServer.Answer, Never>
+    {
+        disk.hold()
+        let revision = server.store.revision
+        let task = Task { await body() }
+        for _ in 0..<5_000 where server.core.cache.revision == revision { try await Task.sleep(for: .milliseconds(1)) }
+        try #require(server.core.cache.revision == revision + 1)
+        return task
+    }
+
+    private func names() async -> [String] {
+        await server.call("GET", Self.maps).json["items"]?.array?.map(\.name) ?? []
+    }
+
+    @Test func aNewObjectIsSeenInsideAtOnceAndOutsideFromTheDiskOn() async throws {
+        let outer = try await server.watch("\(Self.maps)?watch=true&resourceVersion=\(server.store.revision)")
+        let inner = try await inside.watch(.configMaps, ListOptions(namespace: "a"), from: "0")
+        let reference = ObjectReference(.configMaps, namespace: "a", name: "new")
+        let before = await names()
+        let made = try await begin { [server] in await server.call("POST", Self.maps, TestServer.configMap("new")) }
+
+        #expect(try await inside.get(reference, subresource: "").name == "new")
+        #expect(try await inside.list(.configMaps, ListOptions(namespace: "a")).items.count == before.count + 1)
+        var seen: [String] = []
+        for try await event in inner {
+            if case .added(let object) = event { seen.append(object.name) }
+            if seen.last == "new" { break }
+        }
+
+        #expect(await server.call("GET", "\(Self.maps)/new").status == 404)
+        #expect(await names() == before)
+        let list = await server.call("GET", Self.maps)
+        #expect(list.json.resourceVersion == String(server.store.revision - 1))
+        let later = "\(Self.maps)?resourceVersion=\(server.store.revision)&resourceVersionMatch=NotOlderThan"
+        #expect(await server.call("GET", later).status == 504)
+
+        async let first = outer.nextPair()
+        // A watch that begins now begins with what is on the disk, and goes on with what comes to it.
+        let fresh = try await server.watch("\(Self.maps)?watch=true")
+        for name in before { #expect(await fresh.nextPair() == "ADDED \(name)") }
+        disk.letGo()
+        #expect(await first == "ADDED new")
+        #expect(await fresh.nextPair() == "ADDED new")
+        #expect(await made.value.status == 201)
+        #expect(await names().contains("new"))
+    }
+
+    @Test func aChangeAndADeletionAreSeenOutsideFromTheDiskOn() async throws {
+        let changed = try await begin { [server] in
+            await server.call("PUT", "\(Self.maps)/old", TestServer.configMap("old", ["a": "2"]))
+        }
+        #expect(await server.call("GET", "\(Self.maps)/old").json["data"]?["a"] == "1")
+        disk.letGo()
+        #expect(await changed.value.status == 200)
+        #expect(await server.call("GET", "\(Self.maps)/old").json["data"]?["a"] == "2")
+        let deleted = try await begin { [server] in await server.call("DELETE", "\(Self.maps)/old") }
+        #expect(await server.call("GET", "\(Self.maps)/old").status == 200)
+        #expect(await names().contains("old"))
+        disk.letGo()
+        #expect(await deleted.value.status == 200)
+        #expect(await server.call("GET", "\(Self.maps)/old").status == 404)
+    }
+
+    /// They tell of what another one has written: an equal write that changes nothing, and a refusal.
+    @Test(arguments: [("PUT", "/old", 200), ("POST", "", 409), ("PUT?dryRun=All", "/old", 200)])
+    func answersThatWriteNothingWaitForWhatTheyTellOf(_ method: String, _ path: String, _ status: Int) async throws {
+        let parts = method.split(separator: "?")
+        let query = parts.count > 1 ? "?\(parts[1])" : ""
+        let body = path.isEmpty ? TestServer.configMap("new") : TestServer.configMap("old", ["a": "2"])
+        let first = try await begin { [server] in
+            await server.call(String(parts[0]), Self.maps + path, body)
+        }
+        let second = Task { [server] in await server.call(String(parts[0]), Self.maps + path + query, body) }
+        let isEarly = Task { () -> Bool in
+            _ = await second.value
+            return server.core.cache.durableRevision < server.core.cache.revision
+        }
+        try await Task.sleep(for: .milliseconds(100))
+        disk.letGo()
+        #expect(await first.value.status < 300)
+        #expect(await second.value.status == status)
+        #expect(await !isEarly.value)
+    }
+
+    /// What the limits of the past drop, those outside have been told of.
+    @Test func noWatchOutsideMissesWhatCameWhileTheDiskWasHeld() async throws {
+        let server = try TestServer(disk: disk) { $0.watchHistoryEventsMax = 4 }
+        await server.makeNamespace("a")
+        let outer = try await server.watch("\(Self.maps)?watch=true")
+        disk.hold()
+        let writes = Task {
+            await withTaskGroup(of: Void.self) { group in
+                for index in 0..<40 {
+                    group.addTask { await server.call("POST", Self.maps, TestServer.configMap("m-\(index)")) }
+                }
+            }
+        }
+        try await Task.sleep(for: .milliseconds(100))
+        disk.letGo()
+        var seen: Set<String> = []
+        for _ in 0..<40 { seen.insert(await outer.nextPair()) }
+        await writes.value
+        #expect(seen == Set((0..<40).map { "ADDED m-\($0)" }))
+    }
+}
