@@ -6,6 +6,7 @@ package import Logging
 package import NetTypes
 import Netlink
 package import PodNetwork
+import Reconcile
 import ServiceLifecycle
 
 /// What the agent is told once, at start.
@@ -144,13 +145,22 @@ package struct Agent: Service {
         }
     }
 
-    /// Waits for grace periods on a thread of its own.
+    /// Waits for grace periods on threads of their own, as many as are waited for at once.
     private func keepGrace() async throws {
-        let keeper = GraceKeeper(datapath: datapath, thread: try SerialThread())
-        for await ticket in engine.graceTickets {
-            try await keeper.wait()
-            try await engine.graceElapsed(ticket)
-            reports.continuation.yield()
+        let keepers = try (0..<KernelPlanner.gracePeriodsMax).map { _ in
+            GraceKeeper(datapath: datapath, thread: try SerialThread())
+        }
+        try await withThrowingDiscardingTaskGroup { group in
+            var turn = 0
+            for await ticket in engine.graceTickets {
+                let keeper = keepers[turn % keepers.count]
+                turn += 1
+                group.addTask {
+                    try await keeper.wait()
+                    try await engine.graceElapsed(ticket)
+                    reports.continuation.yield()
+                }
+            }
         }
     }
 

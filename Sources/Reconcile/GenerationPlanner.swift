@@ -4,7 +4,8 @@
 /// `generation & 3`. To publish generation g+1 the planner fills slot (g+1) & 3, which last held g-3, with the last
 /// four change sets, and then stores g+1. That slot is free only when a grace period has passed since the flip to g-2,
 /// so at most three flips are in flight; further changes wait and go out together with the next flip. A number is
-/// released one grace period after the flip that retired it. Births (values of numbers that nothing refers to yet) fill
+/// released one grace period after the flip that retired it. Each flip waits for a grace period of its own, beside those
+/// of the flips before: one that began after the end of another would often miss the kernel's next one. Births (values of numbers that nothing refers to yet) fill
 /// all four slots at once and need no flip.
 ///
 /// Wiring:
@@ -66,6 +67,8 @@ package struct GenerationPlanner<
 
     package static var slots: Int { 4 }
     package static var flipsInFlightMax: Int { 3 }
+    /// How many grace periods are waited for at once.
+    package static var gracePeriodsMax: Int { 3 }
 
     /// The generation in force.
     package private(set) var generation: UInt32
@@ -82,8 +85,8 @@ package struct GenerationPlanner<
     private var queuedRetired: [Retired] = []
     private var waiting: [Waiting] = []
     private var nextTicket: UInt64 = 1
-    /// The last ticket that the running grace period covers.
-    private var running: UInt64?
+    /// Of each grace period that runs the last ticket that it covers, in the order in which they began.
+    private var running: [UInt64] = []
 
     /// - Parameter generation: what stands in the kernel; 0 for empty maps.
     package init(generation: UInt32 = 0) {
@@ -117,14 +120,14 @@ package struct GenerationPlanner<
     }
 
     package mutating func graceElapsed(_ ticket: Ticket) -> [Action] {
-        guard running == ticket.number else { return [] }
-        running = nil
-        var actions: [Action] = []
+        // One that began later and has ended covered this one too.
+        guard let index = running.firstIndex(of: ticket.number) else { return [] }
+        running.removeSubrange(...index)
         let done = waiting.filter { $0.ticket <= ticket.number }
         waiting.removeAll { $0.ticket <= ticket.number }
         let retired = done.flatMap(\.retired)
-        if !retired.isEmpty { actions.append(.release(retired)) }
-        return actions + advance()
+        // Released last: what is submitted in answer may wait for a grace period, and that covers this flip, too.
+        return advance() + (retired.isEmpty ? [] : [.release(retired)])
     }
 
     private mutating func void(_ key: Key) {
@@ -158,8 +161,10 @@ package struct GenerationPlanner<
     }
 
     private mutating func startGrace() -> [Action] {
-        guard running == nil, let last = waiting.last?.ticket else { return [] }
-        running = last
+        guard running.count < Self.gracePeriodsMax, let last = waiting.last?.ticket, last > running.last ?? 0 else {
+            return []
+        }
+        running.append(last)
         return [.awaitGrace(Ticket(number: last))]
     }
 }

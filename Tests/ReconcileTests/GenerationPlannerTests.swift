@@ -37,9 +37,10 @@ private struct Slots {
         run(planner.submit(.init(births: births, values: values, retired: retired)))
     }
 
-    mutating func endGrace() {
-        guard !waits.isEmpty else { return }
-        run(planner.graceElapsed(waits.removeFirst()))
+    /// Ends the grace period that has run longest, or the one after so many others.
+    mutating func endGrace(_ index: Int = 0) {
+        guard waits.indices.contains(index) else { return }
+        run(planner.graceElapsed(waits.remove(at: index)))
     }
 }
 
@@ -83,6 +84,58 @@ private struct Slots {
         #expect(world.released == [1, 2])
         world.endGrace()
         #expect(world.released == [1, 2, 3])
+    }
+
+    @Test func eachFlipHasItsGracePeriodAndOneThatBeganLaterCoversThoseBefore() {
+        var world = Slots()
+        world.planner.start()
+        for round in 1...3 { world.submit(["a": round], retired: [round]) }
+        #expect(world.waits.count == 3)
+        world.endGrace(1)
+        #expect(world.released == [1, 2])
+        #expect(world.planner.flipsInFlight == 1)
+        // The first one's own end says nothing new.
+        world.endGrace()
+        #expect(world.released == [1, 2])
+        world.submit(["a": 4], retired: [4])
+        world.endGrace()
+        #expect(world.released == [1, 2, 3])
+        world.endGrace()
+        #expect(world.released == [1, 2, 3, 4])
+        #expect(world.waits.isEmpty && world.planner.flipsInFlight == 0)
+    }
+
+    /// Who is given numbers back may submit at once, and a grace period that begins for that covers this flip too.
+    @Test func aFlipThatWasHeldBackIsPublishedBeforeNumbersAreReleased() {
+        var world = Slots()
+        world.planner.start()
+        for round in 1...4 { world.submit(["a": round], retired: [round]) }
+        let names = world.planner.graceElapsed(world.waits[0]).map { action in
+            switch action {
+            case .write: "write"
+            case .fill: "fill"
+            case .writeSlot: "slot"
+            case .publish: "publish"
+            case .awaitGrace: "wait"
+            case .release: "release"
+            }
+        }
+        #expect(names == ["slot", "publish", "wait", "release"])
+    }
+
+    @Test func whatIsRetiredWhileEnoughGracePeriodsRunWaitsForTheNext() {
+        var world = Slots()
+        world.planner.start()
+        for number in 1...6 { world.submit([:], retired: [number]) }
+        #expect(world.waits.count == Slots.Planner.gracePeriodsMax)
+        world.endGrace()
+        #expect(world.released == [1])
+        // It began just now, and covers the three that came meanwhile.
+        world.endGrace(2)
+        #expect(world.released == [1, 2, 3, 4, 5, 6])
+        for _ in 0..<2 { world.endGrace() }
+        #expect(world.released == [1, 2, 3, 4, 5, 6])
+        #expect(world.waits.isEmpty)
     }
 
     @Test func aBirthFillsAllSlotsAndVoidsWhatWasSaidOfItsNumber() {
