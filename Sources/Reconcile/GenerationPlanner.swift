@@ -4,9 +4,9 @@
 /// `generation & 3`. To publish generation g+1 the planner fills slot (g+1) & 3, which last held g-3, with the last
 /// four change sets, and then stores g+1. That slot is free only when a grace period has passed since the flip to g-2,
 /// so at most three flips are in flight; further changes wait and go out together with the next flip. A number is
-/// released one grace period after the flip that retired it. Each flip waits for a grace period of its own, beside those
-/// of the flips before: one that began after the end of another would often miss the kernel's next one. Births (values of numbers that nothing refers to yet) fill
-/// all four slots at once and need no flip.
+/// released one grace period after the flip that retired it. Each flip waits for a grace period of its own, beside
+/// those of the flips before: one that began after the end of another would often miss the kernel's next one. Births
+/// (values of numbers that nothing refers to yet) fill all four slots at once and need no flip.
 ///
 /// Wiring:
 /// ```

@@ -122,9 +122,8 @@ extension StoreLog {
             try setMeta("cursor_\(table.name)", isLast ? end : last, database)
             // The newest row may be a deletion that goes now; the revision must not go back with it.
             try setMeta("revision", newest, database)
-            for sequence in doomed {
-                try database.execute(sql: "DELETE FROM log_\(table.name) WHERE sequence = ?", arguments: [sequence])
-            }
+            let delete = try database.cachedStatement(sql: "DELETE FROM log_\(table.name) WHERE sequence = ?")
+            for sequence in doomed { try delete.execute(arguments: [sequence]) }
         }
         return !isLast
     }
