@@ -40,7 +40,6 @@ extension StoreLog {
                     try insert(event, table: tables[model.table(of: event.key)].name, seconds: seconds, database)
                 }
             }
-            try checkpointIfOverdue(database)
         }
     }
 

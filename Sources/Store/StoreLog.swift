@@ -121,12 +121,18 @@ final class StoreLog: Sendable {
     func close() {
         try? checkpointQueue.close()
         try? queue.close()
+        closeAhead()
+        lock.release()
+    }
+
+    private func closeAhead() {
         aheadFile.withLock { file in
             if file >= 0 { Glibc.close(file) }
             file = -1
         }
-        lock.release()
     }
+
+    deinit { closeAhead() }
 
     /// The file is in WAL mode from its creation: opening writes nothing to it before it is known to be whole.
     static func configuration() -> Configuration {
@@ -234,11 +240,11 @@ final class StoreLog: Sendable {
     }
 
     /// By the writer, between two commits: nobody appends, so all of it is copied and the next write starts anew.
-    func checkpointIfOverdue(_ database: Database) throws {
+    func checkpointIfOverdue(_ database: Database) throws(StoreError) {
         guard ahead.bytes > Self.walBytesMax else { return }
         do {
-            _ = try copyBack(database)
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+            try StoreError.mapping(path) { _ = try copyBack(database) }
+        } catch  where error.code == .inUse {
             // The other connection is at it: it copies the same pages.
         }
     }

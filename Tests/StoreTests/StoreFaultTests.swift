@@ -102,6 +102,31 @@ import Testing
         store.close()
     }
 
+    /// The writer copies a long log back by itself; what it has written before holds where there is no room for that.
+    @Test func aCheckpointThatFailsTakesNothingBack() async throws {
+        try #require(getuid() == 0, "mounting a small file system needs root")
+        let mountPoint = "\(directory.path)/state"
+        mkdir(mountPoint, 0o700)
+        try #require(mount("tmpfs", mountPoint, "tmpfs", 0, "size=90m") == 0)
+        defer { umount2(mountPoint, CInt(MNT_DETACH)) }
+        let store = try Store.open(directory)
+        let value = String(repeating: "x", count: 4 << 20)
+        var written: Int64 = 0
+        while store.log.ahead.bytes <= StoreLog.walBytesMax {
+            #expect(try await store.put("/\(written)", value) == written + 1)
+            written += 1
+        }
+        // What room there was the copy has taken.
+        #expect(store.log.ahead.uncopiedBytes == store.log.ahead.bytes)
+        #expect(await code { _ = try await store.put("/more", value) } == .diskFull)
+        try #require(mount("tmpfs", mountPoint, "tmpfs", UInt(MS_REMOUNT), "size=200m") == 0)
+        #expect(try await store.put("/more", value) == written + 1)
+        store.close()
+        let again = try Store.open(directory)
+        #expect(try again.keys("/").count == Int(written) + 1)
+        again.close()
+    }
+
     @Test func aBackupIsAStoreAtOneRevisionAndRestoresBeyondIt() async throws {
         let store = try Store.open(directory)
         for index in 0..<100 { _ = try await store.put("/\(index)", "x") }
