@@ -92,8 +92,8 @@ extension APICore {
             cache.counts.sorted { $0.key < $1.key }.map { ("{resource=\"\($0.key)\"}", Int64($0.value)) })
         metric("martlet_api_watches", "gauge", "Watches that are open.", [("", Int64(cache.watchCount))])
         metric(
-            "martlet_api_revision", "counter", "The resourceVersion of the newest write.", [("", Int64(cache.revision))]
-        )
+            "martlet_api_revision", "counter", "The resourceVersion of the newest write on the disk.",
+            [("", cache.durableRevision)])
         metric(
             "martlet_api_service_addresses", "gauge", "Addresses that Services have of the service blocks.",
             [("", Int64(addresses.usedCount))])

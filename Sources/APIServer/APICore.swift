@@ -111,8 +111,6 @@ package final class APICore: Sendable {
         do {
             return try await answer(request)
         } catch {
-            // It may tell of what another one has written and is not on the disk yet.
-            if request.viewer == .outside, request.method != "GET" { try? await cache.settle(cache.revision) }
             return Self.response(error, request)
         }
     }
@@ -124,7 +122,13 @@ package final class APICore: Sendable {
         let user = try Impersonation.resolve(request, user: asking, authorizer: authorizer)
         try authorizer.require(attributes(info, request, user))
         guard info.isResource, !info.resource.isEmpty else { return try plainAnswer(request, info) }
-        return try await resourceAnswer(request, info, user)
+        do {
+            return try await resourceAnswer(request, info, user)
+        } catch {
+            // A read sees what is on the disk. The refusal of a write may tell of what is not.
+            if request.method != "GET", error.code < 500 { try await settle(for: request.viewer) }
+            throw error
+        }
     }
 
     func attributes(_ info: RequestInfo, _ request: APIRequest, _ user: UserInfo) -> AccessAttributes {

@@ -9,13 +9,25 @@ import Testing
 
 /// Parts of the process see what is committed; all others what is on the disk.
 @Suite struct DurabilityTests {
+    typealias Question = (
+        method: String, path: String, body: JSONValue?, asked: String, target: String, asking: JSONValue?, status: Int
+    )
     private static let maps = "/api/v1/namespaces/a/configmaps"
+    private static let accounts = "/api/v1/namespaces/a/serviceaccounts"
+    private static let review: JSONValue = [
+        "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+        "spec": ["resourceAttributes": ["verb": "get", "resource": "pods", "namespace": "a"]],
+    ]
+    private static func account(_ name: String) -> JSONValue {
+        ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": ["name": .string(name)]]
+    }
+
     private let disk = HeldDisk()
     private let server: TestServer
     private let inside: LocalClient
 
     init() async throws {
-        server = try TestServer(disk: disk)
+        server = try TestServer(storing: TestServer.storing { [disk] in disk.sync($0) })
         await server.makeNamespace("a")
         await server.call("POST", Self.maps, TestServer.configMap("old"))
         inside = LocalClient(core: server.core, user: .master("martlet"))
@@ -107,9 +119,84 @@ import Testing
         #expect(await !isEarly.value)
     }
 
+    /// Of each: what another one writes, and what is asked meanwhile, which tells of it.
+    @Test(
+        arguments: [
+            ("DELETE", maps + "/old", nil, "POST", maps + "?dryRun=All", TestServer.configMap("old"), 201),
+            ("DELETE", maps + "/old", nil, "DELETE", maps, nil, 200),
+            ("DELETE", maps + "/old", nil, "DELETE", maps + "/old", nil, 404),
+            ("POST", accounts, account("new"), "POST", accounts + "/new/token", [:], 201),
+            (
+                "POST", accounts, account("new"), "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+                review, 201
+            ),
+        ] as [Question])
+    func questionsThatAreNoReadsWaitForWhatTheyTellOf(_ question: Question) async throws {
+        let (method, path, body, asked, target, asking, status) = question
+        let first = try await begin { [server] in await server.call(method, path, body) }
+        let second = Task { [server] in await server.call(asked, target, asking) }
+        let isEarly = Task { () -> Bool in
+            _ = await second.value
+            return server.core.cache.durableRevision < server.core.cache.revision
+        }
+        try await Task.sleep(for: .milliseconds(100))
+        disk.letGo()
+        #expect(await first.value.status < 300)
+        #expect(await second.value.status == status)
+        #expect(await !isEarly.value)
+    }
+
+    /// Whoever tries again is not to take what was lost for written.
+    @Test(arguments: [("POST", "", "new"), ("POST", "?dryRun=All", "other"), ("PUT", "/old", "old")])
+    func afterASyncThatFailedNoAnswerTellsOfTheWrite(_ method: String, _ path: String, _ name: String) async throws {
+        let change = TestServer.configMap("old", ["a": "2"])
+        let changed = try await begin { [server] in await server.call("PUT", "\(Self.maps)/old", change) }
+        let made = Task { [server] in await server.call("POST", Self.maps, TestServer.configMap("new")) }
+        try await Task.sleep(for: .milliseconds(50))
+        disk.letGo(failing: true)
+        #expect(await changed.value.status == 500)
+        #expect(await made.value.status == 503)
+        let body = name == "old" ? change : TestServer.configMap(name)
+        #expect(await server.call(method, Self.maps + path, body).status == 503)
+        #expect(await server.call("GET", "\(Self.maps)/old").json["data"]?["a"] == "1")
+        #expect(await server.call("DELETE", "\(Self.maps)/none", user: nil).status == 401)
+    }
+
+    @Test func aDeletionTriedAgainAfterASyncThatFailedIsNotTakenForDone() async throws {
+        let path = "\(Self.maps)/old"
+        let deleted = try await begin { [server] in await server.call("DELETE", path) }
+        disk.letGo(failing: true)
+        #expect(await deleted.value.status == 500)
+        #expect(await server.call("DELETE", path).status == 503)
+        #expect(await server.call("GET", path).status == 200)
+    }
+
+    @Test func noTokenAndNoPathBelowAnObjectShowsWhatIsNotOnTheDisk() async throws {
+        let pods = "/api/v1/namespaces/a/pods"
+        let pod: JSONValue = [
+            "apiVersion": "v1", "kind": "Pod", "metadata": ["name": "p"],
+            "spec": ["containers": [["name": "c", "image": "i"]]],
+        ]
+        let made = try await begin { [server] in await server.call("POST", pods, pod) }
+        let newest = server.store.revision
+        #expect(await server.call("GET", "\(pods)/p/log").status == 404)
+        let token = Continuation(revision: newest, lastKey: "a/").text
+        let page = await server.call("GET", "\(pods)?limit=5&continue=\(token)").json
+        #expect(page["items"]?.array?.isEmpty == true)
+        #expect(page.resourceVersion == String(newest - 1))
+        let metric = "\nmartlet_api_revision "
+        #expect(await server.call("GET", "/metrics").text.contains("\(metric)\(newest - 1)\n"))
+        disk.letGo()
+        #expect(await made.value.status == 201)
+        #expect(await server.call("GET", "\(pods)/p/log").status == 204)
+        #expect(await server.call("GET", "/metrics").text.contains("\(metric)\(newest)\n"))
+    }
+
     /// What the limits of the past drop, those outside have been told of.
-    @Test func noWatchOutsideMissesWhatCameWhileTheDiskWasHeld() async throws {
-        let server = try TestServer(disk: disk) { $0.watchHistoryEventsMax = 4 }
+    @Test(.timeLimit(.minutes(1))) func noWatchOutsideMissesWhatCameWhileTheDiskWasHeld() async throws {
+        let server = try TestServer(storing: TestServer.storing { [disk] in disk.sync($0) }) {
+            $0.watchHistoryEventsMax = 4
+        }
         await server.makeNamespace("a")
         let outer = try await server.watch("\(Self.maps)?watch=true")
         disk.hold()

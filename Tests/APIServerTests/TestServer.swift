@@ -4,7 +4,6 @@ import JSONText
 import Logging
 import Store
 import Synchronization
-import TestKit
 import Testing
 
 @testable import APIServer
@@ -20,7 +19,8 @@ final class TestServer: Sendable {
 
     /// - Parameter directory: state to go on with; nil for a fresh one.
     init(
-        directory given: String? = nil, disk: HeldDisk? = nil, configure: (inout APICoreOptions) -> Void = { _ in }
+        directory given: String? = nil, storing: StoreOptions = APICore.storeOptions,
+        configure: (inout APICoreOptions) -> Void = { _ in }
     ) throws {
         isOwner = given == nil
         directory = try given ?? Self.makeDirectory()
@@ -29,8 +29,6 @@ final class TestServer: Sendable {
         options.clock = clock
         options.logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         configure(&options)
-        var storing = APICore.storeOptions
-        if let disk { storing.syncFile = { disk.sync($0) } }
         store = try Store(directory: "\(directory)/store", options: storing, logger: options.logger)
         core = try APICore(store: store, keyDirectory: "\(directory)/pki", options: options)
     }
@@ -96,6 +94,13 @@ final class TestServer: Sendable {
         }
         return Answer(
             status: response.status, headers: response.headers, text: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// The server's tables on a disk of the test's own.
+    static func storing(_ syncFile: @escaping @Sendable (Int32) -> Int32) -> StoreOptions {
+        var options = APICore.storeOptions
+        options.syncFile = syncFile
+        return options
     }
 
     /// A namespace with its service account `default`.

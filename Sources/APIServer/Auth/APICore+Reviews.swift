@@ -23,6 +23,7 @@ extension APICore {
         case "tokenreviews": try answerToken(&object)
         default: throw .noSuchPath
         }
+        try await settle(for: context.request.viewer)
         return try render(object, context, status: 201, warnings: writer.warnings)
     }
 

@@ -53,6 +53,7 @@ extension APICore {
                         return try await insert(made, context, namespaceKey: namespaceKey)
                     }
                     try checkAbsent(made.name, context)
+                    try await settle(for: context.request.viewer)
                     release(reserved)
                     return made
                 }

@@ -30,8 +30,9 @@ extension APICore {
                 let (_, _) = try await delete(String(object.name), context, options)
                 deleted.append(object)
             } catch {
-                // Gone already is as good.
+                // Gone already is as good, once that is on the disk.
                 guard error.code == 404 else { throw error }
+                try await settle(for: context.request.viewer)
             }
         }
         page.objects = deleted

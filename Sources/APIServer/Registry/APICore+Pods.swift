@@ -39,7 +39,7 @@ extension APICore {
         for _ in 0..<Limits.conflictRetries {
             guard let present = cache.get(context.storage, context.key(name)) else { throw context.notFound(name) }
             let new = try change(present.tree())
-            if isDryRun { return }
+            if isDryRun { return try await settle(present.revision) }
             let form = StoredForm(new)
             do {
                 _ = try await cache.commit([
@@ -143,8 +143,9 @@ extension APICore {
     }
 
     private func storedPod(_ context: RequestContext) throws(APIStatus) -> JSONValue {
-        guard let pod = cache.get(context.storage, context.key(context.info.name))?.tree() else {
-            throw context.notFound(context.info.name)
+        let (name, viewer) = (context.info.name, context.request.viewer)
+        guard let pod = cache.get(context.storage, context.key(name), for: viewer)?.tree() else {
+            throw context.notFound(name)
         }
         return pod
     }

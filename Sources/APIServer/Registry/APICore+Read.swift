@@ -68,6 +68,8 @@ extension APICore {
         let present = cache.table(context.storage, for: context.request.viewer)
         if let continuation = query.continuation {
             if continuation.revision == Continuation.present { return present }
+            // A token of our own names no revision to come.
+            guard continuation.revision <= present.revision else { return present }
             guard let table = cache.table(context.storage, at: continuation.revision) else {
                 var status = APIStatus.expired(
                     "The provided continue parameter is too old to display a consistent list result. You can start a "

@@ -73,6 +73,7 @@ extension APICore {
             "name": .string(context.info.name), "namespace": .string(context.info.namespace),
             "creationTimestamp": .string(clock.now.text),
         ]
+        try await settle(for: context.request.viewer)
         var response = try encode(object, context.negotiation, status: 201)
         response.addWarnings(warnings)
         return response

@@ -75,8 +75,8 @@ extension APICore {
                 old: old, new: isFinished(changed, old, context) ? nil : changed, context, isDryRun: options.isDryRun
             ) { () async throws(APIStatus) -> JSONValue in
                 guard !options.isDryRun, changed != old else {
-                    release(reserved)
                     try await settle(present.revision)
+                    release(reserved)
                     return changed
                 }
                 return try await put(changed, old, present, context)
@@ -90,6 +90,11 @@ extension APICore {
     /// Before an answer without a write of its own: nobody outside hears of a revision that is not on the disk.
     func settle(_ revision: Int64) async throws(APIStatus) {
         do { try await cache.settle(revision) } catch { throw Self.status(error) }
+    }
+
+    /// The same for an answer that may tell of anything in the present state; who is inside may know it.
+    func settle(for viewer: Viewer) async throws(APIStatus) {
+        if viewer == .outside { try await settle(cache.revision) }
     }
 
     /// Whether nothing keeps an object that is being deleted.
