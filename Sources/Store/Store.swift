@@ -196,13 +196,13 @@ package final class Store: Sendable {
             for pending in group { pending.answer.resume(returning: .failure(error)) }
         }
         rest(committed)
-        copyBackIfOverdue(database)
+        copyBackIfOverdue()
     }
 
     /// After the answers, which need not wait for it. Where it fails they hold all the same: what was written stays in
     /// the write-ahead log, and the maintenance, which tries again, says why.
-    private func copyBackIfOverdue(_ database: Database) {
-        if durableRevision == revision { try? log.checkpointIfOverdue(database) }
+    private func copyBackIfOverdue() {
+        if durableRevision == revision { try? log.checkpointIfOverdue() }
     }
 
     /// Applies a group to the state and logs what holds of it. Where it throws, none of it came about.

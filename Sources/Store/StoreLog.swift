@@ -239,14 +239,11 @@ final class StoreLog: Sendable {
         return result.walFrameCount - result.checkpointedFrameCount
     }
 
-    /// By the writer, between two commits: nobody appends, so all of it is copied and the next write starts anew.
-    func checkpointIfOverdue(_ database: Database) throws(StoreError) {
+    /// Called by the writer between two commits, which waits: nobody appends, so all of it is copied and the next write
+    /// starts anew. One connection does all copying.
+    func checkpointIfOverdue() throws(StoreError) {
         guard ahead.bytes > Self.walBytesMax else { return }
-        do {
-            try StoreError.mapping(path) { _ = try copyBack(database) }
-        } catch  where error.code == .inUse {
-            // The other connection is at it: it copies the same pages.
-        }
+        try StoreError.mapping(path) { _ = try checkpointQueue.writeWithoutTransaction(copyBack) }
     }
 }
 
