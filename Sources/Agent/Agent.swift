@@ -6,7 +6,6 @@ package import Logging
 package import NetTypes
 import Netlink
 package import PodNetwork
-import Reconcile
 import ServiceLifecycle
 
 /// What the agent is told once, at start.
@@ -145,23 +144,8 @@ package struct Agent: Service {
         }
     }
 
-    /// Waits for grace periods on threads of their own, as many as are waited for at once.
     private func keepGrace() async throws {
-        let keepers = try (0..<KernelPlanner.gracePeriodsMax).map { _ in
-            GraceKeeper(datapath: datapath, thread: try SerialThread())
-        }
-        try await withThrowingDiscardingTaskGroup { group in
-            var turn = 0
-            for await ticket in engine.graceTickets {
-                let keeper = keepers[turn % keepers.count]
-                turn += 1
-                group.addTask {
-                    try await keeper.wait()
-                    try await engine.graceElapsed(ticket)
-                    reports.continuation.yield()
-                }
-            }
-        }
+        try await GraceKeepers(engine: engine, datapath: datapath).run { [reports] in reports.continuation.yield() }
     }
 
     private func keepReset() async throws {
@@ -262,19 +246,4 @@ private actor PolicyJournalKeeper {
             journal.sync()
         }
     }
-}
-
-/// Blocks its own thread, and nobody else's, for a grace period.
-private actor GraceKeeper {
-    private let datapath: any Datapath
-    private let thread: SerialThread
-
-    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
-
-    init(datapath: any Datapath, thread: SerialThread) {
-        self.datapath = datapath
-        self.thread = thread
-    }
-
-    func wait() throws { try datapath.gracePeriod() }
 }
