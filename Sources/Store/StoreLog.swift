@@ -119,8 +119,9 @@ final class StoreLog: Sendable {
     }
 
     func close() {
-        try? checkpointQueue.close()
+        // In this order: the writer's last work may still have the other connection copy back.
         try? queue.close()
+        try? checkpointQueue.close()
         closeAhead()
         lock.release()
     }

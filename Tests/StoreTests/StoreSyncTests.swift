@@ -121,6 +121,30 @@ import Testing
         again.close()
     }
 
+    /// The writer has another connection copy a long log back: that one closes after it.
+    @Test func aStoreThatIsClosedMeanwhileCopiesItsLongLogBackFirst() async throws {
+        let store = try open()
+        let value = String(repeating: "x", count: 4 << 20)
+        var written: Int64 = 0
+        while store.log.ahead.bytes <= StoreLog.walBytesMax - (4 << 20) {
+            written += 1
+            #expect(try await store.put("/\(written)", value) == written)
+        }
+        #expect(store.log.ahead.uncopiedBytes > 0)
+        disk.hold()
+        async let last = store.put("/last", value)
+        try await visible(store, written + 1)
+        async let closed: Void = Task.detached { store.close() }.value
+        try await Task.sleep(for: .milliseconds(50))
+        disk.letGo()
+        _ = try await last
+        await closed
+        #expect(store.log.ahead.uncopiedBytes == 0)
+        let again = try open()
+        #expect(again.revision == written + 1)
+        again.close()
+    }
+
     /// A process before may have ended between its write and the sync.
     @Test func whatAnOpeningFindsIsOnTheDiskBeforeItIsShown() async throws {
         try open().close()
