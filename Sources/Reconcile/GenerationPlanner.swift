@@ -111,8 +111,9 @@ package struct GenerationPlanner<
         if !change.births.isEmpty { actions.append(.fill(change.births)) }
         if queuedValues.isEmpty { queuedValues = change.values } else { queuedValues.merge(change.values) { $1 } }
         if queuedValues.isEmpty {
-            // No flip is due: what is retired waits for the programs that run now.
-            retire(change.retired)
+            // No flip is due, or no longer: what is retired waits for the programs that run now.
+            retire(queuedRetired + change.retired)
+            queuedRetired = []
         } else {
             queuedRetired += change.retired
         }

@@ -105,6 +105,28 @@ private struct Slots {
         #expect(world.waits.isEmpty && world.planner.flipsInFlight == 0)
     }
 
+    @Test func aGracePeriodThatIsCoveredByOneThatEndedIsInNobodysWay() {
+        var world = Slots()
+        world.planner.start()
+        for round in 1...3 { world.submit(["a": round]) }
+        world.endGrace(2)
+        for round in 4...6 { world.submit(["a": round]) }
+        #expect(world.waits.count == 5, "the two before, and one of each flip")
+        world.endGrace(4)
+        #expect(world.planner.flipsInFlight == 0)
+    }
+
+    @Test func whatIsRetiredWithAFlipThatABirthMakesNeedlessComesBackAllTheSame() {
+        var world = Slots()
+        world.planner.start()
+        for round in 1...3 { world.submit(["a": round]) }
+        world.submit(["b": 4], retired: [4])
+        world.submit([:], births: ["b": 5], retired: [5])
+        #expect(!world.planner.isHeldBack)
+        while !world.waits.isEmpty { world.endGrace() }
+        #expect(world.generation == 3 && world.released == [4, 5])
+    }
+
     /// Who is given numbers back may submit at once, and a grace period that begins for that covers this flip too.
     @Test func aFlipThatWasHeldBackIsPublishedBeforeNumbersAreReleased() {
         var world = Slots()
