@@ -6,6 +6,9 @@ extension Store: Service {
     /// Rows that one slice of compaction looks at: the longest that a commit waits for it. At a hundred writes a second
     /// all rows of a second at once take 4 ms, in the way of one change in a hundred.
     static let compactionSliceRows = 32
+    /// After so many small slices of a round more is written than they keep up with: the others are large.
+    static let compactionSmallSlices = 16
+    static let compactionLargeSliceRows = 512
     static let expirySliceRows = 256
     private static let packedPieces = 32
     private static let packedPieceValues = 64
@@ -65,14 +68,18 @@ extension Store: Service {
     private func compact() async throws(StoreError) {
         for (index, table) in log.tables.enumerated() {
             var isUnfinished = true
+            var slices = 0
             while isUnfinished, !Task.isCancelled {
+                let rows =
+                    slices < Self.compactionSmallSlices ? Self.compactionSliceRows : Self.compactionLargeSliceRows
+                slices += 1
                 let start = published.withLock { $0.histories[index].startRevision }
                 let log = log
                 isUnfinished = try await log.perform { database in
                     // On the log's queue, so that no revision is taken between reading it and recording it.
                     let newest = self.revision
                     return try log.compactSlice(
-                        table: table, through: start, newest: newest, rowsMax: Self.compactionSliceRows, database)
+                        table: table, through: start, newest: newest, rowsMax: rows, database)
                 }
             }
         }
