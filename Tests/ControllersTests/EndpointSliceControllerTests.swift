@@ -46,6 +46,21 @@ import Testing
         }
     }
 
+    /// What tells of its end comes before the controller has heard that it is made.
+    @Test(.timeLimit(.minutes(1))) func aSliceThatIsDeletedBeforeItsAnswerComesBack() async throws {
+        fixture.node("n1")
+        fixture.service("web")
+        fixture.pod("a", labels: ["app": "web"], node: "n1", address: "10.1.0.1")
+        let cluster = fixture.cluster
+        cluster.beforeAnswer(toCreate: .endpointSlices) { made in
+            cluster.remove(.endpointSlices, namespace: "default", name: made.objectName)
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+        try await fixture.running(EndpointSliceController(fixture.context)) {
+            try await fixture.until("the slice again") { fixture.addresses("web") == ["10.1.0.1"] }
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func manyPodsAreNeverInTwoSlices() async throws {
         fixture.node("n1")
         fixture.service("web")

@@ -38,6 +38,7 @@ package final class MemoryCluster: APIClient {
     }
 
     let state = Mutex(State())
+    private let late = Mutex<[APIResource: @Sendable (JSONValue) async -> Void]>([:])
 
     package init() {}
 
@@ -134,11 +135,16 @@ package final class MemoryCluster: APIClient {
         return stream
     }
 
+    /// Runs `body` between the next create of the resource and its answer.
+    package func beforeAnswer(
+        toCreate resource: APIResource, _ body: @escaping @Sendable (JSONValue) async -> Void
+    ) { late.withLock { $0[resource] = body } }
+
     package func create(_ object: ObjectReference, subresource: String, _ body: JSONValue) async throws(APIError)
         -> JSONValue
     {
         try begin("create", object.resource, subresource)
-        return try change { (state) throws(APIError) in
+        let made = try change { (state) throws(APIError) in
             if subresource == "binding" {
                 var pod = try state.found(key(object))
                 pod["spec"]?["nodeName"] = body[path: "target", "name"]
@@ -156,6 +162,8 @@ package final class MemoryCluster: APIClient {
             if !object.namespace.isEmpty { new["metadata"]?["namespace"] = .string(object.namespace) }
             return state.write(key, new)
         }
+        if let body = late.withLock({ $0.removeValue(forKey: object.resource) }) { await body(made) }
+        return made
     }
 
     package func update(_ object: ObjectReference, subresource: String, _ body: JSONValue) async throws(APIError)

@@ -127,21 +127,28 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
         }
         let reconciliation = SliceReconciliation(service: service, nodes: seenNodes.withLock { Array($0.values) })
         let changes = reconciliation.changes(pods: pods.sorted { $0.key < $1.key }, existing: existing)
-        try await write(changes, of: service)
+        if try await write(changes, of: service) { return .zero }
         return changes.skipped.isEmpty ? nil : .seconds(1)
     }
 
-    private func write(_ changes: SliceReconciliation.Changes, of service: SliceService) async throws(APIError) {
+    /// Answers whether a new slice is gone already: what told of its end came before anybody knew whose it was.
+    private func write(_ changes: SliceReconciliation.Changes, of service: SliceService)
+        async throws(APIError) -> Bool
+    {
         let name = service.key.name
+        var isGone = false
         for slice in changes.create {
             let reference = ObjectReference(.endpointSlices, namespace: slice.namespace, name: "")
             do throws(APIError) {
                 let object = try await context.client.create(
                     reference, subresource: "", slice.object(serviceName: name))
-                written.withLock { $0.record(PlannedSlice(object)) }
+                let made = PlannedSlice(object)
+                written.withLock { $0.record(made) }
+                let (seen, version) = (Int64(slices.cache.resourceVersion) ?? 0, Int64(made.resourceVersion) ?? 0)
+                isGone = isGone || (seen >= version && slices.get(made.key) == nil)
             } catch  where error.code == 403 || error.isNotFound {
                 // The namespace is going.
-                return
+                return false
             }
         }
         for slice in changes.update {
@@ -155,6 +162,7 @@ package final class EndpointSliceController: ServiceLifecycle.Service, Sendable 
             try await context.client.deleteIfPresent(reference, uid: "")
             written.withLock { $0.recordDeletion(slice.key) }
         }
+        return isGone
     }
 }
 
