@@ -45,6 +45,21 @@ import Testing
         return task
     }
 
+    /// Asks while a write waits for the disk: the answer has this status, and comes when the write is there.
+    private func expect(
+        _ status: Int, after write: Task<TestServer.Answer, Never>,
+        _ ask: @escaping @Sendable () async -> TestServer.Answer
+    ) async throws {
+        let answer = Task { [server] in
+            let answer = await ask()
+            return (status: answer.status, isEarly: server.core.cache.durableRevision < server.core.cache.revision)
+        }
+        try await Task.sleep(for: .milliseconds(100))
+        disk.letGo()
+        #expect(await write.value.status < 300)
+        #expect(await answer.value == (status, false))
+    }
+
     private func names() async -> [String] {
         await server.call("GET", Self.maps).json["items"]?.array?.map(\.name) ?? []
     }
@@ -107,16 +122,9 @@ import Testing
         let first = try await begin { [server] in
             await server.call(String(parts[0]), Self.maps + path, body)
         }
-        let second = Task { [server] in await server.call(String(parts[0]), Self.maps + path + query, body) }
-        let isEarly = Task { () -> Bool in
-            _ = await second.value
-            return server.core.cache.durableRevision < server.core.cache.revision
+        try await expect(status, after: first) { [server] in
+            await server.call(String(parts[0]), Self.maps + path + query, body)
         }
-        try await Task.sleep(for: .milliseconds(100))
-        disk.letGo()
-        #expect(await first.value.status < 300)
-        #expect(await second.value.status == status)
-        #expect(await !isEarly.value)
     }
 
     /// Of each: what another one writes, and what is asked meanwhile, which tells of it.
@@ -134,16 +142,7 @@ import Testing
     func questionsThatAreNoReadsWaitForWhatTheyTellOf(_ question: Question) async throws {
         let (method, path, body, asked, target, asking, status) = question
         let first = try await begin { [server] in await server.call(method, path, body) }
-        let second = Task { [server] in await server.call(asked, target, asking) }
-        let isEarly = Task { () -> Bool in
-            _ = await second.value
-            return server.core.cache.durableRevision < server.core.cache.revision
-        }
-        try await Task.sleep(for: .milliseconds(100))
-        disk.letGo()
-        #expect(await first.value.status < 300)
-        #expect(await second.value.status == status)
-        #expect(await !isEarly.value)
+        try await expect(status, after: first) { [server] in await server.call(asked, target, asking) }
     }
 
     /// Whoever tries again is not to take what was lost for written.

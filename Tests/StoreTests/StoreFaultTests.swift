@@ -73,11 +73,17 @@ import Testing
         #expect(try FileBytes.read(file) == Array("hello".utf8))
     }
 
-    @Test func aFullDiskRefusesTheWriteAndLosesNothing() async throws {
+    /// Mounts a file system of this size where the store is to be. Returns the place.
+    private func smallDisk(_ size: String) throws -> String {
         try #require(getuid() == 0, "mounting a small file system needs root")
         let mountPoint = "\(directory.path)/state"
         mkdir(mountPoint, 0o700)
-        try #require(mount("tmpfs", mountPoint, "tmpfs", 0, "size=1m") == 0)
+        try #require(mount("tmpfs", mountPoint, "tmpfs", 0, "size=\(size)") == 0)
+        return mountPoint
+    }
+
+    @Test func aFullDiskRefusesTheWriteAndLosesNothing() async throws {
+        let mountPoint = try smallDisk("1m")
         defer { umount2(mountPoint, CInt(MNT_DETACH)) }
         let value = String(repeating: "x", count: 20_000)
         let lines = LogLines()
@@ -104,10 +110,7 @@ import Testing
 
     /// The writer copies a long log back by itself; what it has written before holds where there is no room for that.
     @Test func aCheckpointThatFailsTakesNothingBack() async throws {
-        try #require(getuid() == 0, "mounting a small file system needs root")
-        let mountPoint = "\(directory.path)/state"
-        mkdir(mountPoint, 0o700)
-        try #require(mount("tmpfs", mountPoint, "tmpfs", 0, "size=90m") == 0)
+        let mountPoint = try smallDisk("90m")
         defer { umount2(mountPoint, CInt(MNT_DETACH)) }
         let store = try Store.open(directory)
         let value = String(repeating: "x", count: 4 << 20)
